@@ -1,0 +1,293 @@
+/**
+ * What an interface (TUI, CLI, daemon client, later the web page) may know of a peer: types only, all of them plain JSON, so that the
+ * same calls work in-process and through the local socket. Behind it: `peer/peer.ts`. It knows no sockets, no React, no terminal.
+ */
+
+/** How an interface comes to a peer: learn the tracker's identity, trust it, then open. */
+export interface PeerDoor {
+  /** Asks a tracker for its identity without sending anything about the user. @throws {PeerError} `tracker-unreachable`. */
+  contact(tracker: string, options: CallOptions): Promise<TrackerContact>;
+  /** Pins `pin` for this tracker address from now on. */
+  trust(tracker: string, pin: string): Promise<void>;
+  /**
+   * Attaches to the user's running peer, or starts one here and logs in. With `wait` it stays until a tracker that is not there yet
+   * answers, reporting each try to `onWaiting`. @throws {PeerError} `login-failed`, `already-active`, `untrusted-tracker`, `pin-changed`, …
+   */
+  open(options: OpenOptions): Promise<Peer>;
+}
+
+export interface TrackerContact {
+  /** `HOST:PORT`, as typed. */
+  readonly address: string;
+  /** `sha256:` and 64 hex digits. */
+  readonly pin: string;
+  readonly trust: 'pinned' | 'new' | 'changed';
+  /** The pin on record, when `trust` is `changed`. */
+  readonly pinnedBefore?: string;
+}
+
+export interface OpenOptions extends CallOptions {
+  /** `HOST:PORT` or `HOST:PORT#PIN`. */
+  readonly tracker: string;
+  readonly user: string;
+  /** Not needed when a peer of this user runs already or a saved session is still good. */
+  readonly password?: string;
+  /** Take part: be listed, serve files. One-shot commands say false. */
+  readonly serving: boolean;
+  readonly wait?: boolean;
+  readonly onWaiting?: (reason: PeerProblem) => void;
+}
+
+export interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+/** One logged-in peer, here or in another process of the same user. */
+export interface Peer {
+  /** True when the peer runs in another process and goes on without us. */
+  readonly attached: boolean;
+  /** The latest state; a new object whenever something changed. */
+  state(): PeerState;
+  /** Called at most 10 times a second, and only after a change. Returns the undo. */
+  onState(listener: (state: PeerState) => void): () => void;
+  /** Runs one command. @throws {PeerError} with a stable code. */
+  call<K extends CommandName>(name: K, input: CommandInput<K>, options: CommandOptions): Promise<CommandResult<K>>;
+  /** Detaches, or, when the peer runs here, ends it: uploads end within 2 s, downloads park, every socket closes. Twice is fine. */
+  close(): Promise<void>;
+}
+
+export interface CommandOptions extends CallOptions {
+  readonly onProgress?: (event: ProgressEvent) => void;
+}
+
+export type CommandName = keyof Commands;
+export type CommandInput<K extends CommandName> = Commands[K]['input'];
+export type CommandResult<K extends CommandName> = Commands[K]['result'];
+
+/** Every command: what goes in, what comes out. Paths are absolute: the interface resolves them in the caller's directory. */
+export interface Commands {
+  /** My publications, online or not. */
+  lpf: { input: Record<string, never>; result: { readonly publications: readonly PublicationRow[] } };
+  /** Other active users. */
+  lap: { input: Record<string, never>; result: { readonly users: readonly UserRow[] } };
+  /** Publishes files; one outcome a path, in order; one failing path does not stop the others. */
+  pub: { input: PublishInput; result: { readonly outcomes: readonly PublishOutcome[] } };
+  /** Withdraws mine by name or `id:PREFIX`; one outcome a selector. */
+  unp: { input: { readonly selectors: readonly string[] }; result: { readonly outcomes: readonly UnpublishOutcome[] } };
+  /** Searches names. An empty text lists everything (`list`). */
+  sch: { input: SearchInput; result: SearchResult };
+  /** Fetches one publication; resolves when the file is durable under its name. */
+  get: { input: GetInput; result: GetResult };
+  /** Who has it now. */
+  sources: { input: { readonly selector: string }; result: { readonly publication: PublicationRow; readonly sources: readonly SourceRow[] } };
+  /** Stops a transfer by its id; what was fetched stays for the next `get`. */
+  cancel: { input: { readonly transferId: string }; result: { readonly transfer: TransferRow } };
+  status: { input: Record<string, never>; result: PeerState };
+  whoami: { input: Record<string, never>; result: { readonly user: string; readonly tracker: string; readonly devicePin: string } };
+  /** Ends the session for good: the tracker forgets it, a saved session is removed. */
+  logout: { input: Record<string, never>; result: Record<string, never> };
+  /** Ends the running peer (also when attached). */
+  xit: { input: Record<string, never>; result: Record<string, never> };
+}
+
+export interface PublishInput {
+  readonly paths: readonly string[];
+  /** Publish under this name (one path only). */
+  readonly as?: string;
+  /** Take over a name that another path of mine holds. */
+  readonly replace?: boolean;
+}
+
+export type PublishOutcome =
+  | { readonly ok: true; readonly path: string; readonly publication: PublicationRow; readonly change: 'new' | 'unchanged' | 'replaced' }
+  | { readonly ok: false; readonly path: string; readonly problem: PeerProblem };
+
+export type UnpublishOutcome =
+  | { readonly ok: true; readonly selector: string; readonly publication: PublicationRow }
+  | { readonly ok: false; readonly selector: string; readonly problem: PeerProblem };
+
+export interface SearchInput {
+  readonly text: string;
+  readonly ignoreCase?: boolean;
+  /** Also what has no live source, with last seen. */
+  readonly all?: boolean;
+  /** Also my own (only `list` does). */
+  readonly mine?: boolean;
+  /** Rows wanted; default 100, most 1,000. */
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+export interface SearchResult {
+  readonly publications: readonly PublicationRow[];
+  /** More rows follow: give it back as `cursor`. */
+  readonly cursor?: string;
+  /** The tracker stopped at its time budget; the rows are right, but there may be more behind `cursor`. */
+  readonly partial: boolean;
+}
+
+export interface GetInput {
+  /** `NAME`, `@OWNER/NAME` or `id:PREFIX`. */
+  readonly selector: string;
+  /** Folder to put the file in. */
+  readonly directory: string;
+  /** Another name for the file. */
+  readonly as?: string;
+  /** Replace a file that is already there. */
+  readonly force?: boolean;
+}
+
+export interface GetResult {
+  readonly path: string;
+  readonly transfer: TransferRow;
+}
+
+export interface PublicationRow {
+  readonly publicationId: string;
+  readonly name: string;
+  readonly owner: string;
+  /** The publisher's claim, in bytes. */
+  readonly sizeBytes: number;
+  /** 64 hex digits; screens show 16. */
+  readonly fileId: string;
+  readonly kind: 'file' | 'folder';
+  readonly rights: 'public';
+  readonly revision: number;
+  /** Sources online now. */
+  readonly sources: number;
+  /** ms since epoch. */
+  readonly publishedAt: number;
+  /** When a source was last online, ms since epoch; absent while one is, or when never seen. */
+  readonly lastSeenAt?: number;
+}
+
+export interface UserRow {
+  readonly user: string;
+  readonly publications: number;
+  /** ms since epoch. */
+  readonly since: number;
+}
+
+export interface SourceRow {
+  readonly user: string;
+  readonly devicePin: string;
+  readonly has: 'all' | 'part';
+  /** `HOST:PORT`, best first; empty when it cannot be reached directly. */
+  readonly addresses: readonly string[];
+}
+
+export type TransferState = 'waiting' | 'checking' | 'fetching' | 'finishing' | 'done' | 'failed' | 'stopped';
+
+/** One download. */
+export interface TransferRow {
+  readonly transferId: string;
+  readonly name: string;
+  readonly owner: string;
+  readonly fileId: string;
+  readonly sizeBytes: number;
+  /** Verified and written. */
+  readonly doneBytes: number;
+  /** Payload that came over the wire in this run, wasted bytes included. */
+  readonly receivedBytes: number;
+  /** Found in the `.part` of an earlier run. */
+  readonly resumedBytes: number;
+  readonly bytesPerSecond: number;
+  readonly etaMs?: number;
+  readonly sources: readonly TransferSource[];
+  readonly state: TransferState;
+  readonly problem?: PeerProblem;
+  /** Where the file goes. */
+  readonly path: string;
+}
+
+export interface TransferSource {
+  readonly user: string;
+  readonly address: string;
+  readonly state: 'connecting' | 'queued' | 'sending' | 'idle' | 'dropped';
+  /** Place in the source's upload queue, from 1, while `queued`. */
+  readonly queuePosition?: number;
+  readonly verifiedBytes: number;
+  readonly bytesPerSecond: number;
+  /** Why it was dropped. */
+  readonly problem?: PeerProblem;
+}
+
+/** One file being sent. */
+export interface UploadRow {
+  readonly name: string;
+  readonly user: string;
+  readonly sentBytes: number;
+  readonly bytesPerSecond: number;
+}
+
+/** One file being hashed for `pub`. */
+export interface HashingRow {
+  readonly path: string;
+  readonly doneBytes: number;
+  readonly sizeBytes: number;
+}
+
+export type ConnectionState =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'online' }
+  /** The tracker does not answer; next try at `retryAt`, ms since epoch. */
+  | { readonly kind: 'waiting'; readonly problem: PeerProblem; readonly retryAt: number }
+  /** It will not come back by itself: the session was ended. */
+  | { readonly kind: 'ended'; readonly problem: PeerProblem };
+
+export interface PeerState {
+  readonly tracker: { readonly address: string; readonly pin: string };
+  readonly user: string;
+  readonly connection: ConnectionState;
+  /** Where this peer's file port listens; absent when it does not serve. */
+  readonly filePort?: { readonly host: string; readonly port: number; readonly pin: string };
+  readonly receivedBytesPerSecond: number;
+  readonly sentBytesPerSecond: number;
+  readonly downloads: readonly TransferRow[];
+  readonly uploads: readonly UploadRow[];
+  readonly hashing: readonly HashingRow[];
+  /** Latest last; at most 200. */
+  readonly notices: readonly Notice[];
+}
+
+/** Something a person should read: a connection lost, a source that lied, a download done by itself. */
+export interface Notice {
+  readonly noticeId: number;
+  /** ms since epoch. */
+  readonly at: number;
+  readonly level: 'info' | 'warning' | 'error';
+  readonly text: string;
+}
+
+export type ProgressEvent =
+  | { readonly event: 'hashing'; readonly path: string; readonly doneBytes: number; readonly sizeBytes: number }
+  | { readonly event: 'transfer'; readonly transfer: TransferRow };
+
+/** Codes are stable; texts are not. */
+export type PeerErrorCode =
+  | 'usage'
+  | 'login-failed' | 'not-logged-in' | 'not-allowed' | 'already-active' | 'untrusted-tracker' | 'pin-changed'
+  | 'not-found' | 'ambiguous'
+  | 'no-source'
+  | 'integrity'
+  | 'tracker-unreachable'
+  | 'interrupted'
+  | 'name-taken' | 'bad-name' | 'exists' | 'disk-full' | 'unreadable' | 'unwritable' | 'is-directory' | 'not-a-file' | 'too-large'
+  | 'changed' | 'port-in-use' | 'in-use' | 'bad-config' | 'too-many' | 'not-yet' | 'protocol' | 'internal';
+
+/** A failure as data: what happened, to what, and what to do next. */
+export interface PeerProblem {
+  readonly code: PeerErrorCode;
+  readonly message: string;
+  /** The choices, when `ambiguous`. */
+  readonly choices?: readonly PublicationRow[];
+  /** The tracker's pin, when `untrusted-tracker` or `pin-changed`. */
+  readonly pin?: string;
+}
+
+/** What every call of this interface throws. */
+export class PeerError extends Error {
+  override readonly name = 'PeerError';
+  constructor(readonly problem: PeerProblem, options?: ErrorOptions) { super(problem.message, options); }
+  get code(): PeerErrorCode { return this.problem.code; }
+}
