@@ -1,0 +1,56 @@
+/** Every limit of the protocol, named once, with its unit and reason. See docs/protocol.md "Limits". */
+
+/** One datagram: stays whole on any IPv6 path (minimum MTU 1,280 less headers). */
+export const MAX_DATAGRAM_BYTES = 1_200;
+/** One TCP line after login: a bulk publish of 1,000 of the longest entries fits. */
+export const MAX_LINE_BYTES = 1_048_576;
+/** One TCP line before login: nobody unproven makes the tracker hold more. */
+export const MAX_HELLO_LINE_BYTES = 8_192;
+/** Nesting of JSON values: the deepest message of ours has 4. */
+export const MAX_JSON_DEPTH = 8;
+/** Entries of one bulk request. */
+export const MAX_BULK_ENTRIES = 1_000;
+/** Rows of one page over TCP; over UDP as many as fit one datagram. */
+export const MAX_PAGE_ROWS = 1_000;
+export const DEFAULT_PAGE_ROWS = 100;
+/** Mutations of one session whose outcome the client has not acknowledged. */
+export const MAX_UNACKNOWLEDGED = 32;
+/** Requests of one TCP connection that wait for their reply; further lines stay unread. */
+export const MAX_PIPELINED = 32;
+/** UTF-8 bytes: a padded login fits one datagram with it. */
+export const MAX_PASSWORD_BYTES = 256;
+/** UTF-16 units of a search text; longer than any name is pointless. */
+export const MAX_SEARCH_TEXT = 255;
+/** LAN addresses a peer may offer. */
+export const MAX_LAN_ADDRESSES = 4;
+
+/** How often a peer says it is there, ms; the tracker may ask for less often, up to `MAX_HEARTBEAT_MS`. */
+export const HEARTBEAT_MS = 2_000;
+export const MAX_HEARTBEAT_MS = 10_000;
+/** Inactive after so many intervals without a heartbeat. */
+export const MISSED_INTERVALS = 3;
+/** A request over UDP is sent again after these times, ±25 %, then goes over TCP. */
+export const RESEND_AFTER_MS = [250, 500, 1_000, 2_000] as const;
+/** A request over UDP is given up after this, ms. */
+export const UDP_GIVE_UP_MS = 5_000;
+
+/** Time a new TCP connection has until its login is whole, ms. */
+export const HELLO_DEADLINE_MS = 5_000;
+/** TLS handshake deadline, ms, tracker and file port alike. */
+export const TLS_HANDSHAKE_DEADLINE_MS = 10_000;
+/** A TCP connection without traffic is closed after this, ms. */
+export const TCP_IDLE_MS = 120_000;
+
+/** Life of a ticket, ms; a downloader renews at half of it. */
+export const TICKET_LIFE_MS = 3_600_000;
+/** Life of a resume token, ms: a laptop may stay closed over a holiday. */
+export const RESUME_TOKEN_LIFE_MS = 30 * 86_400_000;
+/** A KEM key is offered so long, ms; the one before it still opens logins. */
+export const KEM_KEY_LIFE_MS = 3_600_000;
+/** A cookie is good for at least this, ms, and at most twice. */
+export const COOKIE_LIFE_MS = 60_000;
+
+/** One line of the peer lane. */
+export const MAX_PEER_LINE_BYTES = 65_536;
+/** Bytes that may follow one run line. */
+export const MAX_RUN_BYTES = 4_194_304;

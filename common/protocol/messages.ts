@@ -1,0 +1,248 @@
+/**
+ * Every message between peer and tracker, defined once: schema, type and validation in one. Pure: no sockets, no clock.
+ * The prose is docs/protocol.md; a test compares both. Unknown fields are dropped, never refused.
+ */
+import { z } from 'zod';
+import { ERROR_CODES, type ErrorCode } from './errors.js';
+import {
+  MAX_BULK_ENTRIES, MAX_LAN_ADDRESSES, MAX_PAGE_ROWS, MAX_PASSWORD_BYTES, MAX_SEARCH_TEXT, MAX_UNACKNOWLEDGED,
+} from './limits.js';
+
+export const PROTOCOL_VERSION = 1;
+
+/** A string that survives UTF-8: JSON escapes can smuggle lone surrogates in. */
+const text = (most: number) => z.string().max(most).refine((value) => value.isWellFormed(), 'not well-formed');
+const base64url = (bytes: number) => z.string().regex(new RegExp(`^[A-Za-z0-9_-]{${Math.ceil((bytes * 4) / 3)}}$`));
+const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const port = z.number().int().min(1).max(65_535);
+
+const requestId = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/);
+/** A user name; the tracker ignores case when it looks one up. */
+const userName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
+const fileId = z.string().regex(/^[0-9a-f]{64}$/);
+const publicationId = z.string().regex(/^[A-Za-z0-9_-]{21}$/);
+/** SHA-256 of a public key (SPKI DER): 64 hex digits, without the `sha256:` of screens. */
+const pin = z.string().regex(/^[0-9a-f]{64}$/);
+/** At most 255 bytes of UTF-8; the full name rules are `common/content/file-name.ts`, answered with `bad-name`. */
+const publicationName = text(255).min(1);
+const cursor = z.string().max(128);
+const address = z.object({ host: z.string().max(253), port });
+
+const envelope = {
+  v: z.literal(PROTOCOL_VERSION),
+  id: requestId,
+  /** Ids of mutations whose outcome the client has: the tracker may forget them. */
+  acks: z.array(requestId).max(MAX_UNACKNOWLEDGED).optional(),
+  /** Ids of events the client has: the tracker stops resending them. */
+  seen: z.array(z.string().max(32)).max(32).optional(),
+};
+
+/** What a peer says of itself at login and resume. */
+const presence = {
+  serving: z.boolean(),
+  /** Port of the file port; absent when not serving. */
+  filePort: port.optional(),
+  /** Private-range addresses, for peers behind the same public address. */
+  lan: z.array(z.string().max(45)).max(MAX_LAN_ADDRESSES).optional(),
+  /** Host name or address to offer to others instead of the observed one; must resolve to it or be proven by dial-back. */
+  advertise: z.string().max(253).optional(),
+  /** The library revision this device last heard from the tracker; 0 = none. */
+  libraryRevision: safeInteger,
+};
+
+export const loginRequest = z.object({
+  ...envelope,
+  type: z.literal('login'),
+  attempt: base64url(16),
+  user: userName,
+  password: z.string().min(1).max(MAX_PASSWORD_BYTES).refine((value) => value.isWellFormed(), 'not well-formed'),
+  /** The device's public key (SPKI DER, P-256) and its signature, see "Device proof". */
+  device: z.object({ key: base64url(91), proof: base64url(64) }),
+  ...presence,
+});
+
+export const resumeRequest = z.object({
+  ...envelope,
+  type: z.literal('resume'),
+  attempt: base64url(16),
+  token: z.string().max(700),
+  proof: base64url(32),
+  ...presence,
+});
+
+const publishEntry = z.object({
+  name: publicationName,
+  fileId,
+  size: safeInteger,
+  kind: z.literal('file'),
+  /** The publisher's new content for a name it holds; without it a used name is `name-taken`. */
+  replace: z.boolean().optional(),
+});
+
+const page = { limit: z.number().int().min(1).max(MAX_PAGE_ROWS).optional(), cursor: cursor.optional() };
+
+export const requestSchemas = {
+  login: loginRequest,
+  resume: resumeRequest,
+  logout: z.object({ ...envelope, type: z.literal('logout') }),
+  heartbeat: z.object({ ...envelope, type: z.literal('heartbeat'), libraryRevision: safeInteger.optional() }),
+  publish: z.object({ ...envelope, type: z.literal('publish'), entries: z.array(publishEntry).min(1).max(MAX_BULK_ENTRIES) }),
+  unpublish: z.object({ ...envelope, type: z.literal('unpublish'), names: z.array(publicationName).min(1).max(MAX_BULK_ENTRIES) }),
+  listPublished: z.object({ ...envelope, type: z.literal('listPublished'), ...page }),
+  listPeers: z.object({ ...envelope, type: z.literal('listPeers'), ...page }),
+  search: z.object({
+    ...envelope,
+    type: z.literal('search'),
+    /** Substring of the name; empty matches all. */
+    text: text(MAX_SEARCH_TEXT),
+    ignoreCase: z.boolean().optional(),
+    /** The whole name must equal `text`. */
+    exact: z.boolean().optional(),
+    /** Also publications without a live source. */
+    all: z.boolean().optional(),
+    /** Also my own. */
+    mine: z.boolean().optional(),
+    owner: userName.optional(),
+    /** 16 to 64 leading digits of a fileId. */
+    idPrefix: z.string().regex(/^[0-9a-f]{16,64}$/).optional(),
+    ...page,
+  }),
+  sources: z.object({
+    ...envelope,
+    type: z.literal('sources'),
+    publicationId,
+    /** False: only the sources, for a download that has its ticket. */
+    ticket: z.boolean(),
+    ...page,
+  }),
+  hold: z.object({
+    ...envelope,
+    type: z.literal('hold'),
+    publicationId,
+    fileId,
+    has: z.enum(['all', 'part', 'none']),
+  }),
+  revocations: z.object({ ...envelope, type: z.literal('revocations'), since: safeInteger, ...page }),
+  /** Answers a path challenge from the new address. */
+  path: z.object({ ...envelope, type: z.literal('path'), challenge: base64url(16) }),
+} as const;
+
+export type RequestType = keyof typeof requestSchemas;
+export type Request<T extends RequestType = RequestType> = { [K in T]: z.output<(typeof requestSchemas)[K]> }[T];
+export const REQUEST_TYPES = Object.keys(requestSchemas) as readonly RequestType[];
+/** Requests whose outcome is applied once and repeated. */
+export const MUTATIONS: ReadonlySet<RequestType> = new Set(['publish', 'unpublish', 'hold', 'logout']);
+
+export const errorBody = z.object({
+  code: z.enum(ERROR_CODES as [ErrorCode, ...ErrorCode[]]),
+  message: z.string().max(500),
+  retryAfterMs: safeInteger.optional(),
+});
+export type ErrorBody = z.output<typeof errorBody>;
+
+export const publication = z.object({
+  publicationId,
+  name: publicationName,
+  owner: userName,
+  size: safeInteger,
+  fileId,
+  kind: z.literal('file'),
+  rights: z.literal('public'),
+  revision: z.number().int().min(1),
+  /** Sources online now. */
+  sources: safeInteger,
+  /** ms since epoch. */
+  publishedAt: safeInteger,
+  /** ms since epoch; absent while a source is online or when none was ever seen. */
+  lastSeenAt: safeInteger.optional(),
+});
+export type Publication = z.output<typeof publication>;
+
+export const sessionGrant = z.object({
+  /** 16 bytes. */
+  session: base64url(16),
+  /** As the account spells it. */
+  user: userName,
+  accessKey: base64url(32),
+  resumeToken: z.string().max(700),
+  resumeKey: base64url(32),
+  heartbeatMs: z.number().int().min(100).max(60_000),
+  /** ms since epoch. */
+  serverTime: safeInteger,
+  nodes: z.array(address).max(16),
+  /** Newest revocation. */
+  epoch: safeInteger,
+  libraryRevision: safeInteger,
+  /** True: the revisions are equal and all publications of this device are live. */
+  live: z.boolean(),
+  /** The sender's address as the tracker sees it. */
+  observed: address,
+});
+export type SessionGrant = z.output<typeof sessionGrant>;
+
+const publishResult = z.discriminatedUnion('ok', [
+  z.object({
+    ok: z.literal(true), publicationId, revision: z.number().int().min(1), change: z.enum(['new', 'unchanged', 'replaced']),
+  }),
+  z.object({ ok: z.literal(false), error: errorBody }),
+]);
+const unpublishResult = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), publicationId }),
+  z.object({ ok: z.literal(false), error: errorBody }),
+]);
+
+/** The body of each successful reply, without `id` and `ok`. */
+export const replySchemas = {
+  login: sessionGrant,
+  resume: sessionGrant,
+  logout: z.object({}),
+  heartbeat: z.object({ epoch: safeInteger, heartbeatMs: z.number().int().min(100).max(60_000), serverTime: safeInteger }),
+  publish: z.object({ results: z.array(publishResult), libraryRevision: safeInteger }),
+  unpublish: z.object({ results: z.array(unpublishResult), libraryRevision: safeInteger }),
+  listPublished: z.object({ publications: z.array(publication), cursor: cursor.optional() }),
+  listPeers: z.object({
+    peers: z.array(z.object({ user: userName, publications: safeInteger, since: safeInteger })), cursor: cursor.optional(),
+  }),
+  search: z.object({ publications: z.array(publication), cursor: cursor.optional(), partial: z.boolean() }),
+  sources: z.object({
+    publicationId,
+    fileId,
+    size: safeInteger,
+    revision: z.number().int().min(1),
+    ticket: z.string().max(2_048).optional(),
+    sources: z.array(z.object({
+      user: userName,
+      device: pin,
+      has: z.enum(['all', 'part']),
+      /** Best first; empty when nobody can dial it. */
+      addresses: z.array(address).max(8),
+    })),
+    cursor: cursor.optional(),
+  }),
+  hold: z.object({}),
+  revocations: z.object({
+    revocations: z.array(z.object({
+      epoch: safeInteger, kind: z.enum(['user', 'publication', 'ticket']), subject: z.string().max(64), at: safeInteger,
+    })),
+    epoch: safeInteger,
+    cursor: cursor.optional(),
+  }),
+  path: z.object({}),
+} as const satisfies Record<RequestType, z.ZodType>;
+
+export type ReplyBody<T extends RequestType> = z.output<(typeof replySchemas)[T]>;
+export type Reply<T extends RequestType = RequestType> =
+  | ({ readonly id: string; readonly ok: true } & ReplyBody<T>)
+  | { readonly id: string; readonly ok: false; readonly error: ErrorBody };
+
+/** What the tracker says by itself; acknowledged by `seen`, except `challenge`. */
+export const eventSchema = z.discriminatedUnion('event', [
+  z.object({ v: z.literal(PROTOCOL_VERSION), event: z.literal('challenge'), challenge: base64url(16) }),
+  z.object({ v: z.literal(PROTOCOL_VERSION), event: z.literal('shutting-down'), eventId: z.string().max(32) }),
+  z.object({ v: z.literal(PROTOCOL_VERSION), event: z.literal('revoked'), eventId: z.string().max(32), epoch: safeInteger }),
+  z.object({
+    v: z.literal(PROTOCOL_VERSION), event: z.literal('ended'), eventId: z.string().max(32),
+    error: errorBody,
+  }),
+]);
+export type TrackerEvent = z.output<typeof eventSchema>;

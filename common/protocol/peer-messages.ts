@@ -1,0 +1,62 @@
+/** Every line of the peer lane (`shoal-peer/1`) and the ticket, defined once. Prose: docs/protocol.md "Peer lane". Pure. */
+import { z } from 'zod';
+import { errorBody } from './messages.js';
+
+const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
+const publicationId = z.string().regex(/^[A-Za-z0-9_-]{21}$/);
+const ticketId = publicationId;
+/** Number of one request on one connection, chosen by the requester, never used twice. */
+const requestNumber = z.number().int().min(1).max(0xffff_ffff);
+
+/** The tracker's permission for one device to fetch one publication. Times are ms since epoch by the tracker's clock. */
+export const ticketSchema = z.object({
+  v: z.literal(1),
+  ticketId,
+  publicationId,
+  fileId: hex64,
+  size: safeInteger,
+  user: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
+  /** Pin of the requester's device. */
+  device: hex64,
+  limits: z.object({}),
+  issuedAt: safeInteger,
+  notAfter: safeInteger,
+});
+export type Ticket = z.output<typeof ticketSchema>;
+
+/** Half-open ranges of chunk indices, ascending, not touching: `[[0, 16], [20, 21]]`. */
+export const chunkRanges = z.array(z.tuple([safeInteger, safeInteger])).max(2_048);
+export type ChunkRanges = z.output<typeof chunkRanges>;
+
+export const peerRequest = z.discriminatedUnion('type', [
+  /** Presents a ticket; everything else names its `ticketId`. */
+  z.object({ id: requestNumber, type: z.literal('open'), ticket: z.string().max(2_048) }),
+  z.object({ id: requestNumber, type: z.literal('manifest'), ticketId }),
+  z.object({ id: requestNumber, type: z.literal('chunks'), ticketId, first: safeInteger, count: z.number().int().min(1).max(65_536) }),
+]);
+export type PeerRequest = z.output<typeof peerRequest>;
+
+/** Lines that are no requests: answers, runs and notices. */
+export const peerAnswer = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('opened'), id: requestNumber, size: safeInteger, chunkSize: safeInteger, have: z.union([z.literal('all'), chunkRanges]) }),
+  /** `bytes` raw bytes follow this line at once: of the manifest's hashes, or of the file, from `offset`. */
+  z.object({ type: z.literal('run'), id: requestNumber, offset: safeInteger, bytes: z.number().int().min(1).max(4_194_304) }),
+  /** The request's last run is over. */
+  z.object({ type: z.literal('end'), id: requestNumber }),
+  z.object({ type: z.literal('error'), id: requestNumber, error: errorBody }),
+  /** The request waits for an upload slot; position from 1. */
+  z.object({ type: z.literal('queued'), id: requestNumber, position: z.number().int().min(1), etaMs: safeInteger.optional() }),
+  /** More chunks are held now. */
+  z.object({ type: z.literal('have'), ticketId, have: z.union([z.literal('all'), chunkRanges]) }),
+  /** The file behind the ticket changed; nothing more comes for it. */
+  z.object({ type: z.literal('changed'), ticketId }),
+  /** Requester: stop answering that request. Runs already begun are finished. */
+  z.object({ type: z.literal('cancel'), id: requestNumber }),
+  /** Requester: this chunk did not have its hash. */
+  z.object({ type: z.literal('bad-chunk'), ticketId, index: safeInteger }),
+  /** The sender leaves; nothing more will be served. */
+  z.object({ type: z.literal('bye') }),
+]);
+export type PeerAnswer = z.output<typeof peerAnswer>;
+export type PeerLine = PeerRequest | PeerAnswer;
