@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { homedir, platform, userInfo } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+
+/**
+ * Replaces `path` with `data` so that a crash or power loss leaves the old content or the new, never a mixture.
+ * Resolves when it is on the disk. The folder must exist.
+ */
+export async function writeFileDurably(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    await writeNew(temporary, data, mode);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDir(dirname(path));
+}
+
+async function writeNew(path: string, data: string | Uint8Array, mode: number): Promise<void> {
+  await using file = await open(path, 'wx', mode); // wx: a planted file or link at the name is refused, not followed
+  await file.chmod(mode); // the umask must not decide who can read a key
+  await file.writeFile(data);
+  await file.sync();
+}
+
+/** Makes names created, renamed or removed in folder `path` durable. */
+export async function syncDir(path: string): Promise<void> {
+  if (platform() === 'win32') return; // Windows has no handle for this; it logs renames itself
+  await using dir = await open(path, 'r');
+  await dir.sync();
+}
+
+const OTHERS = 0o077;
+const STICKY = 0o1000;
+
+/**
+ * Makes the folder `path` with its parents, readable by its owner alone (0700). An existing folder of ours is tightened.
+ * @throws when it is not a folder, belongs to someone else, or is a shared place such as /tmp or the home folder.
+ */
+export async function ensurePrivateDir(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  if (platform() === 'win32') return; // access lists are inherited from the user's profile there
+  const { mode, uid } = await stat(path);
+  if (uid !== userInfo().uid) throw unsuitable(path, 'belongs to another user');
+  if ((mode & OTHERS) === 0) return;
+  if ((mode & STICKY) !== 0 || isCommonPlace(path)) throw unsuitable(path, 'is a shared folder');
+  await chmod(path, 0o700);
+}
+
+function isCommonPlace(path: string): boolean {
+  return [homedir(), '/'].includes(resolve(path));
+}
+
+function unsuitable(path: string, reason: string): Error {
+  return new Error(`${path} ${reason}, so it cannot hold private data. Choose a folder of your own with --data.`);
+}
