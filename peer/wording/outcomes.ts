@@ -1,0 +1,44 @@
+/** What a command did, in plain words: `pub`, `unp`, `get`, `cancel`. */
+import { formatSize } from '../../common/content/format.js';
+import { safeDisplay } from '../../common/content/safe-display.js';
+import type { GetResult, PublishOutcome, TransferRow, UnpublishOutcome } from '../api.js';
+import { problemText } from './problem.js';
+import { type Row, row, span } from './row.js';
+import { shortId } from './selector.js';
+
+/** `file.bin published successfully`, or what is wrong with this path. */
+export function publishOutcome(outcome: PublishOutcome): Row {
+  if (!outcome.ok) return failedRow(outcome.path, problemText(outcome.problem));
+  const { name, sizeBytes, fileId, revision } = outcome.publication;
+  const details = span(`  ${formatSize(sizeBytes)}  ${shortId(fileId)}`, 'faint');
+  if (outcome.change === 'unchanged') return [span(`${safeDisplay(name)} is published already, unchanged`), details];
+  const suffix = outcome.change === 'replaced' ? ` as revision ${revision}, in place of the one before` : '';
+  return [span(`${safeDisplay(name)} published successfully${suffix}`, 'good'), details];
+}
+
+/** `file.bin unpublished successfully`, or why not. */
+export function unpublishOutcome(outcome: UnpublishOutcome): Row {
+  if (!outcome.ok) return failedRow(outcome.selector, problemText(outcome.problem));
+  return row(`${safeDisplay(outcome.publication.name)} unpublished successfully`, 'good');
+}
+
+/** `file.bin downloaded successfully`. */
+export function getOutcome({ transfer }: Pick<GetResult, 'transfer'>): string {
+  return `${safeDisplay(transfer.name)} downloaded successfully`;
+}
+
+/** Where the file is now: `12.0 MiB from 2 sources in /home/…/file.bin`. */
+export function getDetails({ path, transfer }: GetResult): string {
+  const senders = transfer.sources.filter(({ verifiedBytes }) => verifiedBytes > 0).map(({ user }) => safeDisplay(user));
+  const from = senders.length === 0 ? '' : ` from ${[...new Set(senders)].join(', ')}`;
+  return `${formatSize(transfer.sizeBytes)}${from}, saved as ${safeDisplay(path)}`;
+}
+
+/** The outcome of `cancel`. */
+export function cancelOutcome(transfer: TransferRow): string {
+  return `${safeDisplay(transfer.name)} stopped; what was fetched stays for the next get`;
+}
+
+function failedRow(what: string, problem: string): Row {
+  return [span(`${safeDisplay(what)}: `), span(problem, 'bad')];
+}

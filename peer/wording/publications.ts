@@ -1,0 +1,75 @@
+/** Lists of publications as people read them: `lpf`, `sch`, `list`, and the choices when a name is ambiguous. */
+import { formatCount, formatDuration, formatSize } from '../../common/content/format.js';
+import { safeDisplay } from '../../common/content/safe-display.js';
+import type { PublicationRow, SearchResult } from '../api.js';
+import { type Layout, type Listing, listingOf, paragraph, stacked } from './listing.js';
+import { row } from './row.js';
+import { selectorFor, shortId } from './selector.js';
+import { type Column, table } from './table.js';
+
+export interface PublicationsOptions {
+  /** Cells of a line. */
+  readonly width: number;
+  /** `mine` shows rights, `found` shows the owner. */
+  readonly columns: 'mine' | 'found';
+  /** ms since epoch; for "seen 3h ago". */
+  readonly now: number;
+}
+
+const OWNER_CELLS = 16;
+
+const NAME: Column<PublicationRow> = { title: 'NAME', cell: ({ name }) => safeDisplay(name), tone: 'strong' };
+const SIZE: Column<PublicationRow> = { title: 'SIZE', cell: ({ sizeBytes }) => formatSize(sizeBytes), align: 'right' };
+const OWNER: Column<PublicationRow> = {
+  title: 'OWNER',
+  cell: ({ owner }) => safeDisplay(owner),
+  tone: 'accent',
+  maxCells: OWNER_CELLS,
+};
+const RIGHTS: Column<PublicationRow> = { title: 'RIGHTS', cell: ({ rights }) => safeDisplay(rights) };
+const ID: Column<PublicationRow> = { title: 'ID', cell: ({ fileId }) => shortId(fileId), tone: 'faint' };
+
+/** A table of publications without a heading; empty for none. */
+export function publicationTable(rows: readonly PublicationRow[], { width, columns, now }: PublicationsOptions): Listing {
+  const third = columns === 'mine' ? RIGHTS : OWNER;
+  return table(rows, [NAME, SIZE, third, sourcesColumn(now), ID], width);
+}
+
+/** `2 files published:` and the table, or `No files published`; likewise `found`. */
+export function listPublications(rows: readonly PublicationRow[], options: PublicationsOptions): Listing {
+  const verb = options.columns === 'mine' ? 'published' : 'found';
+  if (rows.length === 0) return listingOf([row(`No files ${verb}`)]);
+  return stacked([listingOf([row(`${formatCount(rows.length, 'file')} ${verb}:`)]), publicationTable(rows, options)]);
+}
+
+/** The outcome of `sch` and `list`, and whether there is more. */
+export function searchOutcome({ publications, partial, cursor }: SearchResult, now: number): Layout {
+  return (width) => {
+    const found = listPublications(publications, { width, columns: 'found', now });
+    if (cursor === undefined && !partial) return found;
+    const reason = partial ? 'The search was stopped at its time limit' : 'There are more';
+    return stacked([found, paragraph(`${reason}: type a longer part of the name to see the rest.`, 'warning')(width)]);
+  };
+}
+
+/** The publications that an ambiguous name may mean, each as it can be typed. */
+export function choiceTable(rows: readonly PublicationRow[], { width, now }: Omit<PublicationsOptions, 'columns'>): Listing {
+  const selector: Column<PublicationRow> = { title: 'TYPE', cell: selectorFor, tone: 'strong' };
+  const id: Column<PublicationRow> = { ...ID, title: 'OR', cell: ({ fileId }) => `id:${shortId(fileId)}` };
+  return table(rows, [selector, SIZE, sourcesColumn(now), id], width);
+}
+
+function sourcesColumn(now: number): Column<PublicationRow> {
+  return { title: 'SOURCES', cell: (publication) => sourcesText(publication, now), align: 'right' };
+}
+
+/** `3`, or what is known of when one was last online. */
+function sourcesText({ sources, lastSeenAt }: PublicationRow, now: number): string {
+  if (sources > 0) return String(sources);
+  return lastSeenAt === undefined ? 'none' : `seen ${agoText(now - lastSeenAt)} ago`;
+}
+
+/** `3h`, `2d`: the first part of a duration is enough to judge by. */
+export function agoText(ms: number): string {
+  return formatDuration(Math.max(0, ms)).split(' ')[0] ?? '';
+}

@@ -1,0 +1,22 @@
+/** How a publication is named in a command, so that what a screen shows can be typed back. */
+import { safeDisplay } from '../../common/content/safe-display.js';
+import type { PublicationRow } from '../api.js';
+
+/** Hex digits of a file id on screens; design: enough to tell files apart, short enough to read out. */
+const SHOWN_ID_DIGITS = 16;
+
+export function shortId(fileId: string): string {
+  return safeDisplay(fileId.slice(0, SHOWN_ID_DIGITS));
+}
+
+/** `@owner/name`, quoted where the command line needs it; `id:…` for a name that cannot be typed as it is shown. */
+export function selectorFor({ owner, name, fileId }: Pick<PublicationRow, 'owner' | 'name' | 'fileId'>): string {
+  const selector = `@${owner}/${name}`;
+  return safeDisplay(selector) === selector ? quoteArgument(selector) : `id:${shortId(fileId)}`;
+}
+
+/** `text` as one argument of the command line: as it is when nothing in it is special there, else in quotes. */
+export function quoteArgument(text: string): string {
+  if (text !== '' && !text.startsWith('-') && !/[\s'"\\*?[\]{}]/.test(text)) return text;
+  return text.includes("'") ? `"${text.replaceAll(/["\\]/g, '\\$&')}"` : `'${text}'`;
+}

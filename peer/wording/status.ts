@@ -1,0 +1,56 @@
+/** `status`: the whole state of the peer, laid out. */
+import { formatCount, formatRate } from '../../common/content/format.js';
+import { safeDisplay } from '../../common/content/safe-display.js';
+import type { ConnectionState, PeerState, TransferRow, TransferSource } from '../api.js';
+import { type Layout, listingOf, paragraph, stackedLayouts } from './listing.js';
+import { problemText } from './problem.js';
+import type { Tone } from './row.js';
+import { hashingRow, transferRow, uploadText } from './transfers.js';
+
+/** Who, where, how fast, and every transfer with its sources. `now` in ms since epoch. */
+export function statusLayout(state: PeerState, now: number): Layout {
+  const { tracker, filePort, downloads, uploads, hashing } = state;
+  const { text, tone } = connectionText(state.connection, now);
+  return stackedLayouts([
+    paragraph(`${safeDisplay(state.user)} at ${safeDisplay(tracker.address)}: ${text}`, tone),
+    paragraph(`Tracker fingerprint: ${safeDisplay(tracker.pin)}`, 'faint'),
+    paragraph(filePort === undefined ? 'Not serving files' : `Serving on ${filePort.host}:${filePort.port}`, 'faint'),
+    paragraph(`Receiving ${formatRate(state.receivedBytesPerSecond)}, sending ${formatRate(state.sentBytesPerSecond)}`),
+    paragraph(downloads.length === 0 ? 'No downloads' : `${formatCount(downloads.length, 'download')}:`),
+    ...downloads.map(downloadLayout),
+    paragraph(uploads.length === 0 ? 'No uploads' : `${formatCount(uploads.length, 'upload')}:`),
+    ...uploads.map((upload) => paragraph(`  ${uploadText(upload)}`)),
+    ...hashing.map((file): Layout => (width) => listingOf([hashingRow(file, width)])),
+  ]);
+}
+
+/** The connection to the tracker in a few words. */
+export function connectionText(connection: ConnectionState, now: number): { readonly text: string; readonly tone: Tone } {
+  switch (connection.kind) {
+    case 'connecting':
+      return { text: 'connecting', tone: 'warning' };
+    case 'online':
+      return { text: 'online', tone: 'good' };
+    case 'waiting': {
+      const seconds = Math.max(0, Math.ceil((connection.retryAt - now) / 1000));
+      return { text: `tracker not responding, retry in ${seconds}s`, tone: 'warning' };
+    }
+    case 'ended':
+      return { text: problemText(connection.problem), tone: 'bad' };
+  }
+}
+
+function downloadLayout(transfer: TransferRow): Layout {
+  const lines = [...(transfer.problem === undefined ? [] : [problemText(transfer.problem)]), ...transfer.sources.map(sourceText)];
+  return stackedLayouts([
+    (width) => listingOf([transferRow(transfer, width)]),
+    ...lines.map((line) => paragraph(`    ${line}`, 'faint')),
+  ]);
+}
+
+function sourceText({ user, address, state, queuePosition, bytesPerSecond, problem }: TransferSource): string {
+  const place = queuePosition === undefined ? '' : `, place ${queuePosition}`;
+  const rate = state === 'sending' ? `, ${formatRate(bytesPerSecond)}` : '';
+  const why = problem === undefined ? '' : `: ${problemText(problem)}`;
+  return `${safeDisplay(user)} ${safeDisplay(address)} ${state}${place}${rate}${why}`;
+}
