@@ -40,7 +40,9 @@ export function withDeadline(signal: AbortSignal, ms: number, clock: Clock = sys
 /** True for the error of work that was stopped on purpose; a passed deadline is a failure, not an abort. */
 export function isAbort(error: unknown, signal?: AbortSignal): boolean {
   if (error instanceof DeadlineError) return false;
-  return (error instanceof Error && error.name === 'AbortError') || (signal?.aborted === true && error === signal.reason);
+  return (
+    (error instanceof Error && error.name === 'AbortError') || (signal?.aborted === true && error === signal.reason)
+  );
 }
 
 /** For `catch`: stopping is no failure, so an abort is dropped; anything else is thrown again. */

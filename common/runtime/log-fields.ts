@@ -4,7 +4,8 @@ import { safeDisplay } from '../content/safe-display.js';
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** Keys whose value is never written, whatever it is and however deep it lies; letter case, `-` and `_` do not matter. */
-const SECRET_KEY = /pass(word|code|phrase)|secret|token|authorization|cookie|credential|(access|private|seal|link|resume|directional)key/;
+const SECRET_KEY =
+  /pass(word|code|phrase)|secret|token|authorization|cookie|credential|(access|private|seal|link|resume|directional)key/;
 const REDACTED = '[redacted]';
 
 /** Deeper values are left out: a record is a line for reading, and its size must not be in a stranger's hand. */

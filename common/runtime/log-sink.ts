@@ -27,7 +27,8 @@ export class LogSink {
   write(line: string): void {
     if (this.#fd === undefined) this.#open();
     const lead = this.#isLineOpen ? '\n' : '';
-    const note = this.#lost > 0 ? `${JSON.stringify({ level: 'warn', msg: 'log records lost', lost: this.#lost })}\n` : '';
+    const note =
+      this.#lost > 0 ? `${JSON.stringify({ level: 'warn', msg: 'log records lost', lost: this.#lost })}\n` : '';
     if (this.#append(`${lead}${note}${line}`)) this.#lost = 0;
     else this.#lost += 1;
   }

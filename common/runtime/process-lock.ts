@@ -64,7 +64,9 @@ function openDatabase(path: string, what: string): DatabaseSync {
 
 function cannotLock(path: string, what: string, cause: unknown): Error {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new Error(`cannot lock ${what}: ${path}: ${reason}. Check that the folder is writable and not full.`, { cause });
+  return new Error(`cannot lock ${what}: ${path}: ${reason}. Check that the folder is writable and not full.`, {
+    cause,
+  });
 }
 
 const SQLITE_BUSY = 5;

@@ -9,7 +9,11 @@ export class ConfigError extends Error {
 /** What may stand in a setting. `duration` becomes ms, `bytes` a byte count, `path` an absolute path. */
 export type SettingKind = 'text' | 'path' | 'port' | 'integer' | 'duration' | 'bytes' | 'flag';
 
-export type SettingValue<K extends SettingKind> = K extends 'text' | 'path' ? string : K extends 'flag' ? boolean : number;
+export type SettingValue<K extends SettingKind> = K extends 'text' | 'path'
+  ? string
+  : K extends 'flag'
+    ? boolean
+    : number;
 
 /** Where relative paths start, and what `~/` means. */
 export interface PathBase {
