@@ -3,7 +3,7 @@
  * change would let two names meet in one file. Names only some systems cannot store are accepted here; `portableProblem` tells
  * where they cannot be written. `safe-display.ts` is the other half: how a name reaches a screen.
  */
-import path, { type PlatformPath } from 'node:path';
+import path from 'node:path';
 import { ContentError } from './content-error.js';
 
 /** Longest name, in bytes of UTF-8: what common file systems store. */
@@ -34,6 +34,9 @@ export interface NameProblem {
   /** A plain sentence that does not repeat the name. */
   readonly message: string;
 }
+
+/** The path rules of one system: `path.posix` or `path.win32`; by default those of this machine. */
+export type PathRules = Pick<typeof path, 'join' | 'relative' | 'sep'>;
 
 const MESSAGES: Record<NameProblemCode, string> = {
   empty: 'A name must not be empty.',
@@ -117,16 +120,16 @@ export function foldName(name: string): string {
  * The path of `name` directly in the folder `dir`.
  * @throws {ContentError} `bad-name` when the name is refused or would leave the folder.
  */
-export function safeJoin(dir: string, name: string, rules: PlatformPath = path): string {
+export function safeJoin(dir: string, name: string, rules: PathRules = path): string {
   return joinInside(dir, name, { found: checkFileName(name), rules });
 }
 
 /** As `safeJoin`, for a "/"-separated path inside a folder. */
-export function safeJoinPath(dir: string, relativePath: string, rules: PlatformPath = path): string {
+export function safeJoinPath(dir: string, relativePath: string, rules: PathRules = path): string {
   return joinInside(dir, relativePath, { found: checkRelativePath(relativePath), rules });
 }
 
-function joinInside(dir: string, relativePath: string, check: { found: NameProblem | undefined; rules: PlatformPath }): string {
+function joinInside(dir: string, relativePath: string, check: { found: NameProblem | undefined; rules: PathRules }): string {
   const { found, rules } = check;
   if (found !== undefined) throw new ContentError('bad-name', found.message);
   const joined = rules.join(dir, relativePath);
