@@ -3,10 +3,8 @@ import type { Endpoint } from './fault-direction.js';
 import { startTcpProxy, type TcpProxy, type TcpProxyOptions } from './tcp-proxy.js';
 import { startUdpProxy, type UdpProxy, type UdpProxyOptions } from './udp-proxy.js';
 
-export type { Direction, Endpoint } from './fault-direction.js';
-export { seedFor } from './seed.js';
-export { startTcpProxy, type TcpFaults, TcpProxy, type TcpProxyOptions } from './tcp-proxy.js';
-export { startUdpProxy, type UdpCounters, type UdpFaults, type UdpFilter, UdpProxy, type UdpProxyOptions } from './udp-proxy.js';
+export { startTcpProxy, TcpProxy, type TcpProxyOptions } from './tcp-proxy.js';
+export { startUdpProxy, type UdpFaults, UdpProxy, type UdpProxyOptions } from './udp-proxy.js';
 
 /** A free TCP port may be taken for UDP by somebody else; then another one is tried. */
 const PORT_ATTEMPTS = 20;

@@ -17,7 +17,10 @@ let isInsideTest = false;
 process.once('exit', () => {
   for (const { pid } of entries.values()) kill(pid);
 });
-for (const [signal, code] of [['SIGTERM', 143], ['SIGHUP', 129]] as const) {
+for (const [signal, code] of [
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const) {
   process.once(signal, () => process.exit(code));
 }
 

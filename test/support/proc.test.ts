@@ -2,7 +2,16 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
-import { childrenOf, isRunning, openFileCount, openSockets, peakMemory, peakMemoryUntilExit, processMemory, resetPeakMemory } from './proc.js';
+import {
+  childrenOf,
+  isRunning,
+  openFileCount,
+  openSockets,
+  peakMemory,
+  peakMemoryUntilExit,
+  processMemory,
+  resetPeakMemory,
+} from './proc.js';
 import { startProgram } from './running-program.js';
 import { waitFor } from './wait-for.js';
 
@@ -13,7 +22,10 @@ describe('support/proc', () => {
     const script = `
       let block = Buffer.alloc(200 * 1024 * 1024, 1); console.log('full');
       process.stdin.once('data', () => { block = undefined; gc(); console.log('empty'); });`;
-    await using program = await startProgram([], { command: [process.execPath, '--expose-gc', '-e', script], stdin: 'open' });
+    await using program = await startProgram([], {
+      command: [process.execPath, '--expose-gc', '-e', script],
+      stdin: 'open',
+    });
     await program.nextLine(/full/);
     program.write('go\n');
     await program.nextLine(/empty/);
@@ -49,7 +61,10 @@ describe('support/proc', () => {
     socket.close();
     await Promise.all(closed);
 
-    expect(sockets.find(({ isListening, localPort }) => isListening && localPort === tcpPort)).to.include({ protocol: 'tcp', localHost: '127.0.0.1' });
+    expect(sockets.find(({ isListening, localPort }) => isListening && localPort === tcpPort)).to.include({
+      protocol: 'tcp',
+      localHost: '127.0.0.1',
+    });
     expect(sockets.some(({ protocol, localHost }) => protocol === 'udp' && localHost === '127.0.0.1')).to.equal(true);
     expect(files).to.be.above(2);
   });

@@ -61,20 +61,18 @@ export async function openFileCount(pid: number): Promise<number> {
   return (await readdir(`/proc/${pid}/fd`)).length;
 }
 
-/** What the descriptors of a process lead to: file paths, `socket:[…]`, `pipe:[…]`. */
-export async function openFiles(pid: number): Promise<string[]> {
-  const descriptors = await readdir(`/proc/${pid}/fd`);
-  const targets = await Promise.allSettled(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`)));
-  return targets.filter((target) => target.status === 'fulfilled').map((target) => target.value);
-}
-
 /** TCP and UDP sockets that the process holds. */
 export async function openSockets(pid: number): Promise<OpenSocket[]> {
   const inodes = new Set((await openFiles(pid)).map((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1]));
-  const tables = await Promise.all((['tcp', 'tcp6', 'udp', 'udp6'] as const).map(async (table) => {
-    const rows = (await readFile(`/proc/${pid}/net/${table}`, 'utf8')).trim().split('\n').slice(1);
-    return rows.map((row) => row.trim().split(/\s+/)).filter((row) => inodes.has(row[9])).map((row) => parseRow(table, row));
-  }));
+  const tables = await Promise.all(
+    (['tcp', 'tcp6', 'udp', 'udp6'] as const).map(async (table) => {
+      const rows = (await readFile(`/proc/${pid}/net/${table}`, 'utf8')).trim().split('\n').slice(1);
+      return rows
+        .map((row) => row.trim().split(/\s+/))
+        .filter((row) => inodes.has(row[9]))
+        .map((row) => parseRow(table, row));
+    }),
+  );
   return tables.flat();
 }
 
@@ -95,6 +93,13 @@ export async function isRunning(pid: number): Promise<boolean> {
 export async function startedAtTicks(pid: number): Promise<number | undefined> {
   const fields = await statFields(pid);
   return fields === undefined ? undefined : Number(fields[19]);
+}
+
+/** What the descriptors of a process lead to: file paths, `socket:[…]`, `pipe:[…]`. */
+async function openFiles(pid: number): Promise<string[]> {
+  const descriptors = await readdir(`/proc/${pid}/fd`);
+  const targets = await Promise.allSettled(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`)));
+  return targets.filter((target) => target.status === 'fulfilled').map((target) => target.value);
 }
 
 async function parentOf(pid: number): Promise<number> {

@@ -38,17 +38,23 @@ describe('support/program', () => {
     await program.nextLine(/one/);
     const error = await program.nextLine(/one/).catch((reason: Error) => reason);
 
-    expect(error).to.have.property('message').that.matches(/ended without a line matching/);
+    expect(error)
+      .to.have.property('message')
+      .that.matches(/ended without a line matching/);
   });
 
   it('shows all output when something awaited does not come', async () => {
-    await using program = await startProgram([], { command: ['sh', '-c', 'echo seen; echo trouble >&2; exec sleep 30'] });
+    await using program = await startProgram([], {
+      command: ['sh', '-c', 'echo seen; echo trouble >&2; exec sleep 30'],
+    });
     await program.nextLine(/seen/);
     await program.nextLine(/trouble/, { from: 'stderr' });
 
     const error = await program.nextLine(/never/, { timeoutMs: 20 }).catch((reason: Error) => reason);
 
-    expect(error).to.have.property('message').that.matches(/never[^]*seen[^]*trouble/);
+    expect(error)
+      .to.have.property('message')
+      .that.matches(/never[\s\S]*seen[\s\S]*trouble/);
   });
 
   it('gives a program a home of its own, and nothing of ours', async () => {
@@ -81,7 +87,9 @@ describe('support/program', () => {
     let pid: number;
     let home: string;
     {
-      await using program = await startProgram([], { command: ['sh', '-c', 'trap "" TERM INT; echo ready; exec sleep 30'] });
+      await using program = await startProgram([], {
+        command: ['sh', '-c', 'trap "" TERM INT; echo ready; exec sleep 30'],
+      });
       await program.nextLine(/ready/);
       ({ pid, home } = program);
     }
@@ -98,31 +106,53 @@ describe('support/program', () => {
 
   it('starts a tracker as the CLI contract says', async () => {
     await using dir = await tempDir();
-    await using tracker = await startTracker({ command: FAKE, data: dir.join('d'), credentials: { ann: 'secret' }, args: ['--print-pin'] });
+    await using tracker = await startTracker({
+      command: FAKE,
+      data: dir.join('d'),
+      credentials: { ann: 'secret' },
+      args: ['--print-pin'],
+    });
     const argv = tracker.process.jsonEvents()[0]?.['argv'] as string[];
 
     expect(tracker.address).to.equal('127.0.0.1:7465#sha256:ab');
-    expect(argv.join(' ')).to.match(new RegExp(`tracker --json --host 127.0.0.1 --port 0 --data ${dir.join('d')} --credentials \\S+ --print-pin`));
+    expect(argv.join(' ')).to.match(
+      new RegExp(`tracker --json --host 127.0.0.1 --port 0 --data ${dir.join('d')} --credentials \\S+ --print-pin`),
+    );
     expect(await readFile(argv[argv.indexOf('--credentials') + 1] ?? '', 'utf8')).to.equal('ann secret\n');
   });
 
   it('hands a password over in the environment and runs commands on the same data', async () => {
     await using serve = await startServe({ command: FAKE, tracker: 'h:1#p', user: 'ann', password: 'secret' });
-    const started = serve.process.jsonEvents()[0];
-    const echo = node('console.log(JSON.stringify({ event: "result", argv: process.argv, password: process.env.SHOAL_PASSWORD })); process.exitCode = 5');
+    const [started] = serve.process.jsonEvents();
+    const echo = node(
+      'console.log(JSON.stringify({ event: "result", argv: process.argv, password: process.env.SHOAL_PASSWORD })); process.exitCode = 5',
+    );
 
     const result = await serve.run(['get', '--', '-odd'], { command: echo, json: true });
 
     expect(started?.['password']).to.equal('secret');
-    expect((started?.['argv'] as string[]).join(' ')).to.match(/serve --json --tracker h:1#p --user ann --data \S+ --downloads \S+ --port 0/).and.not.contain('secret');
+    expect((started!['argv'] as string[]).join(' '))
+      .to.match(/serve --json --tracker h:1#p --user ann --data \S+ --downloads \S+ --port 0/)
+      .and.not.contain('secret');
     expect(result.code).to.equal(5);
     expect(result.result?.['password']).to.equal('secret');
-    expect(result.result?.['argv']).to.include.members(['get', '--json', '--tracker', 'h:1#p', '--data', serve.data, '--', '-odd']);
-    expect((result.result?.['argv'] as string[]).slice(-2)).to.deep.equal(['--', '-odd']);
+    expect(result.result?.['argv']).to.include.members([
+      'get',
+      '--json',
+      '--tracker',
+      'h:1#p',
+      '--data',
+      serve.data,
+      '--',
+      '-odd',
+    ]);
+    expect((result.result!['argv'] as string[]).slice(-2)).to.deep.equal(['--', '-odd']);
   });
 
   it('refuses output that breaks the promise of --json', async () => {
-    const error = await runCli(['x'], { json: true, command: node('console.log("hello")') }).catch((reason: Error) => reason);
+    const error = await runCli(['x'], { json: true, command: node('console.log("hello")') }).catch(
+      (reason: Error) => reason,
+    );
 
     expect(error).to.have.property('message').that.contains('not JSON: "hello"');
   });

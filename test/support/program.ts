@@ -81,17 +81,35 @@ export async function startTracker(options: TrackerOptions = {}): Promise<Tracke
   await using cleanUp = new AsyncDisposableStack();
   const home = cleanUp.use(await tempDir());
   const data = options.data ?? home.join('data');
-  const credentials = typeof options.credentials === 'object'
-    ? await writeCredentials(home.join('credentials.txt'), options.credentials)
-    : options.credentials;
-  const args = ['tracker', '--json', '--host', options.host ?? '127.0.0.1', '--port', String(options.port ?? 0), '--data', data];
+  const credentials =
+    typeof options.credentials === 'object'
+      ? await writeCredentials(home.join('credentials.txt'), options.credentials)
+      : options.credentials;
+  const args = [
+    'tracker',
+    '--json',
+    '--host',
+    options.host ?? '127.0.0.1',
+    '--port',
+    String(options.port ?? 0),
+    '--data',
+    data,
+  ];
   if (credentials !== undefined) args.push('--credentials', credentials);
   args.push(...(options.args ?? []));
   const process = cleanUp.use(await startProgram(args, { home: home.path, ...options }));
   const event = await process.waitForEvent('listening', { timeoutMs: 20_000 });
   const [host, port, pin] = [String(event['host']), Number(event['port']), String(event['pin'])];
   const owned = cleanUp.move();
-  return { host, port, pin, address: `${host}:${port}#${pin}`, data, process, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    host,
+    port,
+    pin,
+    address: `${host}:${port}#${pin}`,
+    data,
+    process,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 /** Starts `shoal serve` and waits until it serves. Data and downloads go with the process unless folders are given. */
@@ -132,7 +150,7 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
 }
 
 /** The words of a command followed by the options that say whose peer it is. */
-export function withPeerOptions(args: readonly string[], options: PeerOptions): string[] {
+function withPeerOptions(args: readonly string[], options: PeerOptions): string[] {
   const { tracker } = options;
   const values: readonly (readonly [string, string | number | undefined])[] = [
     ['--tracker', typeof tracker === 'object' ? tracker.address : tracker],
@@ -143,11 +161,14 @@ export function withPeerOptions(args: readonly string[], options: PeerOptions): 
     ['--port', options.port],
     ['--advertise', options.advertise],
   ];
-  return insertOptions(args, values.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)])));
+  return insertOptions(
+    args,
+    values.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)])),
+  );
 }
 
 /** The environment that hands over a password. */
-export function peerEnvironment(options: PeerOptions): Environment {
+function peerEnvironment(options: PeerOptions): Environment {
   return options.password === undefined ? { ...options.env } : { SHOAL_PASSWORD: options.password, ...options.env };
 }
 

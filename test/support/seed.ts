@@ -11,8 +11,10 @@ const seedsOfThisTest = new Map<string, number>();
  */
 export function seedFor(testName: string): number {
   const given = process.env['SHOAL_TEST_SEED'];
-  if (given !== undefined && !/^\d{1,10}$/.test(given)) throw new RangeError(`SHOAL_TEST_SEED is not a number: ${given}`);
-  const seed = given === undefined ? createHash('sha256').update(testName).digest().readUInt32LE(0) : Number(given) >>> 0;
+  if (given !== undefined && !/^\d{1,10}$/.test(given))
+    throw new RangeError(`SHOAL_TEST_SEED is not a number: ${given}`);
+  const seed =
+    given === undefined ? createHash('sha256').update(testName).digest().readUInt32LE(0) : Number(given) >>> 0;
   seedsOfThisTest.set(testName, seed);
   return seed;
 }
@@ -37,7 +39,10 @@ export function randomFrom(seed: number): Random {
 
 /** A seed for one part of a test (a client, a direction), so that parts do not take numbers from each other. */
 export function subSeed(seed: number, ...part: readonly (string | number)[]): number {
-  return createHash('sha256').update([seed, ...part].join('/')).digest().readUInt32LE(0);
+  return createHash('sha256')
+    .update([seed, ...part].join('/'))
+    .digest()
+    .readUInt32LE(0);
 }
 
 /** Whole number from `min` to `max`, both included. */

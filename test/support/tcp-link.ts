@@ -6,17 +6,32 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Direction, Endpoint } from './fault-direction.js';
 import type { RateLimit } from './rate.js';
 import { integerBetween, type Random, randomFrom, subSeed } from './seed.js';
-import type { TcpFaults } from './tcp-proxy.js';
 
 /** Bytes that may be under way in a delayed direction: enough for 1 Gbit/s at 60 ms. */
 const MAX_DELAYED_BYTES = 8 * 1024 * 1024;
 
-export type ByteFaults = Omit<TcpFaults, 'rateBytesPerSecond'>;
+/** Faults of connections; byte positions count from the start of each connection, in the direction of `faultsIn`. */
+export interface TcpFaults {
+  /** Shared by all connections, for each direction alone. */
+  readonly rateBytesPerSecond?: number;
+  /** Added to every byte without slowing the flow; fixed when a connection opens. */
+  readonly delayMs?: number;
+  /** Passes on pieces of at most this size, drawn from the seed. */
+  readonly splitBytes?: number;
+  /** Breaks the connection with RST after so many bytes, or a number drawn from this range for each connection. */
+  readonly resetAfterBytes?: number | readonly [min: number, max: number];
+  /** One bit of the byte at this position is turned. */
+  readonly corruptAt?: number;
+  /** After so many bytes (`true`: from the start) everything is swallowed and nobody is told, not even of an end. */
+  readonly halfOpen?: boolean | number;
+  /** Where `resetAfterBytes`, `corruptAt` and `halfOpen` count; the default is 'toClient'. */
+  readonly faultsIn?: Direction;
+}
 
-export interface LinkContext {
+interface LinkContext {
   readonly index: number;
   readonly seed: number;
-  faults(): ByteFaults;
+  faults(): TcpFaults;
   rate(direction: Direction): RateLimit | undefined;
   /** A promise while the proxy is paused. */
   gate(): Promise<void> | undefined;
@@ -164,7 +179,7 @@ class DelayLine extends Transform {
   }
 }
 
-function resetPosition({ resetAfterBytes = Number.POSITIVE_INFINITY }: ByteFaults, draw: number): number {
+function resetPosition({ resetAfterBytes = Number.POSITIVE_INFINITY }: TcpFaults, draw: number): number {
   if (typeof resetAfterBytes === 'number') return resetAfterBytes;
   return integerBetween(() => draw, ...resetAfterBytes);
 }

@@ -56,7 +56,10 @@ function connect({ host, port }: { host: string; port: number }): Received {
   return received;
 }
 
-const sendAll = (bytes: Buffer) => (socket: Socket): void => void socket.end(bytes);
+const sendAll =
+  (bytes: Buffer) =>
+  (socket: Socket): void =>
+    void socket.end(bytes);
 const echo = (socket: Socket): void => void socket.pipe(socket);
 
 /** What a client gets from a target that sends `bytes`, through a proxy with these faults, until its connection closes. */

@@ -3,27 +3,9 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { bothDirections, type Direction, type Endpoint } from './fault-direction.js';
 import { RateLimit } from './rate.js';
-import { type ByteFaults, openLink, type TcpLink } from './tcp-link.js';
+import { openLink, type TcpFaults, type TcpLink } from './tcp-link.js';
 
 const MAX_RECORDED_BYTES = 16 * 1024 * 1024;
-
-/** Faults of connections; byte positions count from the start of each connection, in the direction of `faultsIn`. */
-export interface TcpFaults {
-  /** Shared by all connections, for each direction alone. */
-  readonly rateBytesPerSecond?: number;
-  /** Added to every byte without slowing the flow; fixed when a connection opens. */
-  readonly delayMs?: number;
-  /** Passes on pieces of at most this size, drawn from the seed. */
-  readonly splitBytes?: number;
-  /** Breaks the connection with RST after so many bytes, or a number drawn from this range for each connection. */
-  readonly resetAfterBytes?: number | readonly [min: number, max: number];
-  /** One bit of the byte at this position is turned. */
-  readonly corruptAt?: number;
-  /** After so many bytes (`true`: from the start) everything is swallowed and nobody is told, not even of an end. */
-  readonly halfOpen?: boolean | number;
-  /** Where `resetAfterBytes`, `corruptAt` and `halfOpen` count; the default is 'toClient'. */
-  readonly faultsIn?: Direction;
-}
 
 export interface TcpProxyOptions extends TcpFaults {
   readonly target: Endpoint;
@@ -128,7 +110,7 @@ export class TcpProxy implements AsyncDisposable {
     const link = openLink(client, this.#target, {
       index,
       seed: this.#seed,
-      faults: (): ByteFaults => this.#faults,
+      faults: () => this.#faults,
       rate: (direction) => this.#rates?.[direction],
       gate: () => this.#gate?.promise,
       onBytes: (direction, bytes) => {

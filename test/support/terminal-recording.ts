@@ -30,8 +30,9 @@ export class TerminalRecording {
     this.#text += bytes.toString('latin1');
   }
 
-  /** When each match of `pattern` began to arrive, in ms since the terminal was opened. */
-  timesOf(pattern: RegExp): number[] {
+  /** When each occurrence began to arrive, in ms since the terminal was opened. Escapes are easiest as plain strings. */
+  timesOf(wanted: RegExp | string): number[] {
+    const pattern = typeof wanted === 'string' ? new RegExp(RegExp.escape(wanted)) : wanted;
     const global = new RegExp(pattern.source, [...new Set(`${pattern.flags}g`)].join(''));
     return [...this.#text.matchAll(global)].map((match) => this.#timeAt(match.index));
   }

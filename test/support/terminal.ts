@@ -12,7 +12,7 @@ import { TerminalRecording } from './terminal-recording.js';
 import { waitFor } from './wait-for.js';
 
 export type { Key } from './terminal-keys.js';
-export { mostInOneSecond, type OutputChunk, TerminalRecording } from './terminal-recording.js';
+export { mostInOneSecond } from './terminal-recording.js';
 
 /**
  * Notes the terminal's settings, runs the program under the id it writes down, and notes the settings again.
@@ -67,7 +67,11 @@ export async function openTerminal(args: readonly string[] = [], options: Termin
     encoding: null, // bytes: a character or an escape may be cut in two, and the emulator joins them
   });
   const emulator = new headless.Terminal({ ...size, allowProposedApi: true, scrollback: 10_000 });
-  const terminal = new Terminal(pty, emulator, { own, title: ['shoal', ...args].join(' '), hasNotes: options.stty === true });
+  const terminal = new Terminal(pty, emulator, {
+    own,
+    title: ['shoal', ...args].join(' '),
+    hasNotes: options.stty === true,
+  });
   if (options.stty === true) await adoptProcess(await terminal.programPid(), `in a terminal: ${wanted.join(' ')}`);
   return terminal;
 }
@@ -174,24 +178,40 @@ export class Terminal implements AsyncDisposable {
 
   /** Waits for a row that matches and returns the match. @throws {Error} with the whole screen. */
   async waitForText(pattern: RegExp | string, options: { timeoutMs?: number } = {}): Promise<RegExpExecArray> {
-    const wanted = typeof pattern === 'string' ? new RegExp(RegExp.escape(pattern)) : new RegExp(pattern.source, pattern.flags.replace('g', ''));
+    const wanted =
+      typeof pattern === 'string'
+        ? new RegExp(RegExp.escape(pattern))
+        : new RegExp(pattern.source, pattern.flags.replace('g', ''));
     const match = (): RegExpExecArray | null => wanted.exec(this.screen().join('\n'));
     return this.#patiently(`the screen to show ${wanted}`, match, options.timeoutMs);
   }
 
   /** Waits until nothing on the screen matches. @throws {Error} with the whole screen. */
   async waitForNoText(pattern: RegExp, options: { timeoutMs?: number } = {}): Promise<void> {
-    await this.#patiently(`${pattern} to leave the screen`, () => this.screen().join('\n').search(pattern) < 0, options.timeoutMs);
+    await this.#patiently(
+      `${pattern} to leave the screen`,
+      () => this.screen().join('\n').search(pattern) < 0,
+      options.timeoutMs,
+    );
   }
 
   /** Waits for any condition about this terminal. @throws {Error} with the whole screen. */
-  async waitUntil(what: string, condition: (terminal: this) => boolean, options: { timeoutMs?: number } = {}): Promise<void> {
+  async waitUntil(
+    what: string,
+    condition: (terminal: this) => boolean,
+    options: { timeoutMs?: number } = {},
+  ): Promise<void> {
     await this.#patiently(what, () => condition(this), options.timeoutMs);
   }
 
   /** Waits for the end of the program and for its last output. @throws {Error} with the whole screen. */
   async waitForExit(options: { timeoutMs?: number } = {}): Promise<ProgramExit> {
-    return this.#patiently('the program to end', () => (this.#unparsed === 0 ? this.#ended : undefined), options.timeoutMs, true);
+    return this.#patiently(
+      'the program to end',
+      () => (this.#unparsed === 0 ? this.#ended : undefined),
+      options.timeoutMs,
+      true,
+    );
   }
 
   /** The process of the program itself, also when it runs under `stty`. */
@@ -208,7 +228,8 @@ export class Terminal implements AsyncDisposable {
   async stty(): Promise<{ readonly before: string; readonly after: string }> {
     await this.waitForExit();
     const [before, after] = [await this.#note('before'), await this.#note('after')];
-    if (!before || !after) throw new Error(`no notes of stty: open the terminal with { stty: true }\n${this.describe()}`);
+    if (!before || !after)
+      throw new Error(`no notes of stty: open the terminal with { stty: true }\n${this.describe()}`);
     return { before, after };
   }
 
@@ -217,7 +238,9 @@ export class Terminal implements AsyncDisposable {
     const state = this.#ended === undefined ? 'runs' : `ended with ${this.#ended.code ?? this.#ended.signal}`;
     const { row, col } = this.cursor;
     const border = '─'.repeat(this.#emulator.cols);
-    const body = this.screen().map((line) => `│${line.padEnd(this.#emulator.cols)}│`).join('\n');
+    const body = this.screen()
+      .map((line) => `│${line.padEnd(this.#emulator.cols)}│`)
+      .join('\n');
     return `${this.#title} (${state}, cursor at row ${row}, column ${col})\n┌${border}┐\n${body}\n└${border}┘`;
   }
 
@@ -231,7 +254,14 @@ export class Terminal implements AsyncDisposable {
 
   #rows(from: number, to: number): string[] {
     const { active } = this.#emulator.buffer;
-    return Array.from({ length: to - from }, (_, index) => active.getLine(from + index)?.translateToString(true).trimEnd() ?? '');
+    return Array.from(
+      { length: to - from },
+      (_, index) =>
+        active
+          .getLine(from + index)
+          ?.translateToString(true)
+          .trimEnd() ?? '',
+    );
   }
 
   #draw(bytes: Buffer): void {

@@ -46,7 +46,12 @@ describe('support/udp-proxy', () => {
     expect(new Set(target.received.map(({ from }) => from)).size).to.equal(2);
     expect(proxy.counters.toTarget).to.include({ seen: 2, delivered: 2, dropped: 0 });
     expect(proxy.counters.toClient).to.include({ seen: 2, delivered: 2 });
-    expect(proxy.datagrams.filter(({ direction }) => direction === 'toTarget').map(({ bytes }) => String(bytes)).sort()).to.deep.equal(['from ann', 'from bob']);
+    expect(
+      proxy.datagrams
+        .filter(({ direction }) => direction === 'toTarget')
+        .map(({ bytes }) => String(bytes))
+        .sort(),
+    ).to.deep.equal(['from ann', 'from bob']);
   });
 
   it('repeats its faults from the seed', async () => {
@@ -61,7 +66,10 @@ describe('support/udp-proxy', () => {
   });
 
   it('does each fault about as often as asked', async () => {
-    const { counters, texts } = await outcome({ loss: 0.2, duplicate: 0.1, corrupt: 0.1, truncate: 0.1, seed: 5 }, 2000);
+    const { counters, texts } = await outcome(
+      { loss: 0.2, duplicate: 0.1, corrupt: 0.1, truncate: 0.1, seed: 5 },
+      2000,
+    );
 
     expect(counters.dropped).to.be.within(330, 470);
     expect(counters.duplicated).to.be.within(110, 220);
@@ -93,7 +101,11 @@ describe('support/udp-proxy', () => {
 
   it('can be limited to one direction and be changed while it runs', async () => {
     await using target = await listen(echo);
-    await using proxy = await startUdpProxy({ target: { host: '127.0.0.1', port: target.port }, loss: 1, only: 'toClient' });
+    await using proxy = await startUdpProxy({
+      target: { host: '127.0.0.1', port: target.port },
+      loss: 1,
+      only: 'toClient',
+    });
     await using client = await listen();
 
     client.socket.send('one', proxy.port, proxy.host);
@@ -108,7 +120,8 @@ describe('support/udp-proxy', () => {
 
   it('lets a filter drop or replace datagrams', async () => {
     await using target = await listen();
-    const filter = (datagram: Buffer) => (datagram.includes('secret') ? false : datagram.includes('old') ? Buffer.from('new') : undefined);
+    const filter = (datagram: Buffer) =>
+      datagram.includes('secret') ? false : datagram.includes('old') ? Buffer.from('new') : undefined;
     await using proxy = await startUdpProxy({ target: { host: '127.0.0.1', port: target.port }, filter });
     await using client = await listen();
 
@@ -169,7 +182,11 @@ async function outcome(faults: Omit<UdpProxyOptions, 'target'>, count = 200) {
 }
 
 async function allDelivered(proxy: UdpProxy, target: Listener): Promise<void> {
-  const { counters: { toTarget: counters } } = proxy;
+  const {
+    counters: { toTarget: counters },
+  } = proxy;
   const expected = (): number => counters.seen - counters.dropped + counters.duplicated;
-  await waitFor(() => counters.delivered === expected() && target.received.length === expected(), { what: 'the last datagram' });
+  await waitFor(() => counters.delivered === expected() && target.received.length === expected(), {
+    what: 'the last datagram',
+  });
 }

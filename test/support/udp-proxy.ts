@@ -147,11 +147,13 @@ export class UdpProxy implements AsyncDisposable {
     for (const timer of this.#timers) clearTimeout(timer);
     const clients = await Promise.all(this.#clients.values());
     const sockets = [this.#inward, ...clients.map((client) => client.outward)];
-    await Promise.all(sockets.map(async (socket) => {
-      const closed = once(socket, 'close');
-      socket.close();
-      await closed;
-    }));
+    await Promise.all(
+      sockets.map(async (socket) => {
+        const closed = once(socket, 'close');
+        socket.close();
+        await closed;
+      }),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -169,8 +171,11 @@ export class UdpProxy implements AsyncDisposable {
   async #newClient(address: RemoteInfo): Promise<Client> {
     const index = this.#clients.size;
     const outward = await this.#outwardSocket(() => client);
-    const path = (direction: Direction, send: (bytes: Buffer) => void): Path =>
-      ({ random: randomFrom(subSeed(this.#seed, 'udp', index, direction)), send, held: undefined });
+    const path = (direction: Direction, send: (bytes: Buffer) => void): Path => ({
+      random: randomFrom(subSeed(this.#seed, 'udp', index, direction)),
+      send,
+      held: undefined,
+    });
     const client: Client = {
       index,
       address,

@@ -36,7 +36,7 @@ export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitO
 
 /**
  * Repeats `assertion` until it no longer throws, and returns what it returned.
- * @throws {Error} with the last error as its cause, when the time is over.
+ * @throws {Error} with the text of the last failure, when the time is over.
  */
 export async function eventually<T>(assertion: () => T | Promise<T>, options: WaitOptions = {}): Promise<T> {
   let lastError: unknown;
@@ -52,7 +52,7 @@ export async function eventually<T>(assertion: () => T | Promise<T>, options: Wa
     return (await waitFor(attempt, { what: 'an assertion to hold', ...options })).value;
   } catch (error) {
     const reason = lastError instanceof Error ? lastError.message : inspect(lastError);
-    throw new Error(`${(error as Error).message}\nlast failure: ${reason}`, { cause: lastError });
+    throw new Error(`${(error as Error).message}\nlast failure: ${reason}`, { cause: error });
   }
 }
 
