@@ -80,6 +80,11 @@ export interface Commands {
   get: { input: GetInput; result: GetResult };
   /** Who has it now. */
   sources: { input: { readonly selector: string }; result: { readonly publication: PublicationRow; readonly sources: readonly SourceRow[] } };
+  /** A sealed URL for a file this peer serves, for any HTTP client. Default life: 24 hours. */
+  link: { input: { readonly selector: string; readonly expiresInMs?: number }; result: { readonly link: MadeLink } };
+  links: { input: Record<string, never>; result: { readonly links: readonly LinkInfo[] } };
+  /** Ends a link; the id may be shortened while it stays unique. */
+  unlink: { input: { readonly linkId: string }; result: { readonly link: LinkInfo } };
   /** Stops a transfer by its id; what was fetched stays for the next `get`. */
   cancel: { input: { readonly transferId: string }; result: { readonly transfer: TransferRow } };
   status: { input: Record<string, never>; result: PeerState };
@@ -174,6 +179,27 @@ export interface SourceRow {
   readonly has: 'all' | 'part';
   /** `HOST:PORT`, best first; empty when it cannot be reached directly. */
   readonly addresses: readonly string[];
+}
+
+/** A link without its token: that is shown once, when it is made. */
+export interface LinkInfo {
+  readonly linkId: string;
+  readonly fileId: string;
+  readonly name: string;
+  /** ms since epoch, as the next three. */
+  readonly createdAt: number;
+  readonly notAfter: number;
+  readonly revokedAt?: number;
+  readonly lastUsedAt?: number;
+  readonly uses: number;
+  readonly sentBytes: number;
+}
+
+export interface MadeLink extends LinkInfo {
+  readonly url: string;
+  /** A whole command line that checks this peer's key. */
+  readonly curl: string;
+  readonly wget: string;
 }
 
 export type TransferState = 'waiting' | 'checking' | 'fetching' | 'finishing' | 'done' | 'failed' | 'stopped';

@@ -67,6 +67,8 @@ export const resumeRequest = z.object({
   attempt: base64url(16),
   token: z.string().max(700),
   proof: base64url(32),
+  /** Open another session of the same user and device beside this one. */
+  fork: z.boolean().optional(),
   ...presence,
 });
 

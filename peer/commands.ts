@@ -1,0 +1,121 @@
+/** What each command of `api.ts` does, in terms of the peer's parts. One function a word; no sockets, no state of their own. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { DEFAULT_PAGE_ROWS, MAX_PAGE_ROWS } from '../common/protocol/limits.js';
+import type { AbortOptions } from '../common/runtime/deadline.js';
+import { type CommandInput, type CommandName, type CommandOptions, type CommandResult, PeerError, type PublicationRow, type SourceRow, type UserRow } from './api.js';
+import type { DownloadSources } from './download-sources.js';
+import type { Downloads } from './download/downloads.js';
+import { publicationRow } from './library/publication-row.js';
+import type { Publisher } from './library/publisher.js';
+import type { LinkMaker } from './link-maker.js';
+import { findPublication } from './selector.js';
+import type { TrackerClient } from './tracker-client/tracker-client.js';
+
+/** Rows that `lpf` and `lap` show at most: a screen's answer, not an export. */
+const MAX_LISTED = 100_000;
+
+export interface CommandParts {
+  readonly tracker: TrackerClient;
+  readonly publisher: Publisher;
+  readonly downloads: Downloads;
+  readonly sources: DownloadSources;
+  /** Absent when this peer does not serve. */
+  readonly links: LinkMaker | undefined;
+  readonly isOwn: (devicePin: string) => boolean;
+}
+
+type Runner<K extends CommandName> = (input: CommandInput<K>, options: CommandOptions) => Promise<CommandResult<K>>;
+/** Words whose meaning lies in the peer itself. */
+type PeerWord = 'status' | 'whoami' | 'logout' | 'xit';
+export type CommandRunners = { readonly [K in Exclude<CommandName, PeerWord>]: Runner<K> };
+
+export function commandRunners(parts: CommandParts): CommandRunners {
+  const { tracker, publisher, downloads, links } = parts;
+  return {
+    lpf: async (_input, options) => ({ publications: await listPublished(tracker, options) }),
+    lap: async (_input, options) => ({ users: await listPeers(tracker, options) }),
+    pub: async (input, options) => ({ outcomes: await publisher.publish(input, options) }),
+    unp: async ({ selectors }, options) => ({ outcomes: await publisher.withdraw(selectors, options) }),
+    sch: (input, options) => search(tracker, input, options),
+    get: (input, options) => get(parts, input, options),
+    sources: (input, options) => listSources(parts, input, options),
+    cancel: async ({ transferId }) => ({ transfer: await downloads.cancel(transferId) }),
+    link: async (input) => ({ link: await serving(links).make(input) }),
+    links: async () => ({ links: serving(links).list() }),
+    unlink: async ({ linkId }) => ({ link: await serving(links).revoke(linkId) }),
+  };
+}
+
+async function listPublished(tracker: TrackerClient, { signal }: AbortOptions): Promise<PublicationRow[]> {
+  const rows: PublicationRow[] = [];
+  let cursor: string | undefined;
+  do {
+    const reply = await tracker.request('listPublished', { limit: MAX_PAGE_ROWS, ...(cursor === undefined ? {} : { cursor }) }, { signal });
+    rows.push(...reply.publications.map(publicationRow));
+    cursor = reply.cursor;
+  } while (cursor !== undefined && rows.length < MAX_LISTED);
+  return rows;
+}
+
+async function listPeers(tracker: TrackerClient, { signal }: AbortOptions): Promise<UserRow[]> {
+  const rows: UserRow[] = [];
+  let cursor: string | undefined;
+  do {
+    const reply = await tracker.request('listPeers', { limit: MAX_PAGE_ROWS, ...(cursor === undefined ? {} : { cursor }) }, { signal });
+    rows.push(...reply.peers);
+    cursor = reply.cursor;
+  } while (cursor !== undefined && rows.length < MAX_LISTED);
+  return rows;
+}
+
+/** Pages are joined here: over UDP each holds only what fits a datagram. */
+async function search(tracker: TrackerClient, input: CommandInput<'sch'>, { signal }: AbortOptions): Promise<CommandResult<'sch'>> {
+  const { limit = DEFAULT_PAGE_ROWS, text, cursor: from, ...rest } = input;
+  const publications: PublicationRow[] = [];
+  let cursor = from;
+  let partial = false;
+  do {
+    const page = { limit: limit - publications.length, ...(cursor === undefined ? {} : { cursor }) };
+    const reply = await tracker.request('search', { text, ...rest, ...page }, { signal });
+    publications.push(...reply.publications.map(publicationRow));
+    ({ cursor, partial } = reply);
+  } while (cursor !== undefined && !partial && publications.length < limit);
+  return { publications, partial, ...(cursor === undefined ? {} : { cursor }) };
+}
+
+async function get(parts: CommandParts, input: CommandInput<'get'>, options: CommandOptions): Promise<CommandResult<'get'>> {
+  const { tracker, downloads, sources } = parts;
+  await requireDirectory(input.directory);
+  const { publication } = await findPublication(input.selector, tracker, options);
+  const { publicationId, fileId, sizeBytes, owner, name } = publication;
+  sources.remember(publicationId, fileId);
+  const fileName = input.as ?? name;
+  const { onProgress } = options;
+  const transfer = await downloads.get(
+    { publicationId, fileId, sizeBytes, owner, name, directory: input.directory, fileName, force: input.force ?? false },
+    { signal: options.signal, ...(onProgress ? { onProgress: (row) => onProgress({ event: 'transfer', transfer: row }) } : {}) },
+  );
+  return { path: join(input.directory, fileName), transfer };
+}
+
+async function requireDirectory(directory: string): Promise<void> {
+  const isDirectory = await stat(directory).then((stats) => stats.isDirectory(), () => undefined);
+  if (isDirectory === undefined) throw new PeerError({ code: 'unwritable', message: `${directory} does not exist. Make it first, or choose another folder with --downloads.` });
+  if (!isDirectory) throw new PeerError({ code: 'unwritable', message: `${directory} is not a folder. Choose another with --downloads.` });
+}
+
+async function listSources({ tracker, sources, isOwn }: CommandParts, input: CommandInput<'sources'>, options: CommandOptions): Promise<CommandResult<'sources'>> {
+  const { publication } = await findPublication(input.selector, tracker, options);
+  const found = await sources.sources(publication.publicationId, { ticket: false, signal: options.signal });
+  const rows: SourceRow[] = found.sources.filter(({ device }) => !isOwn(device)).map(({ user, device, has, addresses }) => ({
+    user, devicePin: `sha256:${device}`, has, addresses: addresses.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)),
+  }));
+  return { publication, sources: rows };
+}
+
+function serving(links: LinkMaker | undefined): LinkMaker {
+  if (links !== undefined) return links;
+  throw new PeerError({ code: 'usage', message: 'Links are served by a running peer. Start one with: shoal serve' });
+}

@@ -1,0 +1,111 @@
+/** Everything behind the file port: the listener, uploads for tickets, links for HTTP clients. Made before login (its port is told there), open after it. */
+import type { Clock } from '../common/runtime/clock.js';
+import type { Part } from '../common/runtime/lifecycle.js';
+import type { Identity } from '../common/wire/identity.js';
+import { PeerError, type UploadRow } from './api.js';
+import { FilePort } from './file-port/file-port.js';
+import type { PeerConnection } from './file-port/peer-connection.js';
+import { LinkMaker, type LinkMakerOptions } from './link-maker.js';
+import type { Library } from './library/library.js';
+import { LinkServer } from './links/link-server.js';
+import { Links } from './links/links.js';
+import { rangeOf } from './reach/addresses.js';
+import type { RevocationList } from './revocation-list.js';
+import { sharedLibrary } from './shared-library.js';
+import { joinSharedFiles, type SharedFiles } from './upload/shared-file.js';
+import { TicketGate } from './upload/ticket-gate.js';
+import { Uploads } from './upload/uploads.js';
+
+export interface FileServerOptions {
+  readonly identity: Identity;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly stateDir: string;
+  readonly library: Library;
+  readonly revocations: RevocationList;
+  readonly clock: Clock;
+  /** Bytes a second for all uploads together; absent: no limit. */
+  readonly uploadLimit?: number;
+  trackerNow(): number;
+  /** Running downloads, which serve what they have. */
+  downloads(): SharedFiles;
+  onChanged(publicationId: string): void;
+  onUpdate(): void;
+}
+
+export class FileServer implements Part {
+  readonly #options: FileServerOptions;
+  readonly #links: Links;
+  #port!: FilePort;
+  #uploads: Uploads | undefined;
+  #linkServer: LinkServer | undefined;
+
+  private constructor(options: FileServerOptions, links: Links) {
+    this.#options = options;
+    this.#links = links;
+  }
+
+  /** @throws {PeerError} `port-in-use`, `unwritable`. */
+  static async listen(options: FileServerOptions): Promise<FileServer> {
+    const links = await Links.open({ stateDir: options.stateDir, clock: options.clock });
+    const server = new FileServer(options, links);
+    try {
+      server.#port = await FilePort.listen({
+        identity: options.identity, host: options.host, port: options.port, clock: options.clock,
+        onPeer: (connection) => server.#accept(connection),
+        onHttp: (socket) => { if (server.#linkServer === undefined) socket.destroy(); else server.#linkServer.accept(socket); },
+      });
+    } catch (error) {
+      throw listenProblem(error, options.host, options.port);
+    }
+    return server;
+  }
+
+  get host(): string { return this.#port.host; }
+  get port(): number { return this.#port.port; }
+  /** Reachable from this machine only. */
+  get isLocalOnly(): boolean { return rangeOf(this.#port.host) === 'loopback'; }
+  get bytesPerSecond(): number { return this.#uploads?.bytesPerSecond ?? 0; }
+  rows(): UploadRow[] { return this.#uploads?.rows() ?? []; }
+
+  /** From now on tickets signed by this tracker are honoured. */
+  openTickets(trackerSpki: Buffer): void {
+    const { library, revocations, clock, downloads, onChanged, onUpdate, trackerNow, uploadLimit } = this.#options;
+    const tickets = new TicketGate({ trackerSpki, trackerNow, revocations });
+    const files = joinSharedFiles(sharedLibrary(library), { find: (...key) => downloads().find(...key), findFile: (fileId) => downloads().findFile(fileId) });
+    this.#uploads = new Uploads({
+      files, tickets, clock, onUpdate, onChanged: (publicationId) => onChanged(publicationId),
+      ...(uploadLimit === undefined ? {} : { uploadLimitBytesPerSecond: uploadLimit }),
+    });
+    this.#linkServer = new LinkServer({ links: this.#links, files: sharedLibrary(library), uploads: this.#uploads, clock });
+  }
+
+  /** Revocations changed: uploads they concern are cut. */
+  recheck(): void {
+    this.#uploads?.recheck();
+  }
+
+  linkMaker(reachedAt: (port: number) => ReturnType<LinkMakerOptions['reachedAt']>): LinkMaker {
+    return new LinkMaker({ links: this.#links, library: this.#options.library, reachedAt: () => reachedAt(this.port) });
+  }
+
+  async stop(): Promise<void> {
+    await this.#uploads?.stop();
+    await this.#linkServer?.stop();
+    await this.#port.stop();
+  }
+
+  #accept(connection: PeerConnection): void {
+    if (this.#uploads === undefined) connection.close();
+    else this.#uploads.accept(connection);
+  }
+}
+
+function listenProblem(error: unknown, host: string, port: number): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return new PeerError({ code: 'port-in-use', message: `Port ${port} on ${host} is in use. Choose another with --port, or leave it out to take any free one.` });
+  if (code === 'EACCES') return new PeerError({ code: 'port-in-use', message: `Port ${port} needs more rights on this system. Choose one from 1024 on with --port.` });
+  if (code === 'EADDRNOTAVAIL') return new PeerError({ code: 'usage', message: `${host} is no address of this machine. Choose another with --host.` });
+  return error;
+}

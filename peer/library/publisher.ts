@@ -1,0 +1,250 @@
+/**
+ * Keeps the library and the tracker in step: publishes, withdraws, and after a login tells the tracker what it does not know.
+ * It knows the tracker only as `request`, and no screen: progress and notices go to callbacks.
+ */
+import { basename } from 'node:path';
+
+import { ContentError } from '../../common/content/content-error.js';
+import { checkFileName } from '../../common/content/file-name.js';
+import type { AbortOptions } from '../../common/runtime/deadline.js';
+import { type CommandOptions, PeerError, type PeerProblem, type PublishInput, type PublishOutcome, type UnpublishOutcome } from '../api.js';
+import type { TrackerClient } from '../tracker-client/tracker-client.js';
+import { peerErrorOf } from '../tracker-client/problems.js';
+import { contentProblem } from './content-problem.js';
+import { currentIdentity } from './current-identity.js';
+import type { FileHasher, HashedFile } from './hashing/hash-file.js';
+import { compareIdentity } from './hashing/file-identity.js';
+import type { Library, LibraryEntry } from './library.js';
+import { mineRow } from './publication-row.js';
+
+/** Entries of one bulk request: far below the line limit with the longest names. */
+const BULK_ENTRIES = 500;
+
+export interface PublisherOptions {
+  readonly library: Library;
+  readonly hasher: FileHasher;
+  readonly tracker: Pick<TrackerClient, 'request'>;
+  readonly user: () => string;
+  readonly now: () => number;
+  /** A file is being hashed; called with undefined bytes when that ended. */
+  onHashing(path: string, doneBytes: number | undefined, sizeBytes: number): void;
+  notice(level: 'info' | 'warning' | 'error', text: string): void;
+}
+
+interface Prepared {
+  readonly path: string;
+  readonly name: string;
+  readonly fileId: string;
+  readonly sizeBytes: number;
+  readonly replace: boolean;
+  /** The name was new to the library: a refusal by the tracker removes it again. */
+  readonly isNew: boolean;
+}
+
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #refreshing = new Map<string, Promise<void>>();
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  /** One outcome a path, in order; a path that fails does not stop the others. */
+  async publish(input: PublishInput, options: CommandOptions): Promise<PublishOutcome[]> {
+    if (input.as !== undefined && input.paths.length !== 1) {
+      throw new PeerError({ code: 'usage', message: '--as names one file, so give it one path.' });
+    }
+    const prepared = await Promise.all(input.paths.map((path) => this.#prepare(path, input, options).catch((error: unknown) => {
+      options.signal.throwIfAborted();
+      return problemOfFailure(error);
+    })));
+    const ready = prepared.filter((item) => 'fileId' in item);
+    const outcomeByName = new Map<string, PublishOutcome>();
+    for (let start = 0; start < ready.length; start += BULK_ENTRIES) {
+      await this.#announce(ready.slice(start, start + BULK_ENTRIES), outcomeByName, options);
+    }
+    return prepared.map((item, index) => {
+      const path = input.paths[index] ?? '';
+      if (!('fileId' in item)) return { ok: false, path, problem: item };
+      return outcomeByName.get(item.name) ?? { ok: false, path, problem: { code: 'internal', message: `${path} was not published.` } };
+    });
+  }
+
+  /** Withdraws by name or `id:PREFIX`. */
+  async withdraw(selectors: readonly string[], { signal }: AbortOptions): Promise<UnpublishOutcome[]> {
+    const outcomes: UnpublishOutcome[] = [];
+    for (const selector of selectors) outcomes.push(await this.#withdrawOne(selector, { signal }));
+    return outcomes;
+  }
+
+  /** Tells the tracker what it does not know of this device's library. */
+  async sync({ signal }: AbortOptions): Promise<void> {
+    const { library, tracker } = this.#options;
+    const entries = [...library.entries()];
+    const leaving = entries.filter((entry) => entry.state === 'withdrawing');
+    for (let start = 0; start < leaving.length; start += BULK_ENTRIES) {
+      const batch = leaving.slice(start, start + BULK_ENTRIES);
+      const reply = await tracker.request('unpublish', { names: batch.map((entry) => entry.name) }, { signal });
+      for (const entry of batch) library.remove(entry.name);
+      library.revision = reply.libraryRevision;
+    }
+    const staying = entries.filter((entry) => entry.state !== 'withdrawing');
+    for (let start = 0; start < staying.length; start += BULK_ENTRIES) {
+      await this.#syncBatch(staying.slice(start, start + BULK_ENTRIES), { signal });
+    }
+  }
+
+  /** The file behind a publication is not what was hashed: hash it again and publish what it is now. */
+  refresh(publicationId: string, { signal }: AbortOptions): Promise<void> {
+    const running = this.#refreshing.get(publicationId) ?? this.#refresh(publicationId, { signal })
+      .finally(() => this.#refreshing.delete(publicationId));
+    this.#refreshing.set(publicationId, running);
+    return running;
+  }
+
+  async #prepare(path: string, { as, replace = false }: PublishInput, { signal, onProgress }: CommandOptions): Promise<Prepared> {
+    const { library } = this.#options;
+    const name = as ?? basename(path);
+    const bad = checkFileName(name);
+    if (bad !== undefined) throw new PeerError({ code: 'bad-name', message: `${path} cannot be published. ${bad.message} Give another name with --as NAME.` });
+    const known = library.byName(name);
+    const isSamePath = known?.path === path;
+    if (known !== undefined && isSamePath && await isUnchanged(known)) {
+      return { path, name, fileId: known.fileId, sizeBytes: known.sizeBytes, replace: true, isNew: false };
+    }
+    const file = await this.#hash(path, { signal, ...(onProgress ? { onProgress } : {}) });
+    if (known !== undefined && !isSamePath && !replace && known.fileId !== file.fileId) throw nameTaken(name, known.path);
+    library.put(name, path, file);
+    return { path, name, fileId: file.fileId, sizeBytes: file.size, replace: replace || isSamePath, isNew: known === undefined };
+  }
+
+  async #hash(path: string, { signal, onProgress }: CommandOptions): Promise<HashedFile> {
+    const { hasher, onHashing } = this.#options;
+    const { size: sizeBytes } = await currentIdentity(path).then((identity) => ({ size: Number(identity.size) }), () => ({ size: 0 }));
+    const report = (doneBytes: number): void => {
+      onHashing(path, doneBytes, sizeBytes);
+      onProgress?.({ event: 'hashing', path, doneBytes, sizeBytes });
+    };
+    try {
+      return await hasher.hash(path, { signal, onProgress: report });
+    } finally {
+      onHashing(path, undefined, sizeBytes);
+    }
+  }
+
+  async #announce(batch: readonly Prepared[], outcomeByName: Map<string, PublishOutcome>, { signal }: AbortOptions): Promise<void> {
+    const { library, tracker } = this.#options;
+    try {
+      const entries = batch.map(({ name, fileId, sizeBytes, replace }) => ({ name, fileId, size: sizeBytes, kind: 'file' as const, ...(replace ? { replace } : {}) }));
+      const reply = await tracker.request('publish', { entries }, { signal });
+      for (const [index, item] of batch.entries()) {
+        const result = reply.results[index];
+        if (result?.ok === true) {
+          library.settle(item.name, result.publicationId, result.revision);
+          outcomeByName.set(item.name, { ok: true, path: item.path, publication: this.#row(item.name), change: result.change });
+        } else {
+          if (item.isNew) library.remove(item.name);
+          const problem = result === undefined ? peerErrorOf({ code: 'internal', message: '' }).problem : peerErrorOf(result.error).problem;
+          outcomeByName.set(item.name, { ok: false, path: item.path, problem: { ...problem, message: `${item.name}: ${problem.message}` } });
+        }
+      }
+      library.revision = reply.libraryRevision;
+    } catch (error) {
+      signal.throwIfAborted();
+      // The tracker may or may not have heard it. The entry stays `pending`: the next sync settles it.
+      const problem = problemOfFailure(error);
+      const message = `${problem.message} What was hashed is kept and published when the tracker is back.`;
+      for (const item of batch) outcomeByName.set(item.name, { ok: false, path: item.path, problem: { ...problem, message } });
+    }
+  }
+
+  async #withdrawOne(selector: string, { signal }: AbortOptions): Promise<UnpublishOutcome> {
+    const { library, tracker } = this.#options;
+    try {
+      const name = await this.#nameOf(selector, { signal });
+      library.withdraw(name);
+      const reply = await tracker.request('unpublish', { names: [name] }, { signal });
+      const result = reply.results[0];
+      const entry = library.byName(name);
+      library.remove(name);
+      library.revision = reply.libraryRevision;
+      if (result?.ok !== true) throw notMine(selector);
+      return { ok: true, selector, publication: mineRow({ name, ...(entry ?? {}), publicationId: result.publicationId }, this.#options.user(), this.#options.now()) };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { ok: false, selector, problem: problemOfFailure(error) };
+    }
+  }
+
+  /** The library's name for a selector, or, when the library does not know it (published from another device), the tracker's. */
+  async #nameOf(selector: string, { signal }: AbortOptions): Promise<string> {
+    if (!selector.startsWith('id:')) return selector.startsWith('@') ? selector.slice(selector.indexOf('/') + 1) : selector;
+    const prefix = selector.slice(3).toLowerCase();
+    if (!/^[0-9a-f]{16,64}$/.test(prefix)) throw new PeerError({ code: 'usage', message: `${selector}: an id has 16 to 64 hex digits.` });
+    const user = this.#options.user();
+    const reply = await this.#options.tracker.request('search', { text: '', idPrefix: prefix, owner: user, mine: true, all: true }, { signal });
+    const [first, second] = reply.publications;
+    if (first === undefined) throw notMine(selector);
+    if (second !== undefined) throw new PeerError({ code: 'ambiguous', message: `${selector} stands for several of your publications. Name one of them.` });
+    return first.name;
+  }
+
+  async #syncBatch(batch: readonly LibraryEntry[], { signal }: AbortOptions): Promise<void> {
+    const { library, tracker, notice } = this.#options;
+    const entries = batch.map((entry) => ({
+      name: entry.name, fileId: entry.fileId, size: entry.sizeBytes, kind: 'file' as const,
+      // New content of a name that was ours before: the crash came between hashing and the tracker's answer.
+      ...(entry.state === 'pending' && entry.publicationId !== '' ? { replace: true } : {}),
+    }));
+    const reply = await tracker.request('publish', { entries }, { signal });
+    for (const [index, entry] of batch.entries()) {
+      const result = reply.results[index];
+      if (result?.ok === true) library.settle(entry.name, result.publicationId, result.revision);
+      else if (result?.error.code === 'name-taken') {
+        library.remove(entry.name);
+        notice('warning', `${entry.name} was published from another device with other content, so this device no longer offers its own.`);
+      }
+    }
+    library.revision = reply.libraryRevision;
+  }
+
+  async #refresh(publicationId: string, { signal }: AbortOptions): Promise<void> {
+    const { library, notice } = this.#options;
+    const entry = library.byPublication(publicationId);
+    if (entry === undefined || entry.state === 'withdrawing') return;
+    try {
+      const file = await this.#hash(entry.path, { signal });
+      library.put(entry.name, entry.path, file);
+      if (file.fileId === entry.fileId) return library.settle(entry.name, entry.publicationId, entry.revision);
+      await this.#announce([{ path: entry.path, name: entry.name, fileId: file.fileId, sizeBytes: file.size, replace: true, isNew: false }], new Map(), { signal });
+      notice('info', `${entry.name} has changed on disk and was published again with its new content.`);
+    } catch (error) {
+      if (signal.aborted) return;
+      notice('warning', `${entry.name} cannot be served: ${problemOfFailure(error).message} Withdraw it with: unp ${entry.name}`);
+    }
+  }
+
+  #row(name: string): ReturnType<typeof mineRow> {
+    return mineRow(this.#options.library.byName(name) ?? { name }, this.#options.user(), this.#options.now());
+  }
+}
+
+async function isUnchanged(entry: LibraryEntry): Promise<boolean> {
+  const now = await currentIdentity(entry.path).catch(() => undefined);
+  return now !== undefined && compareIdentity(entry.identity, now) === 'same';
+}
+
+function nameTaken(name: string, path: string): PeerError {
+  const message = `${name} is the name of another publication of yours (${path}). Choose another with --as NAME, or take it over with --replace.`;
+  return new PeerError({ code: 'name-taken', message });
+}
+
+function notMine(selector: string): PeerError {
+  return new PeerError({ code: 'not-found', message: `You have not published ${selector}. See what you have with lpf.` });
+}
+
+function problemOfFailure(error: unknown): PeerProblem {
+  if (error instanceof PeerError) return error.problem;
+  if (error instanceof ContentError) return contentProblem(error);
+  throw error;
+}

@@ -1,0 +1,289 @@
+/**
+ * One logged-in peer: makes the parts, joins them, and is the `Peer` that interfaces see. Every part is a neighbour of its own
+ * (tracker client, library, file port, uploads, downloads, links); this file only knows who needs whom and in which order they start.
+ */
+import { join } from 'node:path';
+
+import { systemClock, type Clock } from '../common/runtime/clock.js';
+import { ensurePrivateDir } from '../common/runtime/files.js';
+import { Lifecycle } from '../common/runtime/lifecycle.js';
+import { sleep } from '../common/runtime/deadline.js';
+import type { SessionGrant } from '../common/protocol/messages.js';
+import { formatPin, loadOrCreateIdentity, parsePin, type Identity } from '../common/wire/identity.js';
+import { PeerError, type CommandInput, type CommandName, type CommandOptions, type CommandResult, type Peer, type PeerState } from './api.js';
+import { type CommandRunners, commandRunners } from './commands.js';
+import type { StartPeerOptions } from './door/start-peer.js';
+import { DownloadSources } from './download-sources.js';
+import { Downloads } from './download/downloads.js';
+import { FileServer } from './file-server.js';
+import { dialPeer } from './file-port/dial-peer.js';
+import { FileHasher } from './library/hashing/hash-file.js';
+import { Library } from './library/library.js';
+import { Publisher } from './library/publisher.js';
+import { defaultListenHost, lanAddresses } from './reach/addresses.js';
+import { RevocationList } from './revocation-list.js';
+import { SavedSessionFile } from './saved-session-file.js';
+import { StateBoard } from './state-board.js';
+import type { Presence } from './tracker-client/session-keys.js';
+import { TrackerClient } from './tracker-client/tracker-client.js';
+
+/** Pause between two tries to reach a tracker that is not there yet, ms. */
+const WAIT_FOR_TRACKER_MS = 1_000;
+
+/** Starts a peer and logs it in. @throws {PeerError} as `PeerDoor.open`; everything begun is ended again then. */
+export async function startPeer(options: StartPeerOptions, clock: Clock = systemClock): Promise<Peer> {
+  const peer = new RunningParts(options, clock);
+  try {
+    await peer.start();
+    return peer;
+  } catch (error) {
+    await peer.close();
+    throw error;
+  }
+}
+
+class RunningParts implements Peer {
+  readonly attached = false;
+  readonly #options: StartPeerOptions;
+  readonly #clock: Clock;
+  readonly #lifecycle = new Lifecycle();
+  readonly #stopping = new AbortController();
+  readonly #board: StateBoard;
+  #identity!: Identity;
+  #tracker!: TrackerClient;
+  #library!: Library;
+  #publisher!: Publisher;
+  #downloads!: Downloads;
+  #runners!: CommandRunners;
+  /** Of the serving peer: a crash costs no password. */
+  #savedSession!: SavedSessionFile;
+  /** Of `shoal login`: later commands open sessions beside it. */
+  #savedLogin!: SavedSessionFile;
+  #fileServer: FileServer | undefined;
+  #user: string;
+  #syncing: Promise<void> | undefined;
+
+  constructor(options: StartPeerOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#user = options.user;
+    this.#board = new StateBoard({ compose: () => this.#compose(), isMoving: () => this.#isMoving() }, clock);
+  }
+
+  async start(): Promise<void> {
+    const { dataDir, stateDir, serving } = this.#options;
+    await ensurePrivateDir(dataDir);
+    await ensurePrivateDir(stateDir);
+    this.#identity = await loadOrCreateIdentity(join(dataDir, 'device.pem'), { commonName: 'shoal peer' });
+    this.#savedSession = new SavedSessionFile(join(stateDir, 'session.json'));
+    this.#savedLogin = new SavedSessionFile(join(stateDir, 'login.json'));
+    this.#library = new Library(join(stateDir, 'library.sqlite'));
+    this.#lifecycle.defer(() => this.#library.close());
+    this.#lifecycle.defer(() => this.#board.close());
+    this.#makeTracker();
+    const revocations = new RevocationList(this.#tracker, () => this.#fileServer?.recheck());
+    this.#onEpoch = (epoch) => { if (serving) revocations.told(epoch, this.#stopping); };
+    this.#makePublisher();
+    if (serving) await this.#listen(revocations);
+    this.#makeDownloads();
+    await this.#logIn();
+    this.#tracker.start();
+    this.#fileServer?.openTickets(this.#tracker.trackerSpki);
+    if (serving) await this.#downloads.resumeSaved();
+  }
+
+  #onEpoch: (epoch: number) => void = () => undefined;
+
+  state(): PeerState {
+    return this.#board.state();
+  }
+
+  onState(listener: (state: PeerState) => void): () => void {
+    return this.#board.onState(listener);
+  }
+
+  async call<K extends CommandName>(name: K, input: CommandInput<K>, options: CommandOptions): Promise<CommandResult<K>> {
+    const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
+    const run = this.#runner(name);
+    return run(input, { ...options, signal });
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort(new PeerError({ code: 'interrupted', message: 'The peer is ending.' }));
+    await this.#lifecycle.stop();
+  }
+
+  #runner<K extends CommandName>(name: K): (input: CommandInput<K>, options: CommandOptions) => Promise<CommandResult<K>> {
+    const own: { readonly [W in 'status' | 'whoami' | 'logout' | 'xit']: () => Promise<CommandResult<W>> } = {
+      status: async () => this.state(),
+      whoami: async () => ({ user: this.#user, tracker: this.#tracker.address, devicePin: formatPin(this.#identity.pin) }),
+      logout: async () => this.#logOut(),
+      xit: async () => { await this.close(); return {}; },
+    };
+    const runners = { ...own, ...this.#runners } as Record<string, unknown>;
+    const run = runners[name];
+    if (typeof run === 'function') return run as (input: CommandInput<K>, options: CommandOptions) => Promise<CommandResult<K>>;
+    throw new PeerError({ code: 'not-yet', message: `${name} is not in this version yet.` });
+  }
+
+  async #logOut(): Promise<Record<string, never>> {
+    await this.#savedLogin.remove();
+    await this.close();
+    return {};
+  }
+
+  /** `shoal login` leaves its session for later commands; every other end is told to the tracker, so that nobody waits for us. */
+  async #leave(): Promise<void> {
+    await this.#tracker.stop({ logout: !this.#isLoginOnly });
+    if (this.#options.serving) await this.#savedSession.remove();
+  }
+
+  get #isLoginOnly(): boolean {
+    return !this.#options.serving && !this.#options.resumeSaved;
+  }
+
+  #makeTracker(): void {
+    const { tracker } = this.#options;
+    this.#tracker = new TrackerClient({
+      host: tracker.host, port: tracker.port, pin: parsePin(tracker.pin), device: this.#identity, clock: this.#clock,
+      presence: () => this.#presence(),
+      onGrant: (grant) => this.#granted(grant),
+      onState: (state) => {
+        if (state.kind === 'ended') this.#board.notice('error', state.problem.message);
+        this.#board.touch();
+      },
+      onEvent: (event) => {
+        if (event.event === 'shutting-down') this.#board.notice('warning', 'The tracker is shutting down. Transfers go on; the rest continues when it is back.');
+        if (event.event === 'revoked') this.#onEpoch(event.epoch);
+      },
+      onEpoch: (epoch) => this.#onEpoch(epoch),
+    });
+    this.#lifecycle.defer(() => this.#leave());
+  }
+
+  #makePublisher(): void {
+    const hasher = new FileHasher({ clock: this.#clock });
+    this.#lifecycle.defer(() => hasher.close());
+    this.#publisher = new Publisher({
+      library: this.#library, hasher, tracker: this.#tracker, user: () => this.#user, now: () => this.#clock.now(),
+      onHashing: (path, doneBytes, sizeBytes) => this.#board.hashing(path, doneBytes, sizeBytes),
+      notice: (level, text) => this.#board.notice(level, text),
+    });
+  }
+
+  async #listen(revocations: RevocationList): Promise<void> {
+    const { stateDir, tracker, host = defaultListenHost(tracker.host), port = 0 } = this.#options;
+    this.#fileServer = this.#lifecycle.add(await FileServer.listen({
+      identity: this.#identity, host, port, stateDir, library: this.#library, revocations, clock: this.#clock,
+      trackerNow: () => this.#tracker.trackerNow(),
+      downloads: () => this.#downloads.shared,
+      onChanged: (publicationId) => { void this.#publisher.refresh(publicationId, this.#stopping); },
+      onUpdate: () => this.#board.touch(),
+    }));
+  }
+
+  #makeDownloads(): void {
+    const { serving, stateDir, tracker } = this.#options;
+    const sources = new DownloadSources(this.#tracker, tracker.host);
+    this.#downloads = this.#lifecycle.add(new Downloads({
+      tracker: sources, ownPin: this.#identity.pin, isSharing: serving, clock: this.#clock,
+      ...(serving ? { stateDir } : {}),
+      dial: ({ host, port }, pin, { signal }) => dialPeer({ host, port, pin, identity: this.#identity, clock: this.#clock }, { signal }),
+      trackerNow: () => this.#tracker.trackerNow(),
+      onNotice: (level, text) => this.#board.notice(level, text),
+      onUpdate: () => this.#board.touch(),
+    }));
+    this.#runners = commandRunners({
+      tracker: this.#tracker, publisher: this.#publisher, downloads: this.#downloads, sources,
+      links: this.#fileServer?.linkMaker((port) => this.#reachedAt(port)),
+      isOwn: (devicePin) => devicePin === this.#identity.pin,
+    });
+  }
+
+  /** Resumes what an earlier run saved, else logs in with the password; waits for a tracker that is not there when told to. */
+  async #logIn(): Promise<void> {
+    const { wait, onWaiting, signal: outer } = this.#options;
+    const signal = AbortSignal.any([outer, this.#stopping.signal]);
+    for (;;) {
+      try {
+        return await this.#logInOnce(signal);
+      } catch (error) {
+        const isAway = error instanceof PeerError && error.code === 'tracker-unreachable';
+        if (!isAway || !wait) throw error;
+        onWaiting(error.problem);
+        await sleep(WAIT_FOR_TRACKER_MS, { signal, clock: this.#clock });
+      }
+    }
+  }
+
+  async #logInOnce(signal: AbortSignal): Promise<void> {
+    const { user, password, resumeSaved, serving } = this.#options;
+    if (resumeSaved && serving && await this.#resumeFrom(this.#savedSession, { fork: false, signal })) return;
+    if (resumeSaved && password === undefined && await this.#resumeFrom(this.#savedLogin, { fork: true, signal })) return;
+    if (password === undefined) {
+      throw new PeerError({ code: 'not-logged-in', message: `Not logged in as ${user}. Give the password with --password-file, SHOAL_PASSWORD or at the prompt.` });
+    }
+    await this.#tracker.login(user, password, { signal });
+    if (this.#isLoginOnly && this.#tracker.savedSession !== undefined) await this.#savedLogin.write(this.#tracker.savedSession);
+  }
+
+  /** False when nothing good was saved there. */
+  async #resumeFrom(file: SavedSessionFile, options: { readonly fork: boolean; readonly signal: AbortSignal }): Promise<boolean> {
+    const saved = await file.read();
+    if (saved === undefined) return false;
+    try {
+      await this.#tracker.resume(saved, options);
+      return true;
+    } catch (error) {
+      if (!(error instanceof PeerError) || error.code !== 'not-logged-in') throw error;
+      await file.remove();
+      return false;
+    }
+  }
+
+  #granted(grant: SessionGrant): void {
+    this.#user = grant.user;
+    if (!this.#options.serving) return;
+    if (this.#tracker.savedSession !== undefined) void this.#savedSession.write(this.#tracker.savedSession);
+    if (grant.live && !this.#library.hasUnsettled()) return;
+    this.#syncing ??= this.#publisher.sync(this.#stopping)
+      .catch((error: unknown) => {
+        if (!this.#stopping.signal.aborted) this.#board.notice('warning', `The tracker could not be told of the library: ${error instanceof Error ? error.message : String(error)}`);
+      })
+      .finally(() => { this.#syncing = undefined; });
+  }
+
+  #presence(): Presence {
+    const { serving, advertise } = this.#options;
+    // With something unsettled the revisions must not seem equal: the deltas would be skipped.
+    const libraryRevision = this.#library.hasUnsettled() ? 0 : this.#library.revision;
+    if (!serving || this.#fileServer === undefined) return { serving: false, libraryRevision };
+    const lan = this.#fileServer.isLocalOnly ? [] : lanAddresses();
+    return { serving, filePort: this.#fileServer.port, lan, libraryRevision, ...(advertise === undefined ? {} : { advertise }) };
+  }
+
+  #reachedAt(port: number): { host: string; port: number; pin: string } {
+    const observed = this.#tracker.observedHost ?? '127.0.0.1';
+    return { host: this.#options.advertise ?? observed, port, pin: this.#identity.pin };
+  }
+
+  #compose(): Omit<PeerState, 'notices' | 'hashing'> {
+    const { tracker } = this.#options;
+    const filePort = this.#fileServer && { host: this.#fileServer.host, port: this.#fileServer.port, pin: formatPin(this.#identity.pin) };
+    return {
+      tracker: { address: this.#tracker?.address ?? `${tracker.host}:${tracker.port}`, pin: formatPin(parsePin(tracker.pin)) },
+      user: this.#user,
+      connection: this.#tracker?.state ?? { kind: 'connecting' },
+      ...(filePort === undefined ? {} : { filePort }),
+      receivedBytesPerSecond: this.#downloads?.bytesPerSecond ?? 0,
+      sentBytesPerSecond: this.#fileServer?.bytesPerSecond ?? 0,
+      downloads: this.#downloads?.rows() ?? [],
+      uploads: this.#fileServer?.rows() ?? [],
+    };
+  }
+
+  #isMoving(): boolean {
+    const isFetching = this.#downloads?.rows().some(({ state }) => state === 'waiting' || state === 'checking' || state === 'fetching');
+    return isFetching === true || (this.#fileServer?.rows().length ?? 0) > 0;
+  }
+}

@@ -1,0 +1,60 @@
+/** What the tracker said, or did not say, as problems that people and scripts understand. Both directions of codes meet only here. */
+import type { ErrorBody } from '../../common/protocol/messages.js';
+import type { ErrorCode } from '../../common/protocol/errors.js';
+import { PeerError, type PeerErrorCode, type PeerProblem } from '../api.js';
+
+const CODE_OF: Partial<Record<ErrorCode, PeerErrorCode>> = {
+  'login-failed': 'login-failed',
+  'already-active': 'already-active',
+  'not-logged-in': 'not-logged-in',
+  'session-ended': 'not-logged-in',
+  'bad-token': 'not-logged-in',
+  'not-allowed': 'not-allowed',
+  'not-found': 'not-found',
+  'name-taken': 'name-taken',
+  'bad-name': 'bad-name',
+  'too-large': 'too-large',
+  'rate-limited': 'too-many',
+  busy: 'too-many',
+  quota: 'too-many',
+  'too-many-pending': 'too-many',
+  'shutting-down': 'tracker-unreachable',
+};
+
+const TEXT_OF: Partial<Record<ErrorCode, string>> = {
+  'login-failed': 'User name or password is wrong. Try again.',
+  'already-active': 'This user is already active elsewhere. Use xit there, or wait 10 seconds if that program crashed.',
+  'not-logged-in': 'Not logged in. Log in again.',
+  'session-ended': 'The tracker ended this session. Log in again.',
+  'bad-token': 'The saved session is not valid any more. Log in with the password.',
+  'name-taken': 'The name is used by another publication of yours. Choose another with --as NAME, or take it over with --replace.',
+  busy: 'The tracker is busy. Try again in a moment.',
+  quota: 'Your quota at the tracker is used up. Withdraw something with unp first.',
+  storage: 'The tracker could not store this, so nothing was changed. Tell its administrator to look at its disk.',
+  internal: 'The tracker failed inside. Tell its administrator to look at its log.',
+};
+
+/** The problem behind an error reply. Texts are ours: nothing of the remote text reaches a screen. */
+export function problemOf(error: ErrorBody): PeerProblem {
+  const wait = error.retryAfterMs === undefined ? '' : ` Try again in ${Math.max(1, Math.ceil(error.retryAfterMs / 1_000))} s.`;
+  if (error.code === 'rate-limited') return { code: 'too-many', message: `Too many attempts.${wait || ' Try again later.'}` };
+  const message = TEXT_OF[error.code] ?? `The tracker refused: ${error.code}.`;
+  return { code: CODE_OF[error.code] ?? 'protocol', message };
+}
+
+export function peerErrorOf(error: ErrorBody): PeerError {
+  return new PeerError(problemOf(error));
+}
+
+export function trackerUnreachable(address: string, cause?: unknown): PeerError {
+  return new PeerError(
+    { code: 'tracker-unreachable', message: `Tracker not responding at ${address}. Check the address and that the tracker runs.` },
+    { cause },
+  );
+}
+
+export function pinChanged(address: string, found: string): PeerError {
+  const message = `The tracker at ${address} has another identity than the one on record, so nothing was sent. `
+    + `If its administrator confirms the new one, run: shoal trust forget ${address}`;
+  return new PeerError({ code: 'pin-changed', message, pin: found });
+}
