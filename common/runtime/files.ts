@@ -33,12 +33,18 @@ export async function syncDir(path: string): Promise<void> {
   await dir.sync();
 }
 
+/** A folder cannot be made private. */
+export class FolderError extends Error {
+  override readonly name = 'FolderError';
+  readonly code = 'unsuitable-folder';
+}
+
 const OTHERS = 0o077;
 const STICKY = 0o1000;
 
 /**
  * Makes the folder `path` with its parents, readable by its owner alone (0700). An existing folder of ours is tightened.
- * @throws when it is not a folder, belongs to someone else, or is a shared place such as /tmp or the home folder.
+ * @throws {FolderError} when it belongs to someone else, or is a shared place such as /tmp or the home folder.
  */
 export async function ensurePrivateDir(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
@@ -54,6 +60,6 @@ function isCommonPlace(path: string): boolean {
   return [homedir(), '/'].includes(resolve(path));
 }
 
-function unsuitable(path: string, reason: string): Error {
-  return new Error(`${path} ${reason}, so it cannot hold private data. Choose a folder of your own with --data.`);
+function unsuitable(path: string, reason: string): FolderError {
+  return new FolderError(`${path} ${reason}, so it cannot hold private data. Choose a folder of your own with --data.`);
 }
