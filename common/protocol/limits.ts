@@ -17,8 +17,12 @@ export const DEFAULT_PAGE_ROWS = 100;
 export const MAX_UNACKNOWLEDGED = 32;
 /** Requests of one TCP connection that wait for their reply; further lines stay unread. */
 export const MAX_PIPELINED = 32;
-/** UTF-8 bytes: a padded login fits one datagram with it. */
-export const MAX_PASSWORD_BYTES = 256;
+/** UTF-8 bytes: a padded login fits one datagram with it, even if JSON must escape each. */
+export const MAX_PASSWORD_BYTES = 128;
+/** Characters of a resume token: a padded resume and the reply that brings a new one fit one datagram with it. */
+export const MAX_RESUME_TOKEN_LENGTH = 512;
+/** Characters of the host a peer asks to be listed at; longer ones do not fit a padded login. */
+export const MAX_ADVERTISE_LENGTH = 128;
 /** UTF-16 units of a search text; longer than any name is pointless. */
 export const MAX_SEARCH_TEXT = 255;
 /** LAN addresses a peer may offer. */

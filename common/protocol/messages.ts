@@ -3,20 +3,22 @@
  * The prose is docs/protocol.md; a test compares both. Unknown fields are dropped, never refused.
  */
 import { z } from 'zod';
-import { ERROR_CODES, type ErrorCode } from './errors.js';
+import { isBase64url } from './base64url.js';
+import { ERROR_TEXTS, type ErrorCode } from './errors.js';
 import {
-  MAX_BULK_ENTRIES, MAX_LAN_ADDRESSES, MAX_PAGE_ROWS, MAX_PASSWORD_BYTES, MAX_SEARCH_TEXT, MAX_UNACKNOWLEDGED,
+  MAX_ADVERTISE_LENGTH, MAX_BULK_ENTRIES, MAX_LAN_ADDRESSES, MAX_PAGE_ROWS, MAX_PASSWORD_BYTES, MAX_RESUME_TOKEN_LENGTH, MAX_SEARCH_TEXT,
+  MAX_UNACKNOWLEDGED,
 } from './limits.js';
 
 export const PROTOCOL_VERSION = 1;
 
 /** A string that survives UTF-8: JSON escapes can smuggle lone surrogates in. */
 const text = (most: number) => z.string().max(most).refine((value) => value.isWellFormed(), 'not well-formed');
-const base64url = (bytes: number) => z.string().regex(new RegExp(`^[A-Za-z0-9_-]{${Math.ceil((bytes * 4) / 3)}}$`));
+const base64url = (bytes: number) => z.string().max(Math.ceil((bytes * 4) / 3)).refine((value) => isBase64url(value, bytes), 'not base64url');
 const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const port = z.number().int().min(1).max(65_535);
 
-const requestId = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/);
+export const requestId = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/);
 /** A user name; the tracker ignores case when it looks one up. */
 const userName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 const fileId = z.string().regex(/^[0-9a-f]{64}$/);
@@ -26,16 +28,19 @@ const pin = z.string().regex(/^[0-9a-f]{64}$/);
 /** At most 255 bytes of UTF-8; the full name rules are `common/content/file-name.ts`, answered with `bad-name`. */
 const publicationName = text(255).min(1);
 const cursor = z.string().max(128);
-const address = z.object({ host: z.string().max(253), port });
+const address = z.object({ host: z.string().regex(/^[A-Za-z0-9._:-]+$/).max(253), port });
+
+const opening = { v: z.literal(PROTOCOL_VERSION), id: requestId };
 
 const envelope = {
-  v: z.literal(PROTOCOL_VERSION),
-  id: requestId,
+  ...opening,
   /** Ids of mutations whose outcome the client has: the tracker may forget them. */
   acks: z.array(requestId).max(MAX_UNACKNOWLEDGED).optional(),
   /** Ids of events the client has: the tracker stops resending them. */
   seen: z.array(z.string().max(32)).max(32).optional(),
 };
+
+const resumeToken = z.string().regex(/^[A-Za-z0-9_-]+={0,2}$/).max(MAX_RESUME_TOKEN_LENGTH);
 
 /** What a peer says of itself at login and resume. */
 const presence = {
@@ -43,29 +48,34 @@ const presence = {
   /** Port of the file port; absent when not serving. */
   filePort: port.optional(),
   /** Private-range addresses, for peers behind the same public address. */
-  lan: z.array(z.string().max(45)).max(MAX_LAN_ADDRESSES).optional(),
+  lan: z.array(z.string().regex(/^[0-9A-Fa-f.:]{2,45}$/)).max(MAX_LAN_ADDRESSES).optional(),
   /** Host name or address to offer to others instead of the observed one; must resolve to it or be proven by dial-back. */
-  advertise: z.string().max(253).optional(),
+  advertise: z.string().regex(/^[A-Za-z0-9._:-]+$/).max(MAX_ADVERTISE_LENGTH).optional(),
   /** The library revision this device last heard from the tracker; 0 = none. */
   libraryRevision: safeInteger,
 };
 
+/** Visible at both ends: JSON writes a control character as six bytes, and a login must fit one datagram. */
+const password = z.string().min(1).refine(
+  (value) => value.isWellFormed() && Buffer.byteLength(value) <= MAX_PASSWORD_BYTES && !/\p{Cc}/u.test(value), 'not a password',
+);
+
 export const loginRequest = z.object({
-  ...envelope,
+  ...opening,
   type: z.literal('login'),
   attempt: base64url(16),
   user: userName,
-  password: z.string().min(1).max(MAX_PASSWORD_BYTES).refine((value) => value.isWellFormed(), 'not well-formed'),
+  password,
   /** The device's public key (SPKI DER, P-256) and its signature, see "Device proof". */
   device: z.object({ key: base64url(91), proof: base64url(64) }),
   ...presence,
 });
 
 export const resumeRequest = z.object({
-  ...envelope,
+  ...opening,
   type: z.literal('resume'),
   attempt: base64url(16),
-  token: z.string().max(700),
+  token: resumeToken,
   proof: base64url(32),
   /** Open another session of the same user and device beside this one. */
   fork: z.boolean().optional(),
@@ -136,7 +146,8 @@ export const REQUEST_TYPES = Object.keys(requestSchemas) as readonly RequestType
 export const MUTATIONS: ReadonlySet<RequestType> = new Set(['publish', 'unpublish', 'hold', 'logout']);
 
 export const errorBody = z.object({
-  code: z.enum(ERROR_CODES as [ErrorCode, ...ErrorCode[]]),
+  /** A code of a later version says at least that it failed. */
+  code: z.string().max(32).transform((code): ErrorCode => (Object.hasOwn(ERROR_TEXTS, code) ? (code as ErrorCode) : 'internal')),
   message: z.string().max(500),
   retryAfterMs: safeInteger.optional(),
 });
@@ -166,7 +177,7 @@ export const sessionGrant = z.object({
   /** As the account spells it. */
   user: userName,
   accessKey: base64url(32),
-  resumeToken: z.string().max(700),
+  resumeToken,
   resumeKey: base64url(32),
   heartbeatMs: z.number().int().min(100).max(60_000),
   /** ms since epoch. */

@@ -1,5 +1,6 @@
 /** Every line of the peer lane (`shoal-peer/1`) and the ticket, defined once. Prose: docs/protocol.md "Peer lane". Pure. */
 import { z } from 'zod';
+import { MAX_RUN_BYTES } from './limits.js';
 import { errorBody } from './messages.js';
 
 const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -8,6 +9,9 @@ const publicationId = z.string().regex(/^[A-Za-z0-9_-]{21}$/);
 const ticketId = publicationId;
 /** Number of one request on one connection, chosen by the requester, never used twice. */
 const requestNumber = z.number().int().min(1).max(0xffff_ffff);
+
+/** Chunks of the largest file. */
+const MAX_CHUNKS = 65_536;
 
 /** The tracker's permission for one device to fetch one publication. Times are ms since epoch by the tracker's clock. */
 export const ticketSchema = z.object({
@@ -25,15 +29,16 @@ export const ticketSchema = z.object({
 });
 export type Ticket = z.output<typeof ticketSchema>;
 
+const chunkIndex = z.number().int().min(0).max(MAX_CHUNKS);
 /** Half-open ranges of chunk indices, ascending, not touching: `[[0, 16], [20, 21]]`. */
-export const chunkRanges = z.array(z.tuple([safeInteger, safeInteger])).max(2_048);
+export const chunkRanges = z.array(z.tuple([chunkIndex, chunkIndex])).max(2_048).refine(isAscending, 'not ascending');
 export type ChunkRanges = z.output<typeof chunkRanges>;
 
 export const peerRequest = z.discriminatedUnion('type', [
   /** Presents a ticket; everything else names its `ticketId`. */
   z.object({ id: requestNumber, type: z.literal('open'), ticket: z.string().max(2_048) }),
   z.object({ id: requestNumber, type: z.literal('manifest'), ticketId }),
-  z.object({ id: requestNumber, type: z.literal('chunks'), ticketId, first: safeInteger, count: z.number().int().min(1).max(65_536) }),
+  z.object({ id: requestNumber, type: z.literal('chunks'), ticketId, first: chunkIndex, count: z.number().int().min(1).max(MAX_CHUNKS) }),
 ]);
 export type PeerRequest = z.output<typeof peerRequest>;
 
@@ -41,7 +46,7 @@ export type PeerRequest = z.output<typeof peerRequest>;
 export const peerAnswer = z.discriminatedUnion('type', [
   z.object({ type: z.literal('opened'), id: requestNumber, size: safeInteger, chunkSize: safeInteger, have: z.union([z.literal('all'), chunkRanges]) }),
   /** `bytes` raw bytes follow this line at once: of the manifest's hashes, or of the file, from `offset`. */
-  z.object({ type: z.literal('run'), id: requestNumber, offset: safeInteger, bytes: z.number().int().min(1).max(4_194_304) }),
+  z.object({ type: z.literal('run'), id: requestNumber, offset: safeInteger, bytes: z.number().int().min(1).max(MAX_RUN_BYTES) }),
   /** The request's last run is over. */
   z.object({ type: z.literal('end'), id: requestNumber }),
   z.object({ type: z.literal('error'), id: requestNumber, error: errorBody }),
@@ -54,9 +59,19 @@ export const peerAnswer = z.discriminatedUnion('type', [
   /** Requester: stop answering that request. Runs already begun are finished. */
   z.object({ type: z.literal('cancel'), id: requestNumber }),
   /** Requester: this chunk did not have its hash. */
-  z.object({ type: z.literal('bad-chunk'), ticketId, index: safeInteger }),
+  z.object({ type: z.literal('bad-chunk'), ticketId, index: chunkIndex }),
   /** The sender leaves; nothing more will be served. */
   z.object({ type: z.literal('bye') }),
 ]);
 export type PeerAnswer = z.output<typeof peerAnswer>;
+export const peerLine = z.discriminatedUnion('type', [...peerRequest.options, ...peerAnswer.options]);
 export type PeerLine = PeerRequest | PeerAnswer;
+
+function isAscending(ranges: readonly (readonly [number, number])[]): boolean {
+  let end = -1;
+  for (const [from, to] of ranges) {
+    if (from <= end || to <= from) return false;
+    end = to;
+  }
+  return true;
+}

@@ -1,0 +1,99 @@
+/** Bytes of the wire to typed values. Whatever the bytes are, these functions return a value or throw a ProtocolError, nothing else. */
+import type { z } from 'zod';
+import { ProtocolError, type ErrorCode } from './errors.js';
+import { parseJson } from './json.js';
+import {
+  errorBody, eventSchema, PROTOCOL_VERSION, replySchemas, requestId, requestSchemas,
+  type Reply, type Request, type RequestType, type TrackerEvent,
+} from './messages.js';
+import { peerLine, ticketSchema, type PeerLine, type Ticket } from './peer-messages.js';
+
+/** A request that cannot be served; answered when `requestId` is there, otherwise there is no one to answer. */
+export class RequestError extends ProtocolError {
+  constructor(code: ErrorCode, readonly requestId: string | undefined, message?: string) {
+    super(code, message);
+  }
+}
+
+/**
+ * One request. `headerToken` is the token of a resume datagram's header: then the bytes must be a `resume` and that is its token.
+ * @throws {RequestError} `bad-message`, `unsupported-version` or `unknown-type`.
+ */
+export function parseRequest(bytes: Uint8Array, headerToken?: string): Request {
+  const value = parseRequestJson(bytes);
+  const id = requestId.safeParse(ownValue(value, 'id')).data;
+  if (id === undefined) throw new RequestError('bad-message', undefined, 'The request has no usable id.');
+  const version = ownValue(value, 'v');
+  if (Number.isSafeInteger(version) && version !== PROTOCOL_VERSION) throw new RequestError('unsupported-version', id);
+  const type = ownValue(value, 'type');
+  if (!isRequestType(type)) throw new RequestError(typeof type === 'string' ? 'unknown-type' : 'bad-message', id);
+  if (headerToken !== undefined && type !== 'resume') throw new RequestError('bad-message', id, 'Only resume may travel in a resume datagram.');
+  const result = requestSchemas[type].safeParse(headerToken === undefined ? value : { ...value, token: headerToken });
+  if (!result.success) throw new RequestError('bad-message', id, complaint(`The ${type} request`, result.error));
+  return result.data;
+}
+
+export type Incoming =
+  | { readonly kind: 'reply'; readonly id: string; readonly value: Record<string, unknown> }
+  | { readonly kind: 'event'; readonly event: TrackerEvent };
+
+/** What a tracker sent: a reply, for `parseReply` once its request is known, or an event. @throws {ProtocolError} `bad-message`. */
+export function parseIncoming(bytes: Uint8Array): Incoming {
+  const value = parseJson(bytes);
+  if (Object.hasOwn(value, 'event')) return { kind: 'event', event: checked(eventSchema, value, 'The event') };
+  const id = requestId.safeParse(ownValue(value, 'id')).data;
+  if (id === undefined) throw new ProtocolError('bad-message', 'The tracker sent neither a reply nor an event.');
+  return { kind: 'reply', id, value };
+}
+
+/** The reply to a request of `type`. @throws {ProtocolError} `bad-message`. */
+export function parseReply<T extends RequestType>(type: T, value: object): Reply<T> {
+  const fields = value as Record<string, unknown>;
+  const id = checked(requestId, ownValue(fields, 'id'), 'The id of a reply');
+  const ok = ownValue(fields, 'ok');
+  if (ok === false) return { id, ok, error: checked(errorBody, ownValue(fields, 'error'), `The error of the ${type} reply`) };
+  if (ok !== true) throw new ProtocolError('bad-message', `The ${type} reply says neither success nor failure.`);
+  const schema: z.ZodType = replySchemas[type];
+  const body = checked(schema, value, `The ${type} reply`) as object;
+  return { ...body, id, ok } as Reply<T>;
+}
+
+/** One line of the peer lane. @throws {ProtocolError} `bad-message`. */
+export function parsePeerLine(bytes: Uint8Array): PeerLine {
+  return checked(peerLine, parseJson(bytes), 'The line');
+}
+
+/** The payload of a ticket, not its signature; see `common/wire/ticket.ts`. @throws {ProtocolError} `bad-message`. */
+export function parseTicket(bytes: Uint8Array): Ticket {
+  return checked(ticketSchema, parseJson(bytes), 'The ticket');
+}
+
+function parseRequestJson(bytes: Uint8Array): Record<string, unknown> {
+  try {
+    return parseJson(bytes);
+  } catch (error) {
+    if (error instanceof ProtocolError) throw new RequestError(error.code, undefined, error.message);
+    throw error;
+  }
+}
+
+function isRequestType(type: unknown): type is RequestType {
+  return typeof type === 'string' && Object.hasOwn(requestSchemas, type);
+}
+
+/** Own properties only: `constructor` and the like must not be found in an empty message. */
+function ownValue(value: Record<string, unknown>, key: string): unknown {
+  return Object.hasOwn(value, key) ? value[key] : undefined;
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const result = schema.safeParse(value);
+  if (!result.success) throw new ProtocolError('bad-message', complaint(what, result.error));
+  return result.data;
+}
+
+/** Names the place, never the value: it may be a password. Paths of unknown keys cannot occur, those are dropped. */
+function complaint(what: string, error: z.ZodError): string {
+  const path = error.issues[0]?.path.map(String).join('.') ?? '';
+  return path === '' ? `${what} is malformed.` : `${what} is malformed at "${path.slice(0, 100)}".`;
+}

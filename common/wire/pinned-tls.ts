@@ -1,0 +1,118 @@
+/**
+ * TLS 1.3 between programs that know each other by pin. No certificate authority is asked, so this is the only file that may say
+ * `rejectUnauthorized: false`: the pin is compared before a socket leaves `connectPinned`.
+ */
+import { once } from 'node:events';
+import { isIP } from 'node:net';
+import { connect, type ConnectionOptions, type TlsOptions, type TLSSocket } from 'node:tls';
+import { TLS_HANDSHAKE_DEADLINE_MS } from '../protocol/limits.js';
+import { withDeadline } from '../runtime/deadline.js';
+import { formatPin, pinOfSpki, type Identity } from './identity.js';
+
+/** Hybrid first: recorded traffic stays closed to a later quantum computer. The others are for clients that do not know it. */
+const GROUPS = 'X25519MLKEM768:X25519:P-256';
+const KEEP_ALIVE_MS = 30_000;
+
+/** The other side has another key than the one that is trusted. Nothing but a handshake was sent to it. */
+export class PinMismatchError extends Error {
+  override readonly name = 'PinMismatchError';
+  readonly code = 'pin-mismatch';
+
+  /** Both pins are 64 hex digits. */
+  constructor(readonly expected: string, readonly found: string) {
+    super(`The other side showed the key ${formatPin(found)} instead of ${formatPin(expected)}. Nothing was sent to it.`);
+  }
+}
+
+export interface PinnedTarget {
+  /** IPv4 or IPv6 address or host name. */
+  readonly host: string;
+  readonly port: number;
+  /** 64 hex digits; without it whatever key is there is reported, for first contact only. */
+  readonly pin?: string | undefined;
+  readonly alpn: string;
+  /** Shown as client certificate. */
+  readonly identity?: Identity | undefined;
+  /** For everything from name look-up to the end of the handshake, from the call. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface PinnedConnection {
+  readonly socket: TLSSocket;
+  readonly pin: string;
+  readonly spki: Buffer;
+}
+
+/**
+ * Connects and proves the other side's key; the caller closes the socket.
+ * @throws {PinMismatchError}; a DeadlineError after `timeoutMs`; `signal.reason`; or the system's error. The socket is destroyed then.
+ */
+export async function connectPinned(target: PinnedTarget): Promise<PinnedConnection> {
+  target.signal.throwIfAborted();
+  using deadline = withDeadline(target.signal, target.timeoutMs);
+  const socket = connect(connectionOptions(target));
+  const ignore = (): void => undefined; // a later error of a socket that was given up concerns nobody
+  try {
+    await secured(socket, deadline.signal);
+    return judge(socket, target);
+  } catch (error) {
+    socket.on('error', ignore);
+    socket.destroy();
+    throw error;
+  }
+}
+
+/** For `tls.createServer`: TLS 1.3 only. Client certificates are asked for when wanted, and judged by `pinOfSocket` alone. */
+export function serverTlsOptions(
+  identity: Identity, alpn: readonly string[], { requestClientCert = false }: { readonly requestClientCert?: boolean } = {},
+): TlsOptions {
+  return {
+    key: identity.keyPem, cert: identity.certPem, ALPNProtocols: [...alpn],
+    minVersion: 'TLSv1.3', ecdhCurve: GROUPS, handshakeTimeout: TLS_HANDSHAKE_DEADLINE_MS,
+    requestCert: requestClientCert, rejectUnauthorized: false,
+  };
+}
+
+/** Pin of the other side's certificate, whose key it has proven in the handshake; undefined when it showed none. */
+export function pinOfSocket(socket: TLSSocket): string | undefined {
+  const spki = spkiOf(socket);
+  return spki === undefined ? undefined : pinOfSpki(spki);
+}
+
+/** Name of the key exchange group, such as `X25519MLKEM768`. Node tells it to the end that connected; elsewhere `unknown`. */
+export function keyExchangeOf(socket: TLSSocket): string {
+  const info = socket.getEphemeralKeyInfo();
+  return info !== null && 'name' in info && typeof info.name === 'string' ? info.name : 'unknown';
+}
+
+function connectionOptions({ host, port, alpn, identity }: PinnedTarget): ConnectionOptions {
+  return {
+    host, port, ALPNProtocols: [alpn], minVersion: 'TLSv1.3', ecdhCurve: GROUPS, rejectUnauthorized: false,
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(identity === undefined ? {} : { key: identity.keyPem, cert: identity.certPem }),
+  };
+}
+
+async function secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {
+  try {
+    await once(socket, 'secureConnect', { signal });
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error; // `once` wraps the reason in an AbortError of its own
+  }
+}
+
+function judge(socket: TLSSocket, { pin: expected, alpn }: PinnedTarget): PinnedConnection {
+  const spki = spkiOf(socket);
+  if (spki === undefined) throw new Error('The other side showed no certificate.');
+  const pin = pinOfSpki(spki);
+  if (expected !== undefined && pin !== expected) throw new PinMismatchError(expected, pin);
+  if (socket.alpnProtocol !== alpn) throw new Error(`The other side does not speak ${alpn}.`);
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  return { socket, pin, spki };
+}
+
+function spkiOf(socket: TLSSocket): Buffer | undefined {
+  return socket.getPeerX509Certificate()?.publicKey.export({ type: 'spki', format: 'der' });
+}
