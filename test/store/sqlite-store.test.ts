@@ -1,0 +1,178 @@
+import { statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect } from 'chai';
+import { openSqliteStore } from '../../tracker/store/sqlite-store.js';
+import type { Store } from '../../tracker/store/store.js';
+import { tempDir } from '../support/temp.js';
+import { describeStore } from './describe-store.js';
+import { addUsers, deviceOf, entry, namesFound, publish, query, unpublish } from './store-samples.js';
+
+describeStore('the SQLite store', async () => {
+  const dir = await tempDir();
+  const options = { path: dir.join('tracker.sqlite'), isTracker: true };
+  let store = await openSqliteStore(options);
+  return {
+    store,
+    async reopen() {
+      await store.close();
+      store = await openSqliteStore(options);
+      return store;
+    },
+    async close() {
+      await store.close();
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+});
+
+describe('openSqliteStore', () => {
+  let cleanUp: AsyncDisposableStack;
+  let path: string;
+  beforeEach(async () => {
+    cleanUp = new AsyncDisposableStack();
+    path = cleanUp.use(await tempDir()).join('data', 'tracker.sqlite');
+  });
+  afterEach(() => cleanUp.disposeAsync());
+
+  async function open(more: { isTracker?: boolean; maxBytes?: number } = {}): Promise<Store> {
+    return cleanUp.adopt(await openSqliteStore({ path, isTracker: true, ...more }), (store) => store.close());
+  }
+
+  const failure = (work: Promise<unknown>) => work.then(() => expect.fail('it should fail'), (error: Error & { code: string }) => error);
+
+  it('keeps its file to the owner alone', async () => {
+    const store = await open();
+    await addUsers(store, 'alice');
+
+    for (const file of [path, `${path}-wal`]) expect(statSync(file).mode & 0o077, file).to.equal(0);
+  });
+
+  it('refuses a second tracker and says who has it, but lets commands work beside it', async () => {
+    const store = await open();
+
+    const refused = await failure(open());
+    const beside = await open({ isTracker: false });
+    await addUsers(beside, 'carol');
+
+    expect(refused.code).to.equal('locked');
+    expect(refused.message).to.match(/is in use by process \d+\. Stop it first/);
+    expect((await store.findAccount('carol'))?.user).to.equal('carol');
+  });
+
+  it('refuses a store of a newer version', async () => {
+    await (await open()).close();
+    using database = new DatabaseSync(path);
+    database.exec('PRAGMA user_version = 99');
+
+    const error = await failure(open());
+
+    expect(error.code).to.equal('newer-schema');
+    expect(error.message).to.match(/newer version of shoal/);
+  });
+
+  it('refuses a file that is no store', async () => {
+    await (await open()).close();
+    await writeFile(path, 'this is no database, but a text that is longer than a header of SQLite: '.repeat(20));
+
+    expect((await failure(open())).code).to.equal('corrupt');
+  });
+
+  it('answers "storage" when full, changes nothing, goes on reading, and works again once there is room', async () => {
+    const store = await open({ maxBytes: 300_000 });
+    await addUsers(store, 'alice');
+    const kept: string[] = [];
+    let refused: (Error & { code?: string }) | undefined;
+    for (let index = 0; refused === undefined; index += 1) {
+      const names = Array.from({ length: 20 }, (_, part) => `file number ${index}, part ${part}`);
+      refused = await publish(store, { user: 'alice' }, ...names.map((name) => entry(name)))
+        .then(() => void kept.push(...names), (error: Error) => error);
+    }
+
+    expect(refused.code).to.equal('storage');
+    expect(await store.listPublished({ user: 'alice', limit: 10_000 })).to.have.length(kept.length);
+    expect(await namesFound(store, query('number 0, part 19'))).to.deep.equal(['file number 0, part 19']);
+
+    for (let first = 0; first < kept.length / 2; first += 20) await unpublish(store, 'alice', ...kept.slice(first, first + 20));
+    const again = await publish(store, { user: 'alice' }, entry('fits now'));
+    expect(again.results[0]?.ok).to.equal(true);
+  });
+
+  it('waits for another process that has the file locked, loses nothing, and reads meanwhile', async () => {
+    const store = await open();
+    await addUsers(store, 'alice');
+    using other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    let isAcknowledged = false;
+
+    const publishing = publish(store, { user: 'alice' }, entry('late')).then((body) => {
+      isAcknowledged = true;
+      return body;
+    });
+    await pause(300); // the length of the lock is what is tested
+    expect(await namesFound(store, query('late'))).to.deep.equal([]);
+    expect(isAcknowledged).to.equal(false);
+    other.exec('COMMIT');
+
+    expect((await publishing).results[0]?.ok).to.equal(true);
+  });
+
+  it('gives writes that arrive together one flush, and fails only the one that is wrong', async () => {
+    const store = await open();
+    await addUsers(store, 'alice');
+
+    const outcomes = await Promise.allSettled([
+      publish(store, { user: 'alice' }, entry('a')),
+      publish(store, { user: 'nobody' }, entry('b')),
+      publish(store, { user: 'alice' }, entry('c')),
+    ]);
+
+    expect(outcomes.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected', 'fulfilled']);
+    expect((await namesFound(store, query(''))).toSorted()).to.deep.equal(['a', 'c']);
+  });
+
+  it('finds a live name among many offline ones without looking at all of them', async () => {
+    const store = await open();
+    await addUsers(store, 'alice', 'bob');
+    for (let part = 0; part < 20; part += 1) {
+      await publish(store, { user: 'alice' }, ...Array.from({ length: 1_000 }, (_, index) => entry(`holiday ${part * 1_000 + index} mp4`)));
+    }
+    await publish(store, { user: 'bob', at: 1 }, entry('holiday of bob mp4'));
+    await store.setLive({ devices: [{ user: 'bob', device: deviceOf('bob'), isLive: true }], publications: [] });
+
+    for (const text of ['', 'mp', 'holiday', 'bob']) {
+      const page = await store.search(query(text, { liveOnly: true }));
+      expect(page, JSON.stringify(text)).to.include({ isPartial: false, next: undefined });
+      expect(page.rows.map(({ name }) => name)).to.deep.equal(['holiday of bob mp4']);
+    }
+  }).timeout(30_000);
+
+  it('answers "partial" with the place to go on when the budget ends', async () => {
+    const store = await open();
+    await addUsers(store, 'alice');
+    for (let part = 0; part < 15; part += 1) {
+      await publish(store, { user: 'alice', at: 1_000 - part }, ...Array.from({ length: 1_000 }, (_, index) => entry(`f${part}-${index}`)));
+    }
+    await publish(store, { user: 'alice', at: 1 }, entry('zq'));
+
+    let pages = 0;
+    const names: string[] = [];
+    for (let after: { publishedAt: number; publicationId: string } | undefined, isFirst = true; isFirst || after !== undefined; isFirst = false) {
+      const page = await store.search(query('zq', { after }));
+      names.push(...page.rows.map(({ name }) => name));
+      after = page.next;
+      pages += 1;
+    }
+
+    expect(names).to.deep.equal(['zq']);
+    expect(pages).to.be.greaterThan(1);
+  }).timeout(30_000);
+
+  it('ends its thread when it is closed', async () => {
+    const store = await open();
+    await store.close();
+    await store.close();
+    expect((await failure(store.listAccounts())).code).to.equal('closed');
+  });
+});

@@ -1,0 +1,146 @@
+/** Accounts, devices and revocations in SQL. Every function runs inside a step of the engine. */
+import type { Kysely } from 'kysely';
+import type { Account, AccountChange, DeviceKey, LoginFacts, NewAccount, ResumeFacts, RevocationPage } from './store.js';
+import type { Tables } from './tables.js';
+
+type Db = Kysely<Tables>;
+
+/** User names are ASCII, so this is the whole of case folding. */
+export function foldUser(user: string): string {
+  return user.toLowerCase();
+}
+
+export async function addAccounts(db: Db, accounts: readonly NewAccount[]): Promise<string[]> {
+  const added: string[] = [];
+  for (const account of accounts) {
+    const { numInsertedOrUpdatedRows } = await db.insertInto('accounts').values(accountValues(account))
+      .onConflict((conflict) => conflict.column('user_fold').doNothing()).executeTakeFirstOrThrow();
+    if (numInsertedOrUpdatedRows === 1n) added.push(account.user);
+  }
+  return added;
+}
+
+export async function createAccount(db: Db, account: NewAccount): Promise<boolean> {
+  const { generation: _unused, ...values } = accountValues(account);
+  const { numInsertedOrUpdatedRows } = await db.insertInto('accounts').values(accountValues(account))
+    .onConflict((conflict) => conflict.column('user_fold').doUpdateSet(values).where('accounts.state', '=', 'removed'))
+    .executeTakeFirstOrThrow();
+  return numInsertedOrUpdatedRows === 1n;
+}
+
+function accountValues({ user, passwordHash, at }: NewAccount) {
+  const names = { user, user_fold: foldUser(user) };
+  return { ...names, password_hash: passwordHash, state: 'active' as const, generation: 1, publications: 0, created_at: at };
+}
+
+export async function findAccount(db: Db, user: string): Promise<Account | undefined> {
+  const row = await present(db).where('user_fold', '=', foldUser(user)).executeTakeFirst();
+  return row === undefined ? undefined : toAccount(row);
+}
+
+export async function listAccounts(db: Db): Promise<Account[]> {
+  return (await present(db).orderBy('user_fold').execute()).map(toAccount);
+}
+
+function present(db: Db) {
+  return db.selectFrom('accounts').selectAll().where('state', '!=', 'removed');
+}
+
+function toAccount(row: {
+  user: string; password_hash: string; state: string; generation: number; created_at: number; publications: number;
+}): Account {
+  return {
+    user: row.user,
+    passwordHash: row.password_hash,
+    state: row.state === 'active' ? 'active' : 'disabled',
+    generation: row.generation,
+    createdAt: row.created_at,
+    publications: row.publications,
+  };
+}
+
+export async function changeAccount(db: Db, user: string, { change, at }: { change: AccountChange; at: number }): Promise<Account | undefined> {
+  const fold = foldUser(user);
+  const before = await findAccount(db, fold);
+  if (before === undefined) return undefined;
+  if (change.kind === 'enable') {
+    await db.updateTable('accounts').set({ state: 'active' }).where('user_fold', '=', fold).execute();
+    return { ...before, state: 'active' };
+  }
+  await db.updateTable('accounts').set((eb) => ({ ...columnsOf(change), generation: eb('generation', '+', 1) }))
+    .where('user_fold', '=', fold).execute();
+  if (change.kind === 'remove') await removeBelongings(db, fold);
+  await revoke(db, { kind: 'user', subject: before.user, at });
+  return (await findAccount(db, fold)) ?? { ...before, state: 'disabled', generation: before.generation + 1 };
+}
+
+function columnsOf(change: Exclude<AccountChange, { kind: 'enable' }>) {
+  if (change.kind === 'password') return { password_hash: change.passwordHash };
+  if (change.kind === 'disable') return { state: 'disabled' as const };
+  return { state: 'removed' as const, password_hash: '', publications: 0 };
+}
+
+async function removeBelongings(db: Db, fold: string): Promise<void> {
+  const account = db.selectFrom('accounts').select('id').where('user_fold', '=', fold);
+  await db.deleteFrom('publications').where('account_id', 'in', account).execute();
+  await db.deleteFrom('devices').where('account_id', 'in', account).execute();
+}
+
+async function revoke(db: Db, row: { kind: 'user'; subject: string; at: number }): Promise<void> {
+  const { value } = await db.updateTable('counters').set((eb) => ({ value: eb('value', '+', 1) }))
+    .where('name', '=', 'epoch').returning('value').executeTakeFirstOrThrow();
+  await db.insertInto('revocations').values({ epoch: value, ...row }).execute();
+}
+
+export async function revocations(db: Db, since: number, limit: number): Promise<RevocationPage> {
+  const rows = await db.selectFrom('revocations').selectAll().where('epoch', '>', since).orderBy('epoch').limit(limit).execute();
+  const { value } = await db.selectFrom('counters').select('value').where('name', '=', 'epoch').executeTakeFirstOrThrow();
+  return { revocations: rows, epoch: value };
+}
+
+export async function loginFacts(db: Db, user: string, device: string): Promise<LoginFacts> {
+  const row = await deviceRow(db, { user, device });
+  const isKnownDevice = row !== undefined && row.last_login_at !== null;
+  return { account: await findAccount(db, user), isKnownDevice, libraryRevision: row?.revision ?? 0 };
+}
+
+export async function recordLogin(db: Db, login: DeviceKey & { readonly at: number }): Promise<void> {
+  await upsertDevice(db, login, { last_login_at: login.at, last_seen_at: login.at });
+}
+
+export async function resumeFacts(db: Db, resume: DeviceKey & { readonly session: string }): Promise<ResumeFacts> {
+  const ended = await db.selectFrom('ended_sessions').select('at').where('session', '=', resume.session).executeTakeFirst();
+  const row = await deviceRow(db, resume);
+  return { account: await findAccount(db, resume.user), isEnded: ended !== undefined, libraryRevision: row?.revision ?? 0 };
+}
+
+/** Id and counters of the device; made when it is not there. @throws when the account is gone. */
+export async function deviceOf(db: Db, key: DeviceKey): Promise<{ id: number; account_id: number; revision: number; publications: number }> {
+  return (await deviceRow(db, key)) ?? (await upsertDevice(db, key, {}));
+}
+
+async function deviceRow(db: Db, { user, device }: DeviceKey) {
+  return db.selectFrom('devices').innerJoin('accounts', 'accounts.id', 'devices.account_id').selectAll('devices')
+    .where('accounts.user_fold', '=', foldUser(user)).where('pin', '=', device).executeTakeFirst();
+}
+
+async function upsertDevice(db: Db, { user, device }: DeviceKey, times: { last_login_at?: number; last_seen_at?: number }) {
+  const account = await db.selectFrom('accounts').select('id').where('user_fold', '=', foldUser(user)).executeTakeFirstOrThrow();
+  const fresh = { account_id: account.id, pin: device, revision: 0, publications: 0, last_login_at: null, last_seen_at: null };
+  return db.insertInto('devices').values({ ...fresh, ...times })
+    .onConflict((conflict) => conflict.columns(['account_id', 'pin']).doUpdateSet({ pin: device, ...times }))
+    .returningAll().executeTakeFirstOrThrow();
+}
+
+export async function recordSeen(db: Db, devices: readonly DeviceKey[], at: number): Promise<void> {
+  for (const { user, device } of devices) {
+    const account = db.selectFrom('accounts').select('id').where('user_fold', '=', foldUser(user));
+    await db.updateTable('devices').set({ last_seen_at: at }).where('account_id', 'in', account).where('pin', '=', device).execute();
+  }
+}
+
+export async function countPublications(db: Db, devices: readonly DeviceKey[]): Promise<number[]> {
+  const counts: number[] = [];
+  for (const key of devices) counts.push((await deviceRow(db, key))?.publications ?? 0);
+  return counts;
+}

@@ -1,0 +1,92 @@
+/**
+ * Runs the store's calls one at a time. Writes that wait together share one transaction and so one flush of the disk; while it
+ * lasts the next ones gather. Reads go first: they may only see what is durable.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { DatabaseSync } from 'node:sqlite';
+import { fromSqlite, StoreError } from './store-error.js';
+
+export interface StoreCall {
+  readonly isWrite: boolean;
+  run(): Promise<unknown>;
+  resolve(value: unknown): void;
+  reject(error: StoreError): void;
+}
+
+/** Writes of one transaction: a bulk publish of 1,000 counts as one. */
+const MAX_GROUP = 512;
+/** A write waits so long for another process that holds the file, ms; then it is `busy`. */
+const LOCK_WAIT_MS = 30_000;
+const LOCK_RETRY_MS = 5;
+
+export class GroupCommit {
+  #reads: StoreCall[] = [];
+  #writes: StoreCall[] = [];
+  #isRunning = false;
+
+  constructor(private readonly database: DatabaseSync) {}
+
+  push(call: StoreCall): void {
+    (call.isWrite ? this.#writes : this.#reads).push(call);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    setImmediate(() => void this.#run()); // whatever arrived in the same moment joins
+  }
+
+  async #run(): Promise<void> {
+    while (this.#reads.length + this.#writes.length > 0) {
+      await this.#runReads();
+      await this.#commit(this.#writes.splice(0, MAX_GROUP));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#isRunning = false;
+  }
+
+  async #runReads(): Promise<void> {
+    for (const call of this.#reads.splice(0)) {
+      try {
+        call.resolve(await call.run());
+      } catch (error) {
+        call.reject(fromSqlite(error));
+      }
+    }
+  }
+
+  async #commit(calls: readonly StoreCall[]): Promise<void> {
+    if (calls.length === 0) return;
+    try {
+      const values = await this.#transaction(calls);
+      calls.forEach((call, index) => call.resolve(values[index]));
+    } catch (error) {
+      if (calls.length === 1) calls[0]?.reject(fromSqlite(error));
+      else for (const call of calls) await this.#commit([call]); // one that fails must not take the others with it
+    }
+  }
+
+  async #transaction(calls: readonly StoreCall[]): Promise<unknown[]> {
+    await this.#begin();
+    try {
+      const values: unknown[] = [];
+      for (const call of calls) values.push(await call.run());
+      this.database.exec('COMMIT');
+      return values;
+    } catch (error) {
+      if (this.database.isTransaction) this.database.exec('ROLLBACK'); // a full disk may have ended it already
+      throw error;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    for (let waitedMs = 0; ; waitedMs += LOCK_RETRY_MS) {
+      try {
+        this.database.exec('BEGIN IMMEDIATE');
+        return;
+      } catch (error) {
+        const reason = fromSqlite(error);
+        if (reason.code !== 'busy' || waitedMs >= LOCK_WAIT_MS) throw reason;
+      }
+      await pause(LOCK_RETRY_MS);
+      await this.#runReads();
+    }
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The schema, as numbered steps: `user_version` of the file says which were taken. A step that was released never changes;
+ * a file with more steps than these belongs to a newer version and is left alone.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { StoreError } from './store-error.js';
+
+const INITIAL = `
+CREATE TABLE accounts (
+  id INTEGER PRIMARY KEY,
+  user TEXT NOT NULL,
+  user_fold TEXT NOT NULL UNIQUE,
+  password_hash TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('active', 'disabled', 'removed')),
+  generation INTEGER NOT NULL,
+  publications INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE devices (
+  id INTEGER PRIMARY KEY,
+  account_id INTEGER NOT NULL REFERENCES accounts (id),
+  pin TEXT NOT NULL,
+  last_login_at INTEGER,
+  revision INTEGER NOT NULL,
+  publications INTEGER NOT NULL,
+  last_seen_at INTEGER,
+  UNIQUE (account_id, pin)
+) STRICT;
+
+CREATE TABLE publications (
+  row_id INTEGER PRIMARY KEY,
+  publication_id TEXT NOT NULL UNIQUE,
+  account_id INTEGER NOT NULL REFERENCES accounts (id),
+  device_id INTEGER NOT NULL REFERENCES devices (id),
+  name TEXT NOT NULL,
+  fold TEXT NOT NULL,
+  file_id TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  published_at INTEGER NOT NULL,
+  UNIQUE (account_id, name)
+) STRICT;
+CREATE INDEX publications_newest ON publications (published_at, publication_id);
+CREATE INDEX publications_of_account ON publications (account_id, published_at, publication_id);
+CREATE INDEX publications_of_device ON publications (device_id, published_at, publication_id);
+CREATE INDEX publications_fold ON publications (fold);
+CREATE INDEX publications_file ON publications (file_id);
+
+-- The names themselves lie in the table: the index holds trigrams only. A name never changes, so there is no update trigger.
+CREATE VIRTUAL TABLE publications_trigrams USING fts5 (
+  fold, content = 'publications', content_rowid = 'row_id', tokenize = 'trigram case_sensitive 1'
+);
+CREATE TRIGGER publications_inserted AFTER INSERT ON publications BEGIN
+  INSERT INTO publications_trigrams (rowid, fold) VALUES (new.row_id, new.fold);
+END;
+CREATE TRIGGER publications_deleted AFTER DELETE ON publications BEGIN
+  INSERT INTO publications_trigrams (publications_trigrams, rowid, fold) VALUES ('delete', old.row_id, old.fold);
+END;
+
+CREATE TABLE outcomes (
+  session TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  body_hash TEXT NOT NULL,
+  body TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  acked_at INTEGER,
+  PRIMARY KEY (session, request_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX outcomes_at ON outcomes (at);
+
+CREATE TABLE ended_sessions (session TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE revocations (epoch INTEGER PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO counters (name, value) VALUES ('epoch', 0);
+
+CREATE TABLE tickets (
+  publication_id TEXT NOT NULL,
+  device TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (publication_id, device)
+) STRICT, WITHOUT ROWID;
+`;
+
+const STEPS: readonly string[] = [INITIAL];
+
+/**
+ * Brings the file to the newest schema, each step in its own transaction.
+ * @throws {StoreError} `newer-schema` when a newer version has written it.
+ */
+export function migrate(database: DatabaseSync): void {
+  for (let version = schemaVersion(database); version !== STEPS.length; version = schemaVersion(database)) {
+    if (version > STEPS.length) {
+      throw new StoreError('newer-schema', 'the store was written by a newer version of shoal. Install that version, or use another --data folder.');
+    }
+    takeStep(database, version);
+  }
+}
+
+function takeStep(database: DatabaseSync, version: number): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    // Another process may have taken the step while this one waited for the lock.
+    if (schemaVersion(database) === version) database.exec(`${STEPS[version]}; PRAGMA user_version = ${version + 1}`);
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function schemaVersion(database: DatabaseSync): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
+}

@@ -1,0 +1,218 @@
+/** Publications in SQL: what `publish` and `unpublish` do to them, and how their rows are read. */
+import type { Kysely } from 'kysely';
+import { ERROR_TEXTS, type ErrorCode } from '../../common/protocol/errors.js';
+import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
+import { deviceOf, foldUser } from './accounts-table.js';
+import { searchFold } from './search-fold.js';
+import type { Change, PublicationRow, PublishEntry, RowKey } from './store.js';
+import type { Tables } from './tables.js';
+
+type Db = Kysely<Tables>;
+
+/** Names looked up, and rows inserted, by one statement: far below SQLite's limit of 32,766 parameters. */
+const BATCH = 250;
+
+interface Held {
+  publication_id: string;
+  device_id: number;
+  file_id: string;
+  size: number;
+  revision: number;
+}
+
+type PublishResult = ReplyBody<'publish'>['results'][number];
+type UnpublishResult = ReplyBody<'unpublish'>['results'][number];
+
+/** One `publish` while it is applied: entries see the ones before them. */
+interface Publishing {
+  readonly db: Db;
+  readonly device: { readonly id: number; readonly account_id: number };
+  readonly at: number;
+  readonly heldByName: Map<string, Held>;
+  readonly fresh: Map<string, PublishEntry>;
+  /** Rows that the user may still add. */
+  room: number;
+  /** Changed libraries: device id → by how much its revision rises, and how many rows it gained. */
+  readonly changes: Map<number, { revision: number; publications: number }>;
+}
+
+export async function publish(db: Db, change: Change & { type: 'publish' }, at: number): Promise<ReplyBody<'publish'>> {
+  const device = await deviceOf(db, change);
+  const names = change.entries.flatMap((entry) => ('refused' in entry ? [] : [entry.name]));
+  const heldByName = await findHeld(db, device.account_id, names);
+  const account = await db.selectFrom('accounts').select('publications').where('id', '=', device.account_id).executeTakeFirstOrThrow();
+  const room = change.quota - account.publications;
+  const state: Publishing = { db, device, at, heldByName, fresh: new Map(), room, changes: new Map() };
+  const results: PublishResult[] = [];
+  for (const entry of change.entries) {
+    results.push('refused' in entry ? { ok: false, error: entry.refused } : await publishOne(state, entry));
+  }
+  await insertFresh(state);
+  await applyChanges(db, device.account_id, state.changes);
+  return { results, libraryRevision: device.revision + (state.changes.get(device.id)?.revision ?? 0) };
+}
+
+async function publishOne(state: Publishing, entry: PublishEntry): Promise<PublishResult> {
+  const held = state.heldByName.get(entry.name);
+  if (held === undefined) return publishNew(state, entry);
+  if (held.file_id === entry.fileId && held.size === entry.size) {
+    if (held.device_id !== state.device.id) await moveHere(state, entry.name, held);
+    return { ok: true, publicationId: held.publication_id, revision: held.revision, change: 'unchanged' };
+  }
+  if (!entry.replace) return { ok: false, error: errorOf('name-taken') };
+  return replace(state, entry, held);
+}
+
+function publishNew(state: Publishing, entry: PublishEntry): PublishResult {
+  if (state.room < 1) return { ok: false, error: errorOf('quota') };
+  state.room -= 1;
+  state.fresh.set(entry.name, entry);
+  state.heldByName.set(entry.name, {
+    publication_id: entry.newId, device_id: state.device.id, file_id: entry.fileId, size: entry.size, revision: 1,
+  });
+  note(state.changes, state.device.id, { publications: 1 });
+  return { ok: true, publicationId: entry.newId, revision: 1, change: 'new' };
+}
+
+/** The same file, now on another device of the user: that device is its source from here on. */
+async function moveHere(state: Publishing, name: string, held: Held): Promise<void> {
+  await ofAccount(state, name).set({ device_id: state.device.id }).execute();
+  note(state.changes, held.device_id, { publications: -1 });
+  note(state.changes, state.device.id, { publications: 1 });
+  held.device_id = state.device.id;
+}
+
+async function replace(state: Publishing, entry: PublishEntry, held: Held): Promise<PublishResult> {
+  if (held.device_id !== state.device.id) await moveHere(state, entry.name, held);
+  else note(state.changes, state.device.id, { publications: 0 });
+  Object.assign(held, { file_id: entry.fileId, size: entry.size, revision: held.revision + 1 });
+  const fresh = state.fresh.get(entry.name);
+  if (fresh === undefined) {
+    await ofAccount(state, entry.name)
+      .set({ file_id: entry.fileId, size: entry.size, revision: held.revision, published_at: state.at }).execute();
+  } else {
+    state.fresh.set(entry.name, { ...entry, newId: fresh.newId });
+  }
+  return { ok: true, publicationId: held.publication_id, revision: held.revision, change: 'replaced' };
+}
+
+function ofAccount({ db, device }: Publishing, name: string) {
+  return db.updateTable('publications').where('account_id', '=', device.account_id).where('name', '=', name);
+}
+
+async function insertFresh({ db, device, at, fresh, heldByName }: Publishing): Promise<void> {
+  const rows = [...fresh.values()].map((entry) => ({
+    publication_id: entry.newId,
+    account_id: device.account_id,
+    device_id: device.id,
+    name: entry.name,
+    fold: searchFold(entry.name),
+    file_id: entry.fileId,
+    size: entry.size,
+    kind: entry.kind,
+    revision: heldByName.get(entry.name)?.revision ?? 1,
+    published_at: at,
+  }));
+  for (let first = 0; first < rows.length; first += BATCH) {
+    await db.insertInto('publications').values(rows.slice(first, first + BATCH)).execute();
+  }
+}
+
+async function findHeld(db: Db, accountId: number, names: readonly string[]): Promise<Map<string, Held>> {
+  const heldByName = new Map<string, Held>();
+  for (let first = 0; first < names.length; first += BATCH) {
+    const rows = await db.selectFrom('publications').select(['name', 'publication_id', 'device_id', 'file_id', 'size', 'revision'])
+      .where('account_id', '=', accountId).where('name', 'in', names.slice(first, first + BATCH)).execute();
+    for (const { name, ...held } of rows) heldByName.set(name, held);
+  }
+  return heldByName;
+}
+
+export async function unpublish(db: Db, change: Change & { type: 'unpublish' }): Promise<ReplyBody<'unpublish'>> {
+  const device = await deviceOf(db, change);
+  const changes: Publishing['changes'] = new Map();
+  const results: UnpublishResult[] = [];
+  for (const name of change.names) {
+    const gone = await db.deleteFrom('publications').where('account_id', '=', device.account_id).where('name', '=', name)
+      .returning(['publication_id', 'device_id']).executeTakeFirst();
+    if (gone === undefined) {
+      results.push({ ok: false, error: errorOf('not-found') });
+    } else {
+      note(changes, gone.device_id, { publications: -1 });
+      results.push({ ok: true, publicationId: gone.publication_id });
+    }
+  }
+  await applyChanges(db, device.account_id, changes);
+  return { results, libraryRevision: device.revision + (changes.get(device.id)?.revision ?? 0) };
+}
+
+/** One applied change to the library of a device: its revision rises by one. */
+function note(changes: Publishing['changes'], deviceId: number, { publications }: { publications: number }): void {
+  const before = changes.get(deviceId) ?? { revision: 0, publications: 0 };
+  changes.set(deviceId, { revision: before.revision + 1, publications: before.publications + publications });
+}
+
+async function applyChanges(db: Db, accountId: number, changes: Publishing['changes']): Promise<void> {
+  let gained = 0;
+  for (const [deviceId, change] of changes) {
+    gained += change.publications;
+    await db.updateTable('devices').where('id', '=', deviceId)
+      .set((eb) => ({ revision: eb('revision', '+', change.revision), publications: eb('publications', '+', change.publications) }))
+      .execute();
+  }
+  if (gained === 0) return;
+  await db.updateTable('accounts').set((eb) => ({ publications: eb('publications', '+', gained) })).where('id', '=', accountId).execute();
+}
+
+function errorOf(code: ErrorCode): ErrorBody {
+  return { code, message: ERROR_TEXTS[code] };
+}
+
+/** Rows as they are read, owner and device joined; order and range are the caller's. */
+export function selectRows(db: Db) {
+  return db.selectFrom('publications as p')
+    .innerJoin('accounts as a', 'a.id', 'p.account_id')
+    .innerJoin('devices as d', 'd.id', 'p.device_id')
+    .select([
+      'p.publication_id', 'p.published_at', 'p.name', 'p.fold', 'a.user', 'd.pin', 'p.size', 'p.file_id', 'p.kind', 'p.revision',
+      'd.last_seen_at',
+    ]);
+}
+
+export type SelectedRow = Awaited<ReturnType<ReturnType<typeof selectRows>['execute']>>[number];
+
+export function toRow(row: SelectedRow): PublicationRow {
+  return {
+    publicationId: row.publication_id,
+    publishedAt: row.published_at,
+    name: row.name,
+    owner: row.user,
+    device: row.pin,
+    size: row.size,
+    fileId: row.file_id,
+    kind: row.kind,
+    revision: row.revision,
+    lastSeenAt: row.last_seen_at ?? undefined,
+  };
+}
+
+export async function findPublication(db: Db, publicationId: string): Promise<PublicationRow | undefined> {
+  const row = await selectRows(db).where('p.publication_id', '=', publicationId).executeTakeFirst();
+  return row === undefined ? undefined : toRow(row);
+}
+
+export async function listPublished(db: Db, list: { user: string; limit: number; after?: RowKey | undefined }): Promise<PublicationRow[]> {
+  const account = await db.selectFrom('accounts').select('id').where('user_fold', '=', foldUser(list.user)).executeTakeFirst();
+  if (account === undefined) return [];
+  const rows = await newestFirst(db, list).where('p.account_id', '=', account.id).execute();
+  return rows.map(toRow);
+}
+
+/** The next `limit` rows behind `after` in the order of all lists. */
+export function newestFirst(db: Db, { limit, after }: { limit: number; after?: RowKey | undefined }) {
+  const rows = selectRows(db).orderBy('p.published_at', 'desc').orderBy('p.publication_id', 'desc').limit(limit);
+  if (after === undefined) return rows;
+  return rows.where((eb) => eb(
+    eb.refTuple('p.published_at', 'p.publication_id'), '<', eb.tuple(after.publishedAt, after.publicationId),
+  ));
+}

@@ -1,0 +1,123 @@
+/** The store's face in the tracker's main thread: every call is a message to `sqlite-thread.ts` and a promise. */
+import { once } from 'node:events';
+import { dirname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { ensurePrivateDir } from '../../common/runtime/files.js';
+import { acquireLock, type ProcessLock } from '../../common/runtime/process-lock.js';
+import type { EngineOptions } from './sqlite-engine.js';
+import type { AnswerMessage, CallMessage } from './sqlite-thread.js';
+import { StoreError } from './store-error.js';
+import type { Store } from './store.js';
+
+export interface SqliteStoreOptions extends EngineOptions {
+  /** A tracker is the only one on its store; commands that manage users may work beside it. */
+  readonly isTracker: boolean;
+}
+
+/**
+ * Opens the store at `path`, making it and its folder when they are not there.
+ * @throws {LockedError} when `isTracker` and another tracker has it. @throws {StoreError} when it cannot be opened.
+ */
+export async function openSqliteStore({ isTracker, ...options }: SqliteStoreOptions): Promise<Store> {
+  await ensurePrivateDir(dirname(options.path));
+  const lock = isTracker ? acquireLock(`${options.path}.lock`, { what: `the tracker's store ${options.path}` }) : undefined;
+  try {
+    const thread = new StoreThread(options, lock);
+    await thread.opened;
+    return storeOver(thread);
+  } catch (error) {
+    lock?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+class StoreThread {
+  readonly opened: Promise<void>;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  #lastId = 0;
+  #closing: Promise<void> | undefined;
+  #failure: StoreError | undefined;
+
+  constructor(options: EngineOptions, private readonly lock: ProcessLock | undefined) {
+    this.#worker = new Worker(new URL('./sqlite-thread.js', import.meta.url), { workerData: options, name: 'store' });
+    this.#worker.on('message', (message: AnswerMessage) => this.#settle(message));
+    this.#worker.on('error', (error) => this.#fail(new StoreError('internal', 'the store has stopped', { cause: error })));
+    this.#worker.on('exit', () => this.#fail(new StoreError('closed', 'the store is closed')));
+    this.opened = this.#expect(0) as Promise<void>;
+  }
+
+  call(method: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#closing !== undefined) return Promise.reject(new StoreError('closed', 'the store is closed'));
+    return this.#send(method, args);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const exited = once(this.#worker, 'exit');
+    if (this.#failure === undefined) {
+      await this.#send('close', []);
+      await exited;
+    }
+    this.lock?.[Symbol.dispose]();
+  }
+
+  #send(method: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    this.#lastId += 1;
+    const answer = this.#expect(this.#lastId);
+    this.#worker.postMessage({ id: this.#lastId, method, args } satisfies CallMessage);
+    return answer;
+  }
+
+  #expect(id: number): Promise<unknown> {
+    const waiting = Promise.withResolvers<unknown>();
+    this.#waiting.set(id, waiting);
+    return waiting.promise;
+  }
+
+  #settle(message: AnswerMessage): void {
+    const waiting = this.#waiting.get(message.id);
+    this.#waiting.delete(message.id);
+    if ('error' in message) waiting?.reject(new StoreError(message.error.code, message.error.message));
+    else waiting?.resolve(message.value);
+  }
+
+  #fail(failure: StoreError): void {
+    this.#failure ??= failure;
+    for (const waiting of this.#waiting.values()) waiting.reject(failure);
+    this.#waiting.clear();
+  }
+}
+
+function storeOver(thread: StoreThread): Store {
+  const method = <K extends Exclude<keyof Store, 'close'>>(name: K) =>
+    ((...args: readonly unknown[]) => thread.call(name, args)) as unknown as Store[K];
+  return {
+    addAccounts: method('addAccounts'),
+    createAccount: method('createAccount'),
+    findAccount: method('findAccount'),
+    listAccounts: method('listAccounts'),
+    changeAccount: method('changeAccount'),
+    loginFacts: method('loginFacts'),
+    recordLogin: method('recordLogin'),
+    resumeFacts: method('resumeFacts'),
+    mutate: method('mutate'),
+    acknowledge: method('acknowledge'),
+    listPublished: method('listPublished'),
+    search: method('search'),
+    findPublication: method('findPublication'),
+    countPublications: method('countPublications'),
+    recordTicket: method('recordTicket'),
+    hasTicket: method('hasTicket'),
+    revocations: method('revocations'),
+    recordSeen: method('recordSeen'),
+    setLive: method('setLive'),
+    prune: method('prune'),
+    close: () => thread.close(),
+  };
+}

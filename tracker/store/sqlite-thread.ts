@@ -1,0 +1,46 @@
+/** The store's own thread: disk and SQL stay off the event loop that answers datagrams. Talks to `sqlite-store.ts` alone. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { GroupCommit } from './group-commit.js';
+import { type EngineOptions, openEngine, WRITES } from './sqlite-engine.js';
+import { fromSqlite, type StoreError, type StoreErrorCode } from './store-error.js';
+
+export interface CallMessage {
+  readonly id: number;
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
+
+/** `id` 0 answers the opening itself. */
+export type AnswerMessage =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: { readonly code: StoreErrorCode; readonly message: string } };
+
+if (parentPort !== null) serve(parentPort, workerData as EngineOptions);
+
+function serve(port: NonNullable<typeof parentPort>, options: EngineOptions): void {
+  const answer = (message: AnswerMessage): void => port.postMessage(message);
+  const fail = (id: number, { code, message }: StoreError): void => answer({ id, error: { code, message } });
+  try {
+    const { database, methods } = openEngine(options);
+    const queue = new GroupCommit(database);
+    port.on('message', ({ id, method, args }: CallMessage) => {
+      queue.push({
+        isWrite: WRITES.has(method) || method === 'close',
+        run: () => (method === 'close' ? Promise.resolve() : (methods as unknown as AnyMethods)[method]!(...args)),
+        resolve: (value) => {
+          answer({ id, value });
+          if (method !== 'close') return;
+          database.close();
+          port.close();
+        },
+        reject: (error) => fail(id, error),
+      });
+    });
+    answer({ id: 0, value: undefined });
+  } catch (error) {
+    fail(0, fromSqlite(error));
+    port.close();
+  }
+}
+
+type AnyMethods = Record<string, (...args: readonly unknown[]) => Promise<unknown>>;

@@ -1,0 +1,37 @@
+/**
+ * `storage`: the disk is full or failing; nothing was changed, trying again later may work. `closed`: after `close()`.
+ * `newer-schema`, `corrupt`, `unreadable`: the store cannot be opened. `busy`: another process kept it locked too long.
+ */
+export type StoreErrorCode = 'storage' | 'closed' | 'busy' | 'newer-schema' | 'corrupt' | 'unreadable' | 'internal';
+
+/** The store could not do it. Callers branch on `code`, never on the text. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  constructor(readonly code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+// Primary result codes of SQLite; extended ones carry them in their low byte.
+const PRIMARY_CODE: ReadonlyMap<number, StoreErrorCode> = new Map([
+  [5, 'busy'],
+  [6, 'busy'],
+  [8, 'storage'], // READONLY: the file system was remounted or the rights changed
+  [10, 'storage'], // IOERR
+  [11, 'corrupt'],
+  [13, 'storage'], // FULL
+  [14, 'unreadable'], // CANTOPEN
+  [26, 'corrupt'], // NOTADB
+]);
+
+/** What an error thrown by node:sqlite means to the callers of the store. */
+export function fromSqlite(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new StoreError(codeOf(error), `the tracker's store: ${message}`, { cause: error });
+}
+
+function codeOf(error: unknown): StoreErrorCode {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return 'internal';
+  return PRIMARY_CODE.get(error.errcode & 0xff) ?? 'internal';
+}

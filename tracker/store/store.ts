@@ -1,0 +1,197 @@
+/**
+ * What the tracker keeps across restarts. Handlers and auth see only this; SQL stays behind it.
+ *
+ * Guarantees, proved for every store by `test/store/describe-store.ts`:
+ * - Each method is one atomic step; writes are on the disk when their promise resolves.
+ * - `publish` of one name by one user replaces, never doubles. Removing an account removes its publications in the same step.
+ * - A mutation and its outcome are written together; the same (session, request id) is applied once, also across kill -9.
+ * - Search order is (publishedAt, publicationId), both descending, on every store; ids compare as bytes.
+ * - User names are looked up ignoring case and given back as the account spells them.
+ * - Times are integers in ms since epoch, from the caller's clock.
+ * - Without room on the disk writes reject with `StoreError('storage')` and change nothing; reads go on.
+ * - After `close()` each call rejects with `StoreError('closed')`.
+ */
+import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
+
+export interface Store {
+  /** Adds users never seen, removed ones included; returns the names that were added. */
+  addAccounts(accounts: readonly NewAccount[]): Promise<string[]>;
+  /** Adds a user, or brings a removed one back with a new password; false when the name is in use. */
+  createAccount(account: NewAccount): Promise<boolean>;
+  findAccount(user: string): Promise<Account | undefined>;
+  /** By name; removed ones left out. */
+  listAccounts(): Promise<Account[]>;
+  /** Ends all sessions of the user by a higher generation and a revocation, except `enable`. Undefined: no such user. */
+  changeAccount(user: string, change: AccountChange, at: number): Promise<Account | undefined>;
+
+  /** What a login needs to know before a password is hashed. */
+  loginFacts(user: string, device: string): Promise<LoginFacts>;
+  /** Remembers that the device has logged in. */
+  recordLogin(login: { readonly user: string; readonly device: string; readonly at: number }): Promise<void>;
+  resumeFacts(resume: { readonly user: string; readonly device: string; readonly session: string }): Promise<ResumeFacts>;
+
+  mutate(mutation: Mutation): Promise<MutationOutcome>;
+  /** The client has these outcomes: they count no longer, and are forgotten some seconds later. */
+  acknowledge(session: string, requestIds: readonly string[], at: number): Promise<void>;
+
+  /** One's own, newest first. */
+  listPublished(list: { readonly user: string; readonly limit: number; readonly after?: RowKey | undefined }): Promise<PublicationRow[]>;
+  search(query: SearchQuery): Promise<SearchPage>;
+  findPublication(publicationId: string): Promise<PublicationRow | undefined>;
+  /** How many publications each of these devices has, in their order. */
+  countPublications(devices: readonly DeviceKey[]): Promise<number[]>;
+
+  /** Remembers that the device got a ticket, so that it may `hold` the publication, also after a restart. */
+  recordTicket(ticket: { readonly publicationId: string; readonly device: string; readonly at: number }): Promise<void>;
+  hasTicket(publicationId: string, device: string): Promise<boolean>;
+
+  /** Oldest first, `epoch` > since. */
+  revocations(since: number, limit: number): Promise<RevocationPage>;
+  /** Devices that were online at `at`. */
+  recordSeen(devices: readonly DeviceKey[], at: number): Promise<void>;
+  /** Which publications have a source now: a hint of this process for `search`, kept in memory only. */
+  setLive(changes: LiveChanges): Promise<void>;
+  /** Forgets what nobody can ask for any more. */
+  prune(at: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface NewAccount {
+  readonly user: string;
+  /** PHC string, see `auth/phc.ts`. */
+  readonly passwordHash: string;
+  readonly at: number;
+}
+
+export interface Account {
+  readonly user: string;
+  readonly passwordHash: string;
+  readonly state: 'active' | 'disabled';
+  /** Raised by `password`, `disable` and `remove`: resume tokens of an older one are dead. */
+  readonly generation: number;
+  readonly createdAt: number;
+  readonly publications: number;
+}
+
+export type AccountChange =
+  | { readonly kind: 'password'; readonly passwordHash: string }
+  | { readonly kind: 'disable' }
+  | { readonly kind: 'enable' }
+  | { readonly kind: 'remove' };
+
+export interface DeviceKey {
+  readonly user: string;
+  /** The device's pin. */
+  readonly device: string;
+}
+
+export interface LoginFacts {
+  readonly account: Account | undefined;
+  /** The device has logged in as this user before. */
+  readonly isKnownDevice: boolean;
+  readonly libraryRevision: number;
+}
+
+export interface ResumeFacts {
+  readonly account: Account | undefined;
+  /** `logout` ended this session. */
+  readonly isEnded: boolean;
+  readonly libraryRevision: number;
+}
+
+export interface Mutation {
+  readonly session: string;
+  readonly requestId: string;
+  /** SHA-256 of the body, base64url. */
+  readonly bodyHash: string;
+  readonly at: number;
+  readonly acks: readonly string[];
+  readonly change: Change;
+}
+
+export type Change =
+  | ({ readonly type: 'publish'; readonly entries: readonly (PublishEntry | Refused)[]; readonly quota: number } & DeviceKey)
+  | ({ readonly type: 'unpublish'; readonly names: readonly string[] } & DeviceKey)
+  | { readonly type: 'logout' }
+  /** Changes nothing in the store: only its outcome is kept. */
+  | { readonly type: 'hold' };
+
+export interface PublishEntry {
+  readonly name: string;
+  readonly fileId: string;
+  readonly size: number;
+  readonly kind: 'file';
+  readonly replace: boolean;
+  /** For a name not in use yet. */
+  readonly newId: string;
+}
+
+/** An entry that was found wrong before the store was asked. */
+export interface Refused {
+  readonly refused: ErrorBody;
+}
+
+export type MutationBody = ReplyBody<'publish'> | ReplyBody<'unpublish'> | ReplyBody<'hold'>;
+
+export type MutationOutcome =
+  | { readonly kind: 'applied' | 'repeated'; readonly body: MutationBody }
+  | { readonly kind: 'refused'; readonly code: 'id-reused' | 'too-many-pending' | 'session-ended' };
+
+/** Where a row stands in the order of all lists. */
+export interface RowKey {
+  readonly publishedAt: number;
+  readonly publicationId: string;
+}
+
+export interface PublicationRow extends RowKey {
+  readonly name: string;
+  readonly owner: string;
+  /** Pin of the device that holds it. */
+  readonly device: string;
+  readonly size: number;
+  readonly fileId: string;
+  readonly kind: 'file';
+  readonly revision: number;
+  /** When that device was last seen. */
+  readonly lastSeenAt: number | undefined;
+}
+
+export interface SearchQuery {
+  readonly text: string;
+  readonly ignoreCase: boolean;
+  readonly exact: boolean;
+  /** Only with a live source, see `setLive`. */
+  readonly liveOnly: boolean;
+  readonly exceptUser?: string | undefined;
+  readonly owner?: string | undefined;
+  readonly idPrefix?: string | undefined;
+  readonly limit: number;
+  readonly after?: RowKey | undefined;
+}
+
+export interface SearchPage {
+  readonly rows: readonly PublicationRow[];
+  /** Where to go on; absent at the end. */
+  readonly next: RowKey | undefined;
+  /** The time budget ended before the page was full. */
+  readonly isPartial: boolean;
+}
+
+export interface Revocation {
+  readonly epoch: number;
+  readonly kind: 'user' | 'publication' | 'ticket';
+  readonly subject: string;
+  readonly at: number;
+}
+
+export interface RevocationPage {
+  readonly revocations: readonly Revocation[];
+  /** The newest there ever was. */
+  readonly epoch: number;
+}
+
+export interface LiveChanges {
+  readonly devices: readonly (DeviceKey & { readonly isLive: boolean })[];
+  /** Publications that are live for another reason than their device. */
+  readonly publications: readonly { readonly publicationId: string; readonly isLive: boolean }[];
+}

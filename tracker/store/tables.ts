@@ -1,0 +1,52 @@
+/** The columns of the store, as `migrations.ts` makes them. Times are ms since epoch, ids of rows are local to the store. */
+import type { Generated } from 'kysely';
+
+export interface Tables {
+  accounts: {
+    id: Generated<number>;
+    user: string;
+    user_fold: string;
+    password_hash: string;
+    state: 'active' | 'disabled' | 'removed';
+    generation: number;
+    /** How many rows the user has in `publications`. */
+    publications: number;
+    created_at: number;
+  };
+  devices: {
+    id: Generated<number>;
+    account_id: number;
+    pin: string;
+    /** Null: named by a publication, but its login could not be stored. */
+    last_login_at: number | null;
+    /** The library revision. */
+    revision: number;
+    publications: number;
+    last_seen_at: number | null;
+  };
+  publications: {
+    row_id: Generated<number>;
+    publication_id: string;
+    account_id: number;
+    device_id: number;
+    name: string;
+    fold: string;
+    file_id: string;
+    size: number;
+    kind: 'file';
+    revision: number;
+    published_at: number;
+  };
+  outcomes: {
+    session: string;
+    request_id: string;
+    body_hash: string;
+    body: string;
+    at: number;
+    acked_at: number | null;
+  };
+  ended_sessions: { session: string; at: number };
+  revocations: { epoch: number; kind: 'user' | 'publication' | 'ticket'; subject: string; at: number };
+  counters: { name: 'epoch'; value: number };
+  tickets: { publication_id: string; device: string; at: number };
+}
