@@ -73,7 +73,7 @@ async function start({ packageRoot, port, data }) {
     await pause(LOOK_EVERY_MS);
   }
   if (!hasEnded) child.stop();
-  const reason = hasEnded ? child.lastLine() : `It did not answer within ${START_TIMEOUT_MS / 1000} s.`;
+  const reason = hasEnded ? child.lastWords() : `It did not answer within ${START_TIMEOUT_MS / 1000} s.`;
   return { problem: `The tracker on this computer did not start. ${reason}\nMore is in ${log}.` };
 }
 
@@ -96,7 +96,7 @@ async function spawnTracker({ packageRoot, port, data, log }) {
       .filter((line) => line !== '');
   return {
     events: () => lines().flatMap(parseEvent),
-    lastLine: () => lines().at(-1) ?? '',
+    lastWords: () => parseEvent(lines().at(-1) ?? '')[0]?.message ?? lines().at(-1) ?? '',
     hasEnded: () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null,
     stop: () => child.kill(),
   };
