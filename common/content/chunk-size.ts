@@ -14,7 +14,8 @@ export const MAX_FILE_BYTES = MAX_CHUNK_BYTES * MAX_CHUNKS;
  * @throws {ContentError} `bad-size` when it is no whole number from 0 to 2^53 − 1; `too-large` beyond 4 TiB.
  */
 export function chunkSizeFor(fileSize: number): number {
-  if (!Number.isSafeInteger(fileSize) || fileSize < 0) throw new ContentError('bad-size', `${fileSize} is not the size of a file`);
+  if (!Number.isSafeInteger(fileSize) || fileSize < 0)
+    throw new ContentError('bad-size', `${fileSize} is not the size of a file`);
   if (fileSize > MAX_FILE_BYTES) {
     throw new ContentError('too-large', `${fileSize} bytes are more than the 4 TiB one file may have: split it first`);
   }

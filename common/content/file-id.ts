@@ -15,7 +15,8 @@ export function isFileId(text: string): text is FileId {
 /** @throws {ContentError} `bad-id` for anything but 64 lower-case hex digits. */
 export function parseFileId(text: string): FileId {
   // The text itself stays out of the message: it came from elsewhere and may be a megabyte of escapes.
-  if (!isFileId(text)) throw new ContentError('bad-id', 'this is not a file id: it has 64 lower-case hexadecimal digits');
+  if (!isFileId(text))
+    throw new ContentError('bad-id', 'this is not a file id: it has 64 lower-case hexadecimal digits');
   return text;
 }
 

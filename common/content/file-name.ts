@@ -129,7 +129,11 @@ export function safeJoinPath(dir: string, relativePath: string, rules: PathRules
   return joinInside(dir, relativePath, { found: checkRelativePath(relativePath), rules });
 }
 
-function joinInside(dir: string, relativePath: string, check: { found: NameProblem | undefined; rules: PathRules }): string {
+function joinInside(
+  dir: string,
+  relativePath: string,
+  check: { found: NameProblem | undefined; rules: PathRules },
+): string {
   const { found, rules } = check;
   if (found !== undefined) throw new ContentError('bad-name', found.message);
   const joined = rules.join(dir, relativePath);

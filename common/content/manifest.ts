@@ -96,11 +96,17 @@ function proveManifest(prefix: Uint8Array, bytes: Uint8Array, claim: { id: FileI
   const chunkSize = chunkSizeFor(claim.size);
   const expected = chunkCount(claim.size, chunkSize) * HASH_BYTES;
   if (bytes.length !== expected) {
-    throw new ContentError('bad-manifest', `the manifest has ${bytes.length} bytes; ${claim.size} bytes of content need ${expected}`);
+    throw new ContentError(
+      'bad-manifest',
+      `the manifest has ${bytes.length} bytes; ${claim.size} bytes of content need ${expected}`,
+    );
   }
   const manifest: Manifest = { size: claim.size, chunkSize, hashes: bytes };
   if (rootOf(prefix, manifest) !== claim.id) {
-    throw new ContentError('bad-manifest', 'the manifest does not belong to this id and size: the source or the listing is wrong');
+    throw new ContentError(
+      'bad-manifest',
+      'the manifest does not belong to this id and size: the source or the listing is wrong',
+    );
   }
   return manifest;
 }

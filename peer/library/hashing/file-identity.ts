@@ -19,6 +19,7 @@ export function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): F
  * mtime set again; only reading it can tell. `changed`: another file, size or mtime.
  */
 export function compareIdentity(hashed: FileIdentity, now: FileIdentity): 'same' | 'ctime-differs' | 'changed' {
-  if (hashed.dev !== now.dev || hashed.ino !== now.ino || hashed.size !== now.size || hashed.mtimeNs !== now.mtimeNs) return 'changed';
+  if (hashed.dev !== now.dev || hashed.ino !== now.ino || hashed.size !== now.size || hashed.mtimeNs !== now.mtimeNs)
+    return 'changed';
   return hashed.ctimeNs === now.ctimeNs ? 'same' : 'ctime-differs';
 }

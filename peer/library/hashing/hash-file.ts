@@ -60,7 +60,8 @@ export class FileHasher {
   readonly #running = new Set<Promise<unknown>>();
 
   constructor({ threads = defaultThreads(), clock = systemClock }: FileHasherOptions = {}) {
-    if (!Number.isInteger(threads) || threads < 1) throw new RangeError(`threads must be a whole number from 1 on, not ${threads}`);
+    if (!Number.isInteger(threads) || threads < 1)
+      throw new RangeError(`threads must be a whole number from 1 on, not ${threads}`);
     this.#threads = threads;
     this.#clock = clock;
     this.#files = new Gate(threads);
@@ -155,7 +156,10 @@ function defaultThreads(): number {
 
 function emptyManifest({ path, identity }: OpenFile): Manifest {
   if (identity.size > BigInt(MAX_FILE_BYTES)) {
-    throw new ContentError('too-large', `${path} has ${identity.size} bytes, more than the 4 TiB one file may have: split it first`);
+    throw new ContentError(
+      'too-large',
+      `${path} has ${identity.size} bytes, more than the 4 TiB one file may have: split it first`,
+    );
   }
   const size = Number(identity.size);
   const chunkSize = chunkSizeFor(size);
@@ -199,5 +203,8 @@ async function readBehindEnd({ path, handle, identity }: OpenFile): Promise<{ by
 }
 
 function changed({ path }: OpenFile): ContentError {
-  return new ContentError('changed-while-hashing', `${path} was changed while it was being read; try again when nothing writes to it`);
+  return new ContentError(
+    'changed-while-hashing',
+    `${path} was changed while it was being read; try again when nothing writes to it`,
+  );
 }

@@ -10,7 +10,13 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createBlake3, HASH_BYTES } from '../../../common/content/blake3.js';
 import { chunkRange } from '../../../common/content/chunk-range.js';
 import { systemClock } from '../../../common/runtime/clock.js';
-import { type HashSpan, type HashWorkerData, type HashWorkerMessage, PROGRESS_EVERY_MS, type SpanEnd } from './hash-messages.js';
+import {
+  type HashSpan,
+  type HashWorkerData,
+  type HashWorkerMessage,
+  PROGRESS_EVERY_MS,
+  type SpanEnd,
+} from './hash-messages.js';
 
 /** Bytes of one read: large enough that the call costs nothing, small enough for the processor's cache. */
 const BLOCK_BYTES = 1024 * 1024;
