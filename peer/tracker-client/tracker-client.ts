@@ -7,21 +7,23 @@ import { nanoid } from 'nanoid';
 
 import { fromBase64url } from '../../common/protocol/base64url.js';
 import type { ReplyBody, Request, RequestType, SessionGrant, TrackerEvent } from '../../common/protocol/messages.js';
-import { MUTATIONS, PROTOCOL_VERSION } from '../../common/protocol/messages.js';
+import { PROTOCOL_VERSION } from '../../common/protocol/messages.js';
 import { parseReply } from '../../common/protocol/parse.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import { type AbortOptions, sleep, withDeadline } from '../../common/runtime/deadline.js';
 import type { Identity } from '../../common/wire/identity.js';
 import { PinMismatchError } from '../../common/wire/pinned-tls.js';
-import { PeerError, type ConnectionState } from '../api.js';
-import { ChannelClosed } from './channel-closed.js';
+import { type ConnectionState, PeerError } from '../api.js';
+import { Channels } from './channels.js';
 import { peerErrorOf, pinChanged, trackerUnreachable } from './problems.js';
+import { Receipts } from './receipts.js';
+import { reconnectWait } from './reconnect-wait.js';
 import { loginMessage, type Presence, resumeMessage, type SavedSession, savedSessionOf, sessionKeysOf } from './session-keys.js';
-import { TcpChannel } from './tcp-channel.js';
-import { MAX_UDP_REQUEST_BYTES, UdpChannel } from './udp-channel.js';
+import type { TcpChannel } from './tcp-channel.js';
+import { MAX_UDP_REQUEST_BYTES, type UdpChannel } from './udp-channel.js';
 import { UdpSilence } from './udp-silence.js';
 
-/** A heartbeat over UDP may take so long, ms, with its resends, before TCP is asked. */
+/** A heartbeat may take so long, ms, with its resends, before the other transport is asked. */
 const HEARTBEAT_PATIENCE_MS = 1_500;
 /** A reply over TCP may take so long, ms: a bulk publish on a slow disk. */
 const TCP_PATIENCE_MS = 15_000;
@@ -31,12 +33,6 @@ const OUTAGE_PATIENCE_MS = 3_000;
 const TCP_UNUSED_MS = 30_000;
 /** UDP that did not work is tried again after this, ms. */
 const UDP_RETRY_MS = 60_000;
-/** Short outages: a try each second at most; after SHORT_OUTAGE_MS growing to LONGEST_WAIT_MS, so that no storm meets a tracker that returns. */
-const FIRST_WAITS_MS = [100, 250, 500, 1_000];
-const SHORT_OUTAGE_MS = 10_000;
-const LONGEST_WAIT_MS = 30_000;
-/** Outcomes acknowledged by one request: they must leave room in a datagram. */
-const ACKS_PER_REQUEST = 8;
 
 export interface TrackerClientOptions {
   readonly host: string;
@@ -54,43 +50,48 @@ export interface TrackerClientOptions {
   onEpoch(epoch: number): void;
 }
 
+type Message = { readonly id: string };
 type RequestBody<T extends RequestType> = Omit<Request<T>, 'v' | 'id' | 'type' | 'acks' | 'seen'>;
+type SendUdp = (udp: UdpChannel, options: AbortOptions) => Promise<object>;
 
 export class TrackerClient {
   readonly #options: TrackerClientOptions;
+  readonly #channels: Channels;
+  readonly #receipts = new Receipts();
   readonly #stopped = new AbortController();
-  readonly #acks: string[] = [];
-  readonly #seen: string[] = [];
+  #state: ConnectionState = { kind: 'connecting' };
   #saved: SavedSession | undefined;
   #grant: SessionGrant | undefined;
-  #spki: Buffer = Buffer.alloc(0);
-  #tcp: TcpChannel | undefined;
-  #tcpOpening: Promise<TcpChannel> | undefined;
   #tcpUsedAt = 0;
-  #udp: UdpChannel | undefined;
+  /** Monotonic ms of the last silence over UDP; undefined while it is thought to work. */
   #udpFailedAt: number | undefined;
-  #udpProven = false;
+  #isUdpProven = false;
   #recovery: Promise<void> | undefined;
-  #renewal: Promise<unknown> = Promise.resolve();
+  /** Logins and resumes queue here: each makes the keys before it useless. */
+  #entering: Promise<unknown> = Promise.resolve();
   #heartbeats: Promise<void> | undefined;
-  #state: ConnectionState = { kind: 'connecting' };
-  #heartbeatMs = 2_000;
+  #heartbeatMs = 0;
   /** Tracker's wall clock less our monotonic clock, ms. */
   #timeOffsetMs = 0;
 
   constructor(options: TrackerClientOptions) {
     this.#options = options;
+    const { host, port, pin, clock } = options;
+    this.#channels = new Channels({
+      host, port, pin, clock,
+      onEvent: (event) => this.#takeEvent(event),
+      onTcpClosed: () => this.#tcpClosed(),
+      onNoSession: () => { void this.#recover(); },
+    });
   }
 
   get state(): ConnectionState { return this.#state; }
   get savedSession(): SavedSession | undefined { return this.#saved; }
+  get address(): string { return `${this.#options.host}:${this.#options.port}`; }
   /** Our address as the tracker sees it. */
   get observedHost(): string | undefined { return this.#grant?.observed.host; }
   /** The tracker identity's public key, once it has been met. */
-  get trackerSpki(): Buffer { return this.#spki; }
-  /** Key exchange of the current TCP connection, or undefined without one. */
-  get keyExchange(): string | undefined { return this.#tcp?.isOpen === true ? this.#tcp.keyExchange : undefined; }
-  get address(): string { return `${this.#options.host}:${this.#options.port}`; }
+  get trackerSpki(): Buffer { return this.#channels.trackerSpki; }
 
   /** ms since epoch by the tracker's clock: what tickets and links are judged by. Clock jumps here do not move it. */
   trackerNow(): number {
@@ -98,19 +99,20 @@ export class TrackerClient {
   }
 
   /** @throws {PeerError} `login-failed`, `already-active`, `too-many`, `tracker-unreachable`, `pin-changed`. */
-  async login(user: string, password: string, { signal }: AbortOptions): Promise<SessionGrant> {
+  login(user: string, password: string, { signal }: AbortOptions): Promise<SessionGrant> {
     const { pin, device } = this.#options;
-    const message = loginMessage(user, password, pin, device, this.#options.presence(), nanoid(12));
-    return this.#enter('login', message, (udp, options) => udp.login(message, options), { signal });
+    return this.#inTurn(() => {
+      const message = loginMessage(user, password, pin, device, this.#options.presence(), nanoid(12));
+      return this.#enter('login', message, (udp, options) => udp.login(message, options), { signal });
+    });
   }
 
   /**
    * Takes a saved session up again, or with `fork` opens another one beside it.
    * @throws {PeerError} as `login`; `not-logged-in` when it is over.
    */
-  async resume(saved: SavedSession, { signal, fork }: AbortOptions & { readonly fork: boolean }): Promise<SessionGrant> {
-    const message = { ...resumeMessage(saved, this.#options.presence(), nanoid(12)), ...(fork ? { fork } : {}) };
-    return this.#enterAgain(saved, message, { signal });
+  resume(saved: SavedSession, { signal, fork }: AbortOptions & { readonly fork: boolean }): Promise<SessionGrant> {
+    return this.#inTurn(() => this.#resume(saved, { signal, fork }));
   }
 
   /** Begins the heartbeats; after this the client keeps itself online until `stop`. */
@@ -120,24 +122,20 @@ export class TrackerClient {
 
   /** Sends one request and resolves with the body of its reply. @throws {PeerError} */
   async request<T extends RequestType>(type: T, body: RequestBody<T>, { signal }: AbortOptions): Promise<ReplyBody<T>> {
-    const id = nanoid(12);
-    const acks = this.#acks.slice(0, ACKS_PER_REQUEST);
-    const message = { v: PROTOCOL_VERSION, id, type, ...body, ...(acks.length > 0 ? { acks } : {}) };
-    const ended = AbortSignal.any([signal, this.#stopped.signal]);
-    const reply = parseReply(type, await this.#send(message, { signal: ended }));
-    for (const ack of acks) remove(this.#acks, ack);
-    if (MUTATIONS.has(type)) this.#acks.push(id);
+    const receipts = this.#receipts.next();
+    const message = { v: PROTOCOL_VERSION, id: nanoid(12), type, ...body, ...receipts };
+    const reply = parseReply(type, await this.#send(message, { signal: AbortSignal.any([signal, this.#stopped.signal]) }));
+    this.#receipts.delivered(receipts);
+    this.#receipts.outcome(type, message.id);
     if (!reply.ok) throw peerErrorOf(reply.error);
     return reply as ReplyBody<T>;
   }
 
   /** Ends heartbeats and sockets. With `logout` the tracker is told first, within 2 s. May be called twice. */
-  async stop({ logout }: { logout: boolean }): Promise<void> {
-    if (logout && this.#saved !== undefined && this.#state.kind !== 'ended') await this.#sayGoodbye();
+  async stop({ logout }: { readonly logout: boolean }): Promise<void> {
+    if (logout && this.#grant !== undefined && this.#state.kind === 'online') await this.#sayGoodbye();
     this.#stopped.abort(new Error('the tracker client was stopped'));
-    this.#tcp?.close();
-    this.#udp?.close();
-    this.#udp = undefined;
+    this.#channels.close();
     await Promise.allSettled([this.#heartbeats, this.#recovery]);
   }
 
@@ -152,63 +150,57 @@ export class TrackerClient {
 
   // --- entering and re-entering ------------------------------------------------------------------------------------------
 
-  async #enter(
-    type: 'login' | 'resume', message: { readonly id: string },
-    overUdp: (udp: UdpChannel, options: AbortOptions) => Promise<object>, { signal }: AbortOptions,
-  ): Promise<SessionGrant> {
+  #inTurn<T>(enter: () => Promise<T>): Promise<T> {
+    const turn = this.#entering.then(enter);
+    this.#entering = turn.catch(() => {}); // its caller has the error; this is only the queue
+    return turn;
+  }
+
+  /** A `login` or `resume` over TCP and, when that way is closed, over UDP. */
+  async #enter(type: 'login' | 'resume', message: Message, sendUdp: SendUdp, { signal }: AbortOptions): Promise<SessionGrant> {
     const both = AbortSignal.any([signal, this.#stopped.signal]);
     let raw: object;
     try {
-      const channel = await this.#openTcp({ signal: both });
-      using deadline = withDeadline(both, TCP_PATIENCE_MS, this.#options.clock);
-      raw = await channel.request(message, deadline);
+      raw = await this.#enterByTcp(message, both);
     } catch (error) {
       both.throwIfAborted();
       if (error instanceof PinMismatchError) throw pinChanged(this.address, error.found);
-      raw = await this.#overUdp(overUdp, { signal: both })
-        .catch((silence: unknown) => { both.throwIfAborted(); throw trackerUnreachable(this.address, silence); });
+      raw = await this.#overUdp(sendUdp, { signal: both }).catch((silence: unknown) => {
+        both.throwIfAborted();
+        throw trackerUnreachable(this.address, silence);
+      });
     }
     const reply = parseReply(type, raw);
-    if (!reply.ok) {
-      this.#tcp?.close();
-      throw peerErrorOf(reply.error);
-    }
-    return this.#adopt(reply);
+    if (reply.ok) return this.#adopt(reply);
+    this.#channels.closeTcp();
+    throw peerErrorOf(reply.error);
   }
 
-  async #overUdp(send: (udp: UdpChannel, options: AbortOptions) => Promise<object>, { signal }: AbortOptions): Promise<object> {
-    const udp = await this.#openUdp({ signal });
-    const reply = await send(udp, { signal });
-    if (udp.trackerSpki !== undefined) this.#spki = udp.trackerSpki;
-    return reply;
+  async #enterByTcp(message: Message, signal: AbortSignal): Promise<object> {
+    using deadline = withDeadline(signal, TCP_PATIENCE_MS, this.#options.clock);
+    const channel = await this.#channels.newTcp(deadline);
+    this.#tcpUsedAt = this.#options.clock.monotonic();
+    return channel.request(message, deadline);
   }
 
-  /** One try to take the session up, over UDP when that has worked, then TCP. Only one at a time: each makes the keys before it useless. */
-  #resume({ signal }: AbortOptions): Promise<SessionGrant> {
-    const next = this.#renewal.then(() => this.#resumeNow({ signal }));
-    this.#renewal = next.catch(() => {}); // its caller has the error; this is only the queue
-    return next;
+  async #overUdp(send: SendUdp, { signal }: AbortOptions): Promise<object> {
+    return send(await this.#channels.udp({ signal }), { signal });
   }
 
-  async #resumeNow({ signal }: AbortOptions): Promise<SessionGrant> {
-    const saved = this.#saved;
-    if (saved === undefined) throw new PeerError({ code: 'not-logged-in', message: 'Not logged in. Log in first.' });
-    return this.#enterAgain(saved, resumeMessage(saved, this.#options.presence(), nanoid(12)), { signal });
-  }
-
-  async #enterAgain(saved: SavedSession, message: { readonly id: string }, { signal }: AbortOptions): Promise<SessionGrant> {
-    const overUdp = (udp: UdpChannel, options: AbortOptions): Promise<object> =>
-      udp.resume(message, saved.resumeToken, fromBase64url(saved.resumeKey, 32), options);
-    if (this.#udpProven) {
+  /** Over UDP first once that has worked, since it costs the tracker no public-key work; then over TCP. */
+  async #resume(saved: SavedSession, { signal, fork }: AbortOptions & { readonly fork: boolean }): Promise<SessionGrant> {
+    const message = { ...resumeMessage(saved, this.#options.presence(), nanoid(12)), ...(fork ? { fork } : {}) };
+    const sendUdp: SendUdp = (udp, options) => udp.resume(message, saved.resumeToken, fromBase64url(saved.resumeKey, 32), options);
+    if (this.#isUdpProven) {
       try {
-        const reply = parseReply('resume', await this.#overUdp(overUdp, { signal }));
+        const reply = parseReply('resume', await this.#overUdp(sendUdp, { signal }));
         if (reply.ok) return this.#adopt(reply);
       } catch (error) {
         if (!(error instanceof UdpSilence)) throw error;
       }
     }
-    const withToken: { readonly id: string } = { ...message, ...{ token: saved.resumeToken } };
-    return this.#enter('resume', withToken, overUdp, { signal });
+    const withToken = { ...message, token: saved.resumeToken };
+    return this.#enter('resume', withToken, sendUdp, { signal });
   }
 
   #adopt(grant: SessionGrant): SessionGrant {
@@ -216,7 +208,7 @@ export class TrackerClient {
     this.#saved = savedSessionOf(grant);
     this.#heartbeatMs = grant.heartbeatMs;
     this.#learnTime(grant.serverTime);
-    this.#udp?.useSession(sessionKeysOf(grant));
+    this.#channels.useSession(sessionKeysOf(grant));
     this.#setState({ kind: 'online' });
     this.#options.onGrant(grant);
     this.#options.onEpoch(grant.epoch);
@@ -233,14 +225,16 @@ export class TrackerClient {
     const { clock } = this.#options;
     const { signal } = this.#stopped;
     const lostAt = clock.monotonic();
-    for (let tries = 0; !signal.aborted && this.#state.kind !== 'ended'; tries += 1) {
+    for (let tries = 0; !signal.aborted && !this.#isEnded; tries += 1) {
+      const saved = this.#saved;
+      if (saved === undefined) return;
       try {
-        await this.#resume({ signal });
+        await this.resume(saved, { signal, fork: false });
         return;
       } catch (error) {
         if (signal.aborted) return;
         if (isFinal(error)) return this.#setState({ kind: 'ended', problem: error.problem });
-        const waitMs = waitBefore(tries, clock.monotonic() - lostAt);
+        const waitMs = reconnectWait(tries, clock.monotonic() - lostAt);
         const problem = error instanceof PeerError ? error.problem : trackerUnreachable(this.address).problem;
         this.#setState({ kind: 'waiting', problem, retryAt: clock.now() + waitMs });
         await sleep(waitMs, { signal, clock }).catch(() => {}); // stopped: the loop's condition sees it
@@ -250,14 +244,13 @@ export class TrackerClient {
 
   // --- requests ----------------------------------------------------------------------------------------------------------
 
-  async #send(message: { readonly id: string }, { signal }: AbortOptions): Promise<object> {
-    if (this.#grant === undefined && this.#saved === undefined) {
-      throw new PeerError({ code: 'not-logged-in', message: 'Not logged in. Log in first.' });
-    }
+  async #send(message: Message, { signal }: AbortOptions): Promise<object> {
+    if (this.#grant === undefined) throw new PeerError({ code: 'not-logged-in', message: 'Not logged in. Log in first.' });
     await this.#waitOnline({ signal });
-    if (this.#tcp?.isOpen !== true && this.#canUseUdp && Buffer.byteLength(JSON.stringify(message)) <= MAX_UDP_REQUEST_BYTES) {
+    const fits = Buffer.byteLength(JSON.stringify(message)) <= MAX_UDP_REQUEST_BYTES;
+    if (this.#channels.openTcp === undefined && this.#mayUseUdp && fits) {
       try {
-        const reply = await (await this.#openUdp({ signal })).request(message, { signal });
+        const reply = await this.#overUdp((udp, options) => udp.request(message, options), { signal });
         if (!saysUseTcp(reply)) return reply;
       } catch (error) {
         if (!(error instanceof UdpSilence)) throw error;
@@ -268,7 +261,7 @@ export class TrackerClient {
   }
 
   /** The same id each time, so the tracker applies it once however often the connection breaks. */
-  async #sendTcp(message: { readonly id: string }, { signal }: AbortOptions): Promise<object> {
+  async #sendTcp(message: Message, { signal }: AbortOptions): Promise<object> {
     using deadline = withDeadline(signal, TCP_PATIENCE_MS, this.#options.clock);
     for (;;) {
       try {
@@ -285,29 +278,20 @@ export class TrackerClient {
     }
   }
 
-  /** The connection that belongs to the session, opened and resumed when there is none. */
-  async #sessionTcp({ signal }: AbortOptions): Promise<TcpChannel> {
-    if (this.#tcp?.isOpen !== true) {
-      // A session that is resumed over TCP owns that connection afterwards.
-      await this.#resumeOverTcp({ signal });
-    }
-    if (this.#tcp === undefined) throw new ChannelClosed();
-    return this.#tcp;
-  }
-
-  async #resumeOverTcp({ signal }: AbortOptions): Promise<void> {
-    const saved = this.#saved;
-    if (saved === undefined) throw new ChannelClosed();
-    const next = this.#renewal.then(async () => {
-      if (this.#tcp?.isOpen === true) return; // somebody before us in the queue opened it
-      const channel = await this.#openTcp({ signal });
+  /** The connection that belongs to the session; without one the session is resumed over a new one. */
+  #sessionTcp({ signal }: AbortOptions): Promise<TcpChannel> {
+    return this.#inTurn(async () => {
+      const open = this.#channels.openTcp;
+      if (open !== undefined) return open; // perhaps opened by whoever was before us in the queue
+      const saved = this.#saved;
+      if (saved === undefined) throw new PeerError({ code: 'not-logged-in', message: 'Not logged in. Log in first.' });
+      const channel = await this.#channels.newTcp({ signal });
       const message = { ...resumeMessage(saved, this.#options.presence(), nanoid(12)), token: saved.resumeToken };
       const reply = parseReply('resume', await channel.request(message, { signal }));
       if (!reply.ok) throw peerErrorOf(reply.error);
       this.#adopt(reply);
+      return channel;
     });
-    this.#renewal = next.catch(() => {}); // its caller has the error; this is only the queue
-    return next;
   }
 
   async #waitOnline({ signal }: AbortOptions): Promise<void> {
@@ -315,17 +299,18 @@ export class TrackerClient {
     if (this.#recovery === undefined) return;
     using deadline = withDeadline(signal, OUTAGE_PATIENCE_MS, this.#options.clock);
     const { promise, reject } = Promise.withResolvers<never>();
-    const abort = (): void => reject(deadline.signal.reason as Error);
-    deadline.signal.addEventListener('abort', abort, { once: true });
+    deadline.signal.addEventListener('abort', () => reject(deadline.signal.reason as Error), { once: true });
     try {
       await Promise.race([this.#recovery, promise]);
     } catch (error) {
       signal.throwIfAborted();
       throw trackerUnreachable(this.address, error);
-    } finally {
-      deadline.signal.removeEventListener('abort', abort);
     }
     this.#throwIfEnded();
+  }
+
+  get #isEnded(): boolean {
+    return this.#state.kind === 'ended';
   }
 
   #throwIfEnded(): void {
@@ -337,7 +322,7 @@ export class TrackerClient {
   async #beat(): Promise<void> {
     const { signal } = this.#stopped;
     const { clock } = this.#options;
-    while (!signal.aborted && this.#state.kind !== 'ended') {
+    while (!signal.aborted && !this.#isEnded) {
       try {
         await this.#heartbeat({ signal });
         this.#closeUnusedTcp();
@@ -351,31 +336,27 @@ export class TrackerClient {
   }
 
   async #heartbeat({ signal }: AbortOptions): Promise<void> {
-    const seen = this.#seen.splice(0, ACKS_PER_REQUEST);
-    const acks = this.#acks.slice(0, ACKS_PER_REQUEST);
+    const receipts = this.#receipts.next();
     const { libraryRevision } = this.#options.presence();
-    const message = {
-      v: PROTOCOL_VERSION, id: nanoid(12), type: 'heartbeat', libraryRevision,
-      ...(acks.length > 0 ? { acks } : {}), ...(seen.length > 0 ? { seen } : {}),
-    };
+    const message = { v: PROTOCOL_VERSION, id: nanoid(12), type: 'heartbeat', libraryRevision, ...receipts };
     const reply = parseReply('heartbeat', await this.#heartbeatReply(message, { signal }));
     if (!reply.ok) throw peerErrorOf(reply.error);
-    for (const ack of acks) remove(this.#acks, ack);
+    this.#receipts.delivered(receipts);
     this.#heartbeatMs = reply.heartbeatMs;
     this.#learnTime(reply.serverTime);
     this.#options.onEpoch(reply.epoch);
   }
 
-  async #heartbeatReply(message: { readonly id: string }, { signal }: AbortOptions): Promise<object> {
-    if (this.#canUseUdp) {
+  async #heartbeatReply(message: Message, { signal }: AbortOptions): Promise<object> {
+    if (this.#mayUseUdp) {
       try {
-        const reply = await (await this.#openUdp({ signal })).request(message, { signal, giveUpMs: HEARTBEAT_PATIENCE_MS });
-        this.#udpProven = true;
+        const reply = await this.#overUdp((udp, options) => udp.request(message, { ...options, giveUpMs: HEARTBEAT_PATIENCE_MS }), { signal });
+        this.#isUdpProven = true;
         this.#udpFailedAt = undefined;
         return reply;
       } catch (error) {
         // UDP that has worked means a tracker that is gone: recovery finds out. Blocked UDP shows when TCP works beside it.
-        if (!(error instanceof UdpSilence) || (this.#udpProven && this.#tcp?.isOpen !== true)) throw error;
+        if (!(error instanceof UdpSilence) || (this.#isUdpProven && this.#channels.openTcp === undefined)) throw error;
         this.#udpFailedAt = this.#options.clock.monotonic();
       }
     }
@@ -383,65 +364,32 @@ export class TrackerClient {
     return (await this.#sessionTcp(deadline)).request(message, deadline);
   }
 
-  get #canUseUdp(): boolean {
+  get #mayUseUdp(): boolean {
     return this.#udpFailedAt === undefined || this.#options.clock.monotonic() - this.#udpFailedAt > UDP_RETRY_MS;
   }
 
   #closeUnusedTcp(): void {
     const isUnused = this.#options.clock.monotonic() - this.#tcpUsedAt > TCP_UNUSED_MS;
-    if (this.#udpProven && this.#udpFailedAt === undefined && isUnused) this.#tcp?.close();
+    if (this.#isUdpProven && this.#udpFailedAt === undefined && isUnused) this.#channels.closeTcp();
   }
 
-  // --- channels ----------------------------------------------------------------------------------------------------------
-
-  async #openTcp({ signal }: AbortOptions): Promise<TcpChannel> {
-    this.#tcpOpening ??= this.#openTcpNow({ signal }).finally(() => { this.#tcpOpening = undefined; });
-    return this.#tcpOpening;
-  }
-
-  async #openTcpNow({ signal }: AbortOptions): Promise<TcpChannel> {
-    this.#tcp?.close();
-    const { host, port, pin } = this.#options;
-    const channel = await TcpChannel.open({
-      host, port, pin, signal,
-      onEvent: (event) => this.#takeEvent(event),
-      onClose: () => this.#tcpClosed(channel),
-    });
-    this.#tcp = channel;
-    this.#spki = channel.trackerSpki;
-    this.#tcpUsedAt = this.#options.clock.monotonic();
-    return channel;
-  }
-
-  /** A connection that breaks while nothing else proves the tracker alive is the quickest sign of its restart. */
-  #tcpClosed(channel: TcpChannel): void {
-    if (this.#tcp !== channel || this.#stopped.signal.aborted || this.#heartbeats === undefined) return;
-    if (this.#udpProven && this.#udpFailedAt === undefined) return;
+  /** Where UDP keeps the session alive a broken connection means nothing; elsewhere it is the quickest sign of a restart. */
+  #tcpClosed(): void {
+    const isUdpKeeping = this.#isUdpProven && this.#udpFailedAt === undefined;
+    if (this.#stopped.signal.aborted || this.#heartbeats === undefined || isUdpKeeping) return;
     void this.#recover();
   }
 
-  async #openUdp({ signal }: AbortOptions): Promise<UdpChannel> {
-    if (this.#udp !== undefined) return this.#udp;
-    const { host, port, pin, clock } = this.#options;
-    const udp = await UdpChannel.open({
-      host, port, pin, clock,
-      onEvent: (event) => this.#takeEvent(event),
-      onNoSession: () => { void this.#recover(); },
-    }, { signal });
-    if (this.#grant !== undefined) udp.useSession(sessionKeysOf(this.#grant));
-    this.#udp = udp;
-    return udp;
-  }
-
   #takeEvent(event: TrackerEvent): void {
-    if (event.event === 'challenge') {
-      this.#udp?.send({ v: PROTOCOL_VERSION, id: nanoid(12), type: 'path', challenge: event.challenge });
-      return;
-    }
-    if (this.#seen.includes(event.eventId)) return;
-    this.#seen.push(event.eventId);
+    if (event.event === 'challenge') return void this.#answerChallenge(event.challenge);
+    if (!this.#receipts.event(event.eventId)) return;
     if (event.event === 'ended') this.#setState({ kind: 'ended', problem: peerErrorOf(event.error).problem });
     this.#options.onEvent(event);
+  }
+
+  async #answerChallenge(challenge: string): Promise<void> {
+    const udp = await this.#channels.udp(this.#stopped);
+    udp.send({ v: PROTOCOL_VERSION, id: nanoid(12), type: 'path', challenge });
   }
 
   #learnTime(serverTime: number): void {
@@ -459,19 +407,6 @@ function isFinal(error: unknown): error is PeerError {
   return error instanceof PeerError && (error.code === 'not-logged-in' || error.code === 'pin-changed' || error.code === 'login-failed');
 }
 
-function waitBefore(tries: number, outageMs: number): number {
-  const jitter = 0.75 + Math.random() / 2;
-  const quickMs = FIRST_WAITS_MS[tries];
-  if (quickMs !== undefined) return quickMs * jitter;
-  if (outageMs < SHORT_OUTAGE_MS) return 1_000 * jitter;
-  return Math.min(LONGEST_WAIT_MS, outageMs / 5) * jitter;
-}
-
 function saysUseTcp(reply: object): boolean {
   return 'error' in reply && (reply.error as { code?: unknown } | undefined)?.code === 'use-tcp';
-}
-
-function remove(list: string[], value: string): void {
-  const index = list.indexOf(value);
-  if (index >= 0) list.splice(index, 1);
 }

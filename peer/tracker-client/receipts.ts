@@ -1,0 +1,37 @@
+/** What the tracker may forget: mutations whose outcome arrived, and events that arrived. They ride on whatever is sent next. */
+import type { RequestType } from '../../common/protocol/messages.js';
+import { MUTATIONS } from '../../common/protocol/messages.js';
+
+/** Named by one request: more would not leave room in a datagram. */
+const PER_REQUEST = 8;
+
+export class Receipts {
+  readonly #acks = new Set<string>();
+  readonly #seen = new Set<string>();
+  readonly #everSeen = new Set<string>();
+
+  /** The outcome of request `id` is here. */
+  outcome(type: RequestType, id: string): void {
+    if (MUTATIONS.has(type)) this.#acks.add(id);
+  }
+
+  /** False when the event came before: it was resent because our word of it got lost. */
+  event(id: string): boolean {
+    this.#seen.add(id);
+    const isNew = !this.#everSeen.has(id);
+    this.#everSeen.add(id);
+    return isNew;
+  }
+
+  /** Fields for the next request; call `delivered` with them once it is answered. */
+  next(): { readonly acks?: readonly string[]; readonly seen?: readonly string[] } {
+    const acks = [...this.#acks].slice(0, PER_REQUEST);
+    const seen = [...this.#seen].slice(0, PER_REQUEST);
+    return { ...(acks.length > 0 ? { acks } : {}), ...(seen.length > 0 ? { seen } : {}) };
+  }
+
+  delivered({ acks = [], seen = [] }: ReturnType<Receipts['next']>): void {
+    for (const id of acks) this.#acks.delete(id);
+    for (const id of seen) this.#seen.delete(id);
+  }
+}
