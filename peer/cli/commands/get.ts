@@ -1,0 +1,54 @@
+import { mkdir } from 'node:fs/promises';
+import { formatSize } from '../../../common/content/format.js';
+import { type GetInput, type Peer, PeerError, type ProgressEvent, type TransferRow } from '../../api.js';
+import { getDetails, getOutcome } from '../../wording/outcomes.js';
+import type { CommandContext } from '../context.js';
+import { withPeer } from './one-shot.js';
+
+/** Fetches one publication into `--downloads`, or the folder the shell is in. */
+export async function get(context: CommandContext): Promise<number> {
+  const { downloads } = context.config;
+  if (downloads !== undefined) await makeFolder(downloads);
+  return withPeer(context, async (peer) => {
+    const result = await fetchWith(context, peer);
+    context.output.lines([getOutcome(result), getDetails(result)]);
+    context.output.result('get', result);
+    return 0;
+  });
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new PeerError({ code: 'unwritable', message: `Cannot make the folder ${path}: ${reason}` }, { cause });
+  }
+}
+
+async function fetchWith({ args, options, config, process, output }: CommandContext, peer: Peer) {
+  const { as, force } = options;
+  const input: GetInput = {
+    selector: args[0] ?? '',
+    directory: config.downloads ?? process.host.cwd,
+    ...(typeof as === 'string' ? { as } : {}),
+    ...(force === true ? { force } : {}),
+  };
+  let latest: TransferRow | undefined;
+  const onProgress = (event: ProgressEvent): void => {
+    if (event.event === 'transfer') latest = event.transfer;
+    output.progress(event);
+  };
+  try {
+    return await peer.call('get', input, { signal: process.signal, onProgress });
+  } catch (error) {
+    if (!process.signal.aborted) throw error;
+    throw new PeerError({ code: 'interrupted', message: keptText(latest) }, { cause: error });
+  }
+}
+
+function keptText(transfer: TransferRow | undefined): string {
+  if (transfer === undefined || transfer.doneBytes === 0) return 'Nothing was fetched yet.';
+  const { doneBytes, sizeBytes, path } = transfer;
+  return `${formatSize(doneBytes)} of ${formatSize(sizeBytes)} are kept in ${path}.part; the same get goes on from there.`;
+}

@@ -1,0 +1,81 @@
+import { glob, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { formatCount } from '../../../common/content/format.js';
+import type { CommandResult, Peer, PeerProblem, PublishInput, PublishOutcome } from '../../api.js';
+import { publishOutcome, unpublishOutcome } from '../../wording/outcomes.js';
+import type { CommandContext } from '../context.js';
+import { openPeer } from '../open-peer.js';
+import { call, withPeer } from './one-shot.js';
+import { untilEnded } from './serving.js';
+
+/** Publishes through the running peer, or becomes the peer that serves what was published, until it is interrupted. */
+export async function pub(context: CommandContext): Promise<number> {
+  const input = await publishInput(context);
+  const peer = await openPeer(context, { door: context.openDoor(), serving: true });
+  try {
+    const { outcomes } = await call(context, peer, 'pub', input);
+    const code = sayOutcomes(context, 'pub', outcomes);
+    const published = outcomes.filter(({ ok }) => ok).length;
+    if (!peer.attached && published > 0) await stayForeground(context, peer, published);
+    return code;
+  } finally {
+    await peer.close();
+  }
+}
+
+/** Withdraws mine. */
+export function unp(context: CommandContext): Promise<number> {
+  return withPeer(context, async (peer) => {
+    const { outcomes } = await call(context, peer, 'unp', { selectors: context.args });
+    return sayOutcomes(context, 'unp', outcomes);
+  });
+}
+
+type Outcomes = CommandResult<'pub'>['outcomes'] | CommandResult<'unp'>['outcomes'];
+
+/** Every outcome is said; the first failure decides how the command ends. */
+function sayOutcomes({ output }: CommandContext, word: string, outcomes: Outcomes): number {
+  output.rows(outcomes.map((outcome) => (isPublish(outcome) ? publishOutcome(outcome) : unpublishOutcome(outcome))));
+  const failure = outcomes.find(
+    (outcome): outcome is typeof outcome & { readonly ok: false; readonly problem: PeerProblem } => !outcome.ok,
+  );
+  if (failure !== undefined)
+    return output.problem(failure.problem, { more: { command: word, outcomes }, isTold: true });
+  output.result(word, { outcomes });
+  return 0;
+}
+
+function isPublish(outcome: Outcomes[number]): outcome is PublishOutcome {
+  return 'path' in outcome;
+}
+
+async function stayForeground({ output, process }: CommandContext, peer: Peer, count: number): Promise<void> {
+  output.note(
+    `No peer of yours is running, so this command serves ${formatCount(count, 'file')} until it is interrupted (Ctrl-C).`,
+  );
+  await untilEnded(peer, process.signal);
+}
+
+async function publishInput({ args, options, process }: CommandContext): Promise<PublishInput> {
+  const { as, replace } = options;
+  const paths = (await Promise.all(args.map((path) => expandPath(path, process.host.cwd)))).flat();
+  return { paths, ...(typeof as === 'string' ? { as } : {}), ...(replace === true ? { replace } : {}) };
+}
+
+/** Absolute paths. A pattern that the shell left alone is expanded, unless a file has just that name. */
+async function expandPath(path: string, cwd: string): Promise<string[]> {
+  const absolute = resolve(cwd, path);
+  if (!/[*?[{]/.test(path) || (await exists(absolute))) return [absolute];
+  const found: string[] = [];
+  for await (const match of glob(path, { cwd })) found.push(resolve(cwd, match));
+  return found.length === 0 ? [absolute] : found.sort();
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch {
+    return false; // whatever is wrong with it, the peer says it better when it opens the path
+  }
+}

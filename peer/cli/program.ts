@@ -1,0 +1,206 @@
+/** The words and options of the command line, and their help. It runs nothing: a parsed line is data for `run-cli.ts`. */
+import { Command, CommanderError, Option } from 'commander';
+import { LATER_WORDS } from './words.js';
+
+/** What was asked for. `word` is `tui` when no command was given; `unknown` with the words that are no command. */
+export type ParsedArguments =
+  | {
+      readonly kind: 'run';
+      readonly word: string;
+      readonly args: readonly string[];
+      readonly options: Readonly<Record<string, unknown>>;
+    }
+  | { readonly kind: 'unknown'; readonly words: readonly string[]; readonly options: Readonly<Record<string, unknown>> }
+  /** Help or version: `text` is to be printed. */
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'problem'; readonly message: string };
+
+/** Reads what stands after `shoal`. */
+export function parseArguments(argv: readonly string[], version: string): ParsedArguments {
+  let parsed: ParsedArguments | undefined;
+  let text = '';
+  const program = buildProgram(version, (found) => {
+    parsed = found;
+  });
+  for (const command of [program, ...allCommands(program)]) {
+    command.exitOverride().configureOutput({
+      writeOut: (out) => {
+        text += out;
+      },
+      writeErr: () => undefined,
+    });
+  }
+  try {
+    program.parse(argv[0] === 'h' ? ['help', ...argv.slice(1)] : [...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? { kind: 'text', text } : { kind: 'problem', message: usageMessage(error) };
+  }
+  return parsed ?? { kind: 'text', text };
+}
+
+type Found = (parsed: ParsedArguments) => void;
+
+function buildProgram(version: string, found: Found): Command {
+  const program = new Command('shoal');
+  program.description('Private peer-to-peer file sharing for a team. Without a command: the terminal interface.');
+  program
+    .version(version, '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help');
+  program.usage('[options] [command]');
+  addPeerOptions(program);
+  addFileWords(program, found);
+  addListWords(program, found);
+  addPeerWords(program, found);
+  addTrust(program, found);
+  addLaterWords(program, found);
+  const fallback = program
+    .command('tui', { isDefault: true, hidden: true })
+    .argument('[words...]')
+    .allowUnknownOption();
+  fallback.action((words: string[], _own: object, command: Command) => {
+    const options = command.optsWithGlobals();
+    if (words.length === 0) found({ kind: 'run', word: 'tui', args: [], options });
+    else found({ kind: 'unknown', words, options });
+  });
+  return program.addHelpText('after', HELP_END);
+}
+
+const HELP_END = `
+Programs of the same command, each with its own --help:
+  shoal tracker                 run a tracker
+  shoal user add|passwd|…       manage the accounts of a tracker
+
+A SELECTOR is NAME, @OWNER/NAME, or id: and 16 or more digits of an id. "shoal help COMMAND" tells more about one command.
+Exit codes: 0 done, 1 failed, 2 usage, 3 not authenticated or not allowed, 4 not found, 5 no source reachable, 6 integrity,
+7 tracker unreachable, 130 interrupted. Settings also come from SHOAL_* variables and from config.json in the data folder.`;
+
+/** Options that say whose peer it is and where; they may stand before or after the word. */
+function addPeerOptions(command: Command): Command {
+  return command
+    .option('--tracker <HOST:PORT[#PIN]>', 'the tracker (default: 127.0.0.1:7465)')
+    .option('--user <NAME>', 'the user')
+    .option('--password-file <FILE>', 'file whose first line is the password; or set SHOAL_PASSWORD')
+    .option('--data <DIR>', "where the peer keeps its state (default: the platform's state folder)")
+    .option('--downloads <DIR>', 'where files go (default: here; serve: ~/Downloads/Shoal)')
+    .option('--host <HOST>', 'address on which files are served')
+    .option('--port <PORT>', 'port on which files are served (default: a free one)')
+    .option('--advertise <HOST>', 'address under which others reach this peer')
+    .option('--trust-on-first-use', 'trust a tracker that is not known yet without asking')
+    .option('--config <FILE>', 'config file (default: config.json in the data folder)')
+    .option('--json', 'events as lines of JSON on standard output')
+    .addOption(new Option('--password <PASSWORD>').hideHelp());
+}
+
+/** The long flags that every command knows. */
+export const PEER_FLAGS: readonly string[] = addPeerOptions(new Command()).options.flatMap(({ long, hidden }) =>
+  long && !hidden ? [long] : [],
+);
+
+function add(
+  parent: Command,
+  nameAndArguments: string,
+  { does, run, found }: { does: string; run: string; found: Found },
+): Command {
+  const command = parent.command(nameAndArguments).description(does).helpOption('-h, --help', 'show help');
+  // Known here too, so that they may stand after the word; the help lists them once.
+  for (const option of addPeerOptions(new Command()).options) command.addOption(option.hideHelp());
+  command.addHelpText('after', '\nThe options of "shoal --help" (tracker, user, folders, --json) may stand here too.');
+  command.action(() => {
+    found({ kind: 'run', word: run, args: command.args, options: command.optsWithGlobals() });
+  });
+  return command;
+}
+
+function addFileWords(program: Command, found: Found): void {
+  add(program, 'pub <PATH...>', {
+    does: 'publish files; without a running peer, serve them until interrupted',
+    run: 'pub',
+    found,
+  })
+    .option('--as <NAME>', 'publish one file under another name')
+    .option('--replace', 'take over a name that another path of yours holds');
+  add(program, 'unp <NAME...>', { does: 'withdraw files of yours', run: 'unp', found });
+  add(program, 'get <SELECTOR>', { does: 'fetch a file from all its sources at once', run: 'get', found })
+    .option('--as <NAME>', 'save it under another name')
+    .option('--force', 'replace a file that is there already');
+  add(program, 'cancel <TRANSFER>', {
+    does: 'stop a download of the running peer; what was fetched stays',
+    run: 'cancel',
+    found,
+  });
+  add(program, 'link <SELECTOR>', {
+    does: 'make a sealed URL for a file the running peer serves',
+    run: 'link',
+    found,
+  }).option('--expires <TIME>', 'how long it works, such as 30m, 2h or 7d (default: 24h)');
+  add(program, 'links', { does: 'list the links of the running peer', run: 'links', found });
+  add(program, 'unlink <LINK>', { does: 'end a link', run: 'unlink', found });
+  add(program, 'id <FILE>', { does: "print the id of a file's content, offline", run: 'id', found });
+}
+
+function addListWords(program: Command, found: Found): void {
+  add(program, 'lpf', { does: 'list what you publish', run: 'lpf', found });
+  add(program, 'lap', { does: 'list the other active users', run: 'lap', found });
+  const searches = [
+    add(program, 'sch <TEXT>', { does: 'search names of files that others publish', run: 'sch', found }).option(
+      '-i, --ignore-case',
+      'upper and lower case are the same',
+    ),
+    add(program, 'list', { does: 'list everything', run: 'list', found }),
+  ];
+  for (const search of searches) {
+    search
+      .option('--all', 'also what is offline now')
+      .option('--limit <ROWS>', 'rows wanted, at most 1000 (default: 100)');
+    search.option('--cursor <CURSOR>', 'go on where an earlier page ended');
+  }
+  add(program, 'sources <SELECTOR>', { does: 'show who has a file now', run: 'sources', found });
+}
+
+function addPeerWords(program: Command, found: Found): void {
+  add(program, 'serve', { does: 'run the peer without a terminal, until SIGTERM or xit', run: 'serve', found });
+  add(program, 'status', { does: 'show the connection and all transfers', run: 'status', found });
+  add(program, 'xit', { does: 'end the running peer', run: 'xit', found });
+  add(program, 'whoami', { does: 'show user, tracker and device', run: 'whoami', found });
+  add(program, 'login', { does: 'prove the password, so that later commands need none', run: 'login', found });
+  add(program, 'logout', { does: 'end the session for good', run: 'logout', found });
+}
+
+function addTrust(program: Command, found: Found): void {
+  const trust = program
+    .command('trust')
+    .description('the trackers whose identity is pinned here')
+    .helpOption('-h, --help', 'show help');
+  trust.helpCommand(false).usage('add|list|forget');
+  add(trust, 'add <HOST:PORT[#PIN]>', { does: 'pin the identity of a tracker', run: 'trust add', found });
+  add(trust, 'list', { does: 'list the pinned identities', run: 'trust list', found });
+  add(trust, 'forget <HOST:PORT>', { does: 'forget one', run: 'trust forget', found });
+}
+
+function addLaterWords(program: Command, found: Found): void {
+  for (const word of LATER_WORDS) {
+    const command = program
+      .command(word, { hidden: true })
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .helpOption(false);
+    command.action(() => found({ kind: 'unknown', words: [word], options: command.optsWithGlobals() }));
+  }
+}
+
+function allCommands(parent: Command): Command[] {
+  return parent.commands.flatMap((command) => [command, ...allCommands(command)]);
+}
+
+/** The parser's own sentence, with its prefix taken off and a pointer to the help. */
+function usageMessage({ code, message }: CommanderError): string {
+  const plain = message
+    .replace(/^error: /, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+  if (code === 'commander.help' || plain === '' || plain === '(outputHelp)')
+    return 'A word is missing. See shoal --help.';
+  return `${plain.charAt(0).toUpperCase()}${plain.slice(1).replace(/[.]?$/, '.')} See shoal --help.`;
+}

@@ -1,0 +1,29 @@
+import type { CallOptions, Peer, PeerProblem } from '../api.js';
+
+/** What the in-process peer is started with; `peer/peer.ts` is the real one, tests give their own. */
+export interface StartPeerOptions extends CallOptions {
+  /** The installation: its device key lies here. */
+  readonly dataDir: string;
+  /** What belongs to this tracker identity and user: library, saved session. */
+  readonly stateDir: string;
+  readonly tracker: { readonly host: string; readonly port: number; readonly pin: string };
+  readonly user: string;
+  readonly password?: string;
+  readonly serving: boolean;
+  /** Stay until a tracker that is not there yet answers. */
+  readonly wait: boolean;
+  readonly onWaiting: (reason: PeerProblem) => void;
+  /** Where downloads go that name no folder; absolute. */
+  readonly downloads: string;
+  /** Where the file port listens, and how others are told to reach it. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly advertise?: string;
+  /** Go on with the session that an earlier run saved, when it is still good. */
+  readonly resumeSaved: boolean;
+}
+
+export type StartPeer = (options: StartPeerOptions) => Promise<Peer>;
+
+/** Asks a tracker for its identity; `peer/tracker-client/contact.ts`. */
+export type ContactTracker = (host: string, port: number, options: CallOptions) => Promise<{ readonly pin: string }>;
