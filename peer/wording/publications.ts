@@ -60,7 +60,9 @@ export function choiceTable(rows: readonly PublicationRow[], { width, now }: Omi
 }
 
 function sourcesColumn(now: number): Column<PublicationRow> {
-  return { title: 'SOURCES', cell: (publication) => sourcesText(publication, now), align: 'right' };
+  const cell = (publication: PublicationRow): string => sourcesText(publication, now);
+  const shortCell = (publication: PublicationRow): string => (publication.sources > 0 ? `${publication.sources} src` : cell(publication));
+  return { title: 'SOURCES', cell, shortCell, align: 'right' };
 }
 
 /** `3`, or what is known of when one was last online. */

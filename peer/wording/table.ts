@@ -10,6 +10,8 @@ export interface Column<T> {
   readonly title: string;
   /** The text of this column; safe to show. */
   readonly cell: (item: T) => string;
+  /** Where items take two rows and no title tells what this is. Default: `cell`. */
+  readonly shortCell?: (item: T) => string;
   readonly tone?: Tone;
   /** Default: left. */
   readonly align?: 'left' | 'right';
@@ -74,7 +76,7 @@ function twoRows<T>(items: readonly T[], columns: readonly Column<T>[], width: n
       if (index % 2 === 0) {
         return [span(INDENT + safeDisplay(head.cell(item), { maxCells: room }), head.tone ?? 'plain')];
       }
-      const details = rest.map(({ cell, maxCells = Infinity }) => safeDisplay(cell(item), { maxCells }));
+      const details = rest.map(({ cell, shortCell = cell, maxCells = Infinity }) => safeDisplay(shortCell(item), { maxCells }));
       const text = details.filter((detail) => detail !== '').join(' ');
       return [span(INDENT + safeDisplay(text, { maxCells: room }), 'faint')];
     },

@@ -13,11 +13,18 @@ import type { HashingRow, TransferRow, UploadRow } from '../api.js';
 import { problemTitle } from './problem.js';
 import { type Row, span, type Tone } from './row.js';
 
-const NAME_CELLS = 24;
+const MAX_NAME_CELLS = 32;
 const MIN_NAME_CELLS = 8;
-const MIN_BAR_CELLS = 8;
-const MAX_BAR_CELLS = 26;
+const MIN_BAR_CELLS = 6;
+const MAX_BAR_CELLS = 30;
 const PERCENT_CELLS = 4;
+const GAP = '  ';
+
+/** What stands behind the bar while bytes come: speed, time left, sources. Fixed, so that bars of all rows are of one length. */
+const RATE_CELLS = '123.4 MiB/s'.length;
+const ETA_CELLS = '12m 34s left'.length;
+const SOURCES_CELLS = '2 sources'.length;
+const DETAIL_CELLS = [RATE_CELLS, RATE_CELLS + GAP.length + ETA_CELLS, RATE_CELLS + ETA_CELLS + SOURCES_CELLS + 2 * GAP.length];
 
 /** True while a download is not over. */
 export function isUnderWay({ state }: TransferRow): boolean {
@@ -91,10 +98,6 @@ function fetchingDetails({ bytesPerSecond, etaMs, sources }: TransferRow): Detai
   return { details: [rate, eta.padStart(ETA_CELLS), formatCount(active, 'source')], tone: 'accent' };
 }
 
-/** `1023.9 MiB/s` at the widest that is usual. */
-const RATE_CELLS = 10;
-const ETA_CELLS = 12;
-
 function waitingText({ problem }: TransferRow): string {
   return problem === undefined ? 'waiting for a source' : `waiting: ${problemTitle(problem)}`;
 }
@@ -107,28 +110,28 @@ interface Progress extends Details {
 }
 
 function progressRow({ name, fraction, percent, details, tone, width }: Progress): Row {
-  const room = Math.max(0, width - 2);
-  const nameCells = Math.max(Math.min(MIN_NAME_CELLS, room), Math.min(NAME_CELLS, Math.floor(room * 0.3)));
-  const fixedCells = nameCells + 2 + PERCENT_CELLS;
-  const kept = keepFitting(details, room - fixedCells - 2 - MIN_BAR_CELLS);
-  const tail = kept === '' ? '' : `  ${kept}`;
-  const barCells = Math.min(MAX_BAR_CELLS, room - fixedCells - 2 - cellWidth(tail));
-  const bar = barCells < MIN_BAR_CELLS ? '' : `  ${progressBar(fraction, barCells)}`;
+  const room = Math.max(0, width - 1 - GAP.length);
+  const nameCells = Math.max(Math.min(MIN_NAME_CELLS, room), Math.min(MAX_NAME_CELLS, Math.floor(room * 0.25)));
+  const barRoom = (detailCells: number): number => room - nameCells - PERCENT_CELLS - detailCells - 3 * GAP.length;
+  const detailCells = DETAIL_CELLS.findLast((cells) => barRoom(cells) >= MIN_BAR_CELLS);
+  const bar = detailCells === undefined ? '' : GAP + progressBar(fraction, Math.min(MAX_BAR_CELLS, barRoom(detailCells)));
+  const tail = keepFitting(details, detailCells ?? room - nameCells - PERCENT_CELLS - 2 * GAP.length);
   const shownName = safeDisplay(name, { maxCells: nameCells });
   return [
-    span(`  ${shownName}${' '.repeat(Math.max(0, nameCells - cellWidth(shownName)))}`, 'strong'),
+    span(`${GAP}${shownName}${' '.repeat(Math.max(0, nameCells - cellWidth(shownName)))}`, 'strong'),
     span(bar, tone),
-    span(`  ${percent.padStart(PERCENT_CELLS)}`),
-    span(tail, tone === 'accent' ? 'plain' : tone),
+    span(`${GAP}${percent.padStart(PERCENT_CELLS)}`),
+    span(tail === '' ? '' : `${GAP}${tail}`, tone === 'accent' ? 'plain' : tone),
   ];
 }
 
-function keepFitting(details: readonly string[], room: number): string {
+/** As many details as fit, the first in any case, cut. */
+function keepFitting(details: readonly string[], cells: number): string {
   const [first = '', ...rest] = details;
-  let kept = cellWidth(first) <= room ? first : safeDisplay(first, { maxCells: Math.max(0, room) });
+  let kept = safeDisplay(first, { maxCells: Math.max(0, cells) });
   for (const detail of rest) {
-    const longer = `${kept}  ${detail}`;
-    if (cellWidth(longer) > room) break;
+    const longer = `${kept}${GAP}${detail}`;
+    if (cellWidth(longer) > cells) break;
     kept = longer;
   }
   return kept;

@@ -1,0 +1,91 @@
+/** Tab: what could stand at the cursor, and the line with as much of it as is certain. Pure; the candidates come from outside. */
+import { splitShellWords } from './shell-words.js';
+import type { Editor } from './editor.js';
+import { quoteArgument } from '../wording/selector.js';
+import { WORD_HELP, type Word, WORDS } from './word-help.js';
+import { wordCalled } from './words.js';
+
+/** Where candidates come from: the words, options of a word, files here, names of publications, or downloads under way. */
+export type CompletionSource =
+  | { readonly kind: 'words' }
+  | { readonly kind: 'options'; readonly word: Word }
+  | { readonly kind: 'paths' | 'mine' | 'found' | 'downloads' };
+
+export interface CompletionRequest {
+  readonly source: CompletionSource;
+  /** What is typed of the argument, quotes taken out. */
+  readonly prefix: string;
+  /** Where the argument begins in the line. */
+  readonly start: number;
+}
+
+export interface Completed {
+  readonly editor: Editor;
+  /** All that fit, when there is more than one. */
+  readonly choices: readonly string[];
+}
+
+const OPERANDS: Partial<Record<Word, CompletionSource['kind']>> = {
+  pub: 'paths',
+  unp: 'mine',
+  get: 'found',
+  sources: 'found',
+  cancel: 'downloads',
+  h: 'words',
+};
+
+/** What Tab asks for at the cursor; undefined where nothing can be completed. */
+export function completionRequest({ text, cursor }: Editor): CompletionRequest | undefined {
+  const before = text.slice(0, cursor);
+  const { words, openQuote } = splitShellWords(before);
+  const isInWord = openQuote !== undefined || /\S$/.test(before) || endsEscaped(before);
+  const current = isInWord ? words.at(-1) : undefined;
+  const [prefix, start] = [current?.text ?? '', current?.start ?? cursor];
+  const earlier = isInWord ? words.slice(0, -1) : words;
+  if (earlier.length === 0) return { source: { kind: 'words' }, prefix, start };
+  const word = wordCalled(earlier[0]?.text ?? '');
+  if (word === undefined) return undefined;
+  if (earlier.at(-1)?.text === '--as') return undefined;
+  if (prefix.startsWith('-') && current?.isQuoted !== true) return { source: { kind: 'options', word }, prefix, start };
+  const kind = OPERANDS[word];
+  if (kind === undefined || kind === 'options') return undefined;
+  return { source: { kind }, prefix, start };
+}
+
+function endsEscaped(before: string): boolean {
+  return /(?:^|[^\\])(?:\\\\)*\\\s$/.test(before);
+}
+
+/** Candidates that need nobody to be asked; undefined for the others. */
+export function knownCandidates(source: CompletionSource): readonly string[] | undefined {
+  if (source.kind === 'words') return WORDS;
+  return source.kind === 'options' ? (WORD_HELP[source.word].options ?? []) : undefined;
+}
+
+/** Puts into the line what all fitting candidates have in common; a single one is completed. Folders end with `/` and go on. */
+export function complete({ text, cursor }: Editor, { prefix, start }: CompletionRequest, candidates: readonly string[]): Completed {
+  const fitting = [...new Set(candidates)].filter((candidate) => candidate.startsWith(prefix));
+  const common = commonStart(fitting);
+  if (fitting.length === 0 || (fitting.length > 1 && common === prefix)) return { editor: { text, cursor }, choices: fitting };
+  const isWhole = fitting.length === 1 && !common.endsWith('/');
+  const inserted = (common.startsWith('-') ? common : quoted(common, isWhole)) + (isWhole ? ' ' : '');
+  const rest = isWhole ? text.slice(cursor).replace(/^ /, '') : text.slice(cursor);
+  const line = text.slice(0, start) + inserted + rest;
+  return { editor: { text: line, cursor: start + inserted.length }, choices: fitting.length > 1 ? fitting : [] };
+}
+
+/** While more is to be typed the closing quote stays open. */
+function quoted(text: string, isWhole: boolean): string {
+  const argument = quoteArgument(text);
+  return argument === text || isWhole ? argument : argument.slice(0, -1);
+}
+
+function commonStart(texts: readonly string[]): string {
+  const [first = '', ...rest] = texts;
+  let length = first.length;
+  for (const text of rest) {
+    while (!text.startsWith(first.slice(0, length))) length -= 1;
+  }
+  const common = first.slice(0, length);
+  return /[\ud800-\udbff]$/.test(common) ? common.slice(0, -1) : common;
+}

@@ -1,0 +1,83 @@
+/** The lines of the main screen, as rows: what stands where, in how many cells. Pure. */
+import { formatCount, formatRate } from '../../common/content/format.js';
+import { cellWidth, safeDisplay } from '../../common/content/safe-display.js';
+import { type Row, row, span, type Tone } from '../wording/row.js';
+import { connectionText } from '../wording/status.js';
+import { hashingRow, transferRow } from '../wording/transfers.js';
+import { clampScroll, type Geometry, MARGIN_CELLS, shownDownloads } from './geometry.js';
+import type { MainState, Message } from './main-state.js';
+
+const NARROW = 60;
+const MARGIN = span(' '.repeat(MARGIN_CELLS));
+
+/** `Shoal  alice @ host:port            ↓ 1.2 MiB/s  ↑ 0 B/s  ● online` */
+export function headerRow({ peer, now }: MainState, width: number): Row {
+  const { text, tone } = connectionText(peer.connection, now);
+  const [down, up] = [formatRate(peer.receivedBytesPerSecond), formatRate(peer.sentBytesPerSecond)];
+  const isNarrow = width < NARROW;
+  const rates = isNarrow ? '' : `↓ ${down.padStart(9)}  ↑ ${up.padStart(9)}  `;
+  const state = `● ${safeDisplay(text, { maxCells: Math.max(1, Math.floor(width * 0.6)) })}`;
+  const title = isNarrow ? ' ' : ' Shoal  ';
+  const room = width - cellWidth(title) - cellWidth(rates) - cellWidth(state) - 2;
+  const who = safeDisplay(`${peer.user} @ ${peer.tracker.address}`, { maxCells: Math.max(0, room) });
+  const gap = ' '.repeat(Math.max(1, room - cellWidth(who) + 1));
+  return [span(title, 'strong'), span(who), span(gap), span(rates, 'faint'), span(state, tone)];
+}
+
+/** `── Transfers ─────────── 3 more ──` */
+export function ruleRow(width: number, left = '', right = ''): Row {
+  const end = right === '' ? '' : ` ${right} ──`;
+  const start = left === '' ? '' : `── ${safeDisplay(left, { maxCells: Math.max(0, width - cellWidth(end) - 6) })} `;
+  return row(`${start}${'─'.repeat(Math.max(0, width - cellWidth(start) - cellWidth(end)))}${end}`, 'faint');
+}
+
+export function activityRows(state: MainState, { activityRows: height, width }: Geometry): readonly Row[] {
+  const hashing = state.peer.hashing.map((file) => hashingRow(file, width));
+  const downloads = shownDownloads(state).map((transfer) => transferRow(transfer, width));
+  return [...hashing, ...downloads].slice(0, height);
+}
+
+export function activityRule(state: MainState, { activityRows: height, width }: Geometry): Row {
+  const hidden = state.peer.hashing.length + shownDownloads(state).length - height;
+  return ruleRow(width, 'Transfers', hidden > 0 ? `${hidden} more, see status` : '');
+}
+
+/** The rows of the result that the window shows. */
+export function resultRows({ result, scroll }: MainState, { resultRows: height, resultWidth }: Geometry): readonly Row[] {
+  const listing = result.layout(resultWidth);
+  const first = clampScroll(scroll, listing.length, height);
+  return Array.from({ length: Math.min(height, listing.length) }, (_, index) => [MARGIN, ...listing.at(first + index)]);
+}
+
+export function resultRule({ result, scroll }: MainState, { resultRows: height, resultWidth, width }: Geometry): Row {
+  const { length } = result.layout(resultWidth);
+  const first = clampScroll(scroll, length, height);
+  return ruleRow(width, result.title, length > height ? `${first + 1}–${Math.min(length, first + height)} of ${formatCount(length, 'line')}` : '');
+}
+
+const LEVEL_TONES: Readonly<Record<Message['level'], Tone>> = { info: 'plain', good: 'good', warning: 'warning', error: 'bad' };
+
+export function messageRows({ messages }: MainState, { messageRows: height, width }: Geometry): readonly Row[] {
+  return (height === 0 ? [] : messages.slice(-height)).map(({ at, level, text }) => {
+    const time = ` ${clockTime(at)} `;
+    return [span(time, 'faint'), span(safeDisplay(text, { maxCells: Math.max(0, width - time.length) }), LEVEL_TONES[level])];
+  });
+}
+
+function clockTime(at: number): string {
+  const date = new Date(at);
+  return [date.getHours(), date.getMinutes()].map((part) => String(part).padStart(2, '0')).join(':');
+}
+
+/** What may be typed next, what Tab found, or what runs. */
+export function hintRow({ choices, running }: MainState, width: number): Row {
+  const room = Math.max(0, width - 1);
+  if (choices.length > 0) {
+    return row(` ${safeDisplay(choices.map((choice) => safeDisplay(choice)).join('  '), { maxCells: room })}`, 'accent');
+  }
+  if (running !== undefined) return row(` ${safeDisplay(`Running: ${running}`, { maxCells: Math.max(0, room - 16) })}  (Ctrl-C stops)`, 'warning');
+  const hint = ['h help', 'Tab completes', '↑↓ history', 'PgUp PgDn scroll', 'xit leaves'].reduce((line, part) => {
+    return cellWidth(line) + cellWidth(part) + 3 <= room ? `${line}${line === '' ? '' : ' · '}${part}` : line;
+  }, '');
+  return row(` ${hint}`, 'faint');
+}

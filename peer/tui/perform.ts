@@ -1,0 +1,185 @@
+/** Carries a command out on a peer and words its outcome. The terminal screen and the plain lines of standard input both come here. */
+import { basename } from 'node:path';
+import type { Clock } from '../../common/runtime/clock.js';
+import { formatCount } from '../../common/content/format.js';
+import { safeDisplay } from '../../common/content/safe-display.js';
+import { type Peer, PeerError, type PeerErrorCode, type PublicationRow, type PublishOutcome, type TransferRow, type UnpublishOutcome } from '../api.js';
+import { type Layout, listingOf, paragraph, stackedLayouts } from '../wording/listing.js';
+import { cancelOutcome, getDetails, getOutcome, publishOutcome, unpublishOutcome } from '../wording/outcomes.js';
+import { listSources, listUsers } from '../wording/people.js';
+import { problemLayout, problemOf } from '../wording/problem.js';
+import { listPublications, searchOutcome } from '../wording/publications.js';
+import type { Row } from '../wording/row.js';
+import { statusLayout } from '../wording/status.js';
+import { isUnderWay } from '../wording/transfers.js';
+import { publishPaths } from './publish-paths.js';
+import { helpLayout } from './word-help.js';
+import type { Command } from './words.js';
+
+export interface PerformContext {
+  readonly peer: Peer;
+  readonly clock: Clock;
+  /** Where relative paths start. */
+  readonly cwd: string;
+  readonly home?: string | undefined;
+  /** Where `get` puts files. */
+  readonly downloads: string;
+}
+
+export interface Performed {
+  readonly layout: Layout;
+  /** The outcome in a few words, for when something else is on the screen by then. */
+  readonly summary: string;
+  /** What went wrong first; absent when all went well. */
+  readonly failure?: PeerErrorCode;
+  /** Rows whose names can be completed from now on. */
+  readonly found?: readonly PublicationRow[];
+}
+
+/** Pages are fetched up to so many rows; a longer list is asked for more narrowly. */
+const MAX_ROWS = 10_000;
+const PAGE_ROWS = 1_000;
+/** A page may come back empty when the search ran out of time; so the pages are counted too. */
+const MAX_PAGES = 40;
+
+/** Does what `command` says. Failures become a worded outcome; only a bug throws. `clear` and `xit` are the caller's. */
+export async function perform(command: Command, context: PerformContext, signal: AbortSignal): Promise<Performed> {
+  try {
+    return await carryOut(command, context, signal);
+  } catch (error) {
+    const problem = signal.aborted ? { code: 'interrupted' as const, message: '' } : problemOf(error);
+    const layout = problemLayout(problem, context.clock.now());
+    return { layout, summary: firstLine(layout), failure: problem.code };
+  }
+}
+
+function firstLine(layout: Layout): string {
+  return layout(Infinity).at(0).map(({ text }) => text).join('').replace(/:$/, '');
+}
+
+async function carryOut(command: Command, context: PerformContext, signal: AbortSignal): Promise<Performed> {
+  const { peer, clock } = context;
+  const now = clock.now();
+  switch (command.word) {
+    case 'lpf': {
+      const { publications } = await peer.call('lpf', {}, { signal });
+      return told((width) => listPublications(publications, { width, columns: 'mine', now }));
+    }
+    case 'lap': {
+      const { users } = await peer.call('lap', {}, { signal });
+      return told((width) => listUsers(users, { width, now }));
+    }
+    case 'pub':
+      return publish(command, context, signal);
+    case 'unp': {
+      const { outcomes } = await peer.call('unp', { selectors: command.selectors }, { signal });
+      return outcomesTold(outcomes, unpublishOutcome, 'unpublished');
+    }
+    case 'sch':
+      return search({ text: command.text, ignoreCase: command.ignoreCase, all: command.all }, context, signal);
+    case 'list':
+      return search({ text: '', all: command.all, mine: true }, context, signal);
+    case 'get':
+      return get(command, context, signal);
+    case 'sources': {
+      const { publication, sources } = await peer.call('sources', { selector: command.selector }, { signal });
+      return told((width) => listSources(publication, sources, { width }));
+    }
+    case 'cancel':
+      return cancel(command.transfer, context, signal);
+    case 'status':
+      return told(statusLayout(await peer.call('status', {}, { signal }), now));
+    case 'h':
+      return told(helpLayout(command.topic));
+    case 'clear':
+    case 'xit':
+      return told(() => listingOf([]));
+  }
+}
+
+function told(layout: Layout): Performed {
+  return { layout, summary: firstLine(layout) };
+}
+
+async function publish(command: Command & { word: 'pub' }, { peer, cwd, home }: PerformContext, signal: AbortSignal): Promise<Performed> {
+  const paths = await publishPaths(command.paths, { cwd, home, signal });
+  const named = command.as === undefined ? {} : { as: command.as };
+  if (command.as !== undefined && paths.length > 1) {
+    throw new PeerError({ code: 'usage', message: `--as gives one name, but ${formatCount(paths.length, 'file')} match.` });
+  }
+  const { outcomes } = await peer.call('pub', { paths, replace: command.replace, ...named }, { signal });
+  return outcomesTold(outcomes.map(shortPath), publishOutcome, 'published');
+}
+
+function shortPath(outcome: PublishOutcome): PublishOutcome {
+  return { ...outcome, path: basename(outcome.path) };
+}
+
+function outcomesTold<T extends PublishOutcome | UnpublishOutcome>(
+  outcomes: readonly T[],
+  rowOf: (outcome: T) => Row,
+  verb: string,
+): Performed {
+  const failed = outcomes.find(({ ok }) => !ok);
+  const done = outcomes.filter(({ ok }) => ok).length;
+  const count = `${formatCount(done, 'file')} ${verb}`;
+  const summary = failed === undefined ? count : `${count}, ${formatCount(outcomes.length - done, 'file')} failed`;
+  const rows = outcomes.map((outcome): Layout => rowLayout(rowOf(outcome)));
+  const layout = stackedLayouts(outcomes.length > 1 ? [...rows, paragraph(summary, failed === undefined ? 'good' : 'bad')] : rows);
+  return { layout, summary: outcomes.length === 1 ? firstLine(layout) : summary, ...failureOf(failed) };
+}
+
+function failureOf(failed: PublishOutcome | UnpublishOutcome | undefined): { readonly failure?: PeerErrorCode } {
+  return failed === undefined || failed.ok ? {} : { failure: failed.problem.code };
+}
+
+/** A row that is too long is wrapped in the tone of its last part, which tells whether it went well. */
+function rowLayout(row: Row): Layout {
+  const text = row.map((part) => part.text).join('');
+  return (width) => (text.length <= width ? listingOf([row]) : paragraph(text, row.at(-1)?.tone)(width));
+}
+
+interface SearchWish {
+  readonly text: string;
+  readonly ignoreCase?: boolean;
+  readonly all?: boolean;
+  readonly mine?: boolean;
+}
+
+async function search(wish: SearchWish, { peer, clock }: PerformContext, signal: AbortSignal): Promise<Performed> {
+  let page = await peer.call('sch', { ...wish, limit: PAGE_ROWS }, { signal });
+  const publications = [...page.publications];
+  for (let pages = 1; page.cursor !== undefined && publications.length < MAX_ROWS && pages < MAX_PAGES; pages += 1) {
+    page = await peer.call('sch', { ...wish, limit: PAGE_ROWS, cursor: page.cursor }, { signal });
+    publications.push(...page.publications);
+  }
+  return { ...told(searchOutcome({ ...page, publications }, clock.now())), found: publications };
+}
+
+async function get(command: Command & { word: 'get' }, { peer, downloads }: PerformContext, signal: AbortSignal): Promise<Performed> {
+  const named = command.as === undefined ? {} : { as: command.as };
+  const result = await peer.call('get', { selector: command.selector, directory: downloads, force: command.force, ...named }, { signal });
+  const text = getOutcome(result);
+  return { layout: stackedLayouts([paragraph(text, 'good'), paragraph(`  ${getDetails(result)}`, 'faint')]), summary: text };
+}
+
+async function cancel(wanted: string | undefined, { peer }: PerformContext, signal: AbortSignal): Promise<Performed> {
+  const running = peer.state().downloads.filter(isUnderWay);
+  const fitting = wanted === undefined ? running : running.filter((transfer) => isCalled(transfer, wanted));
+  const [transfer, ...others] = fitting;
+  if (transfer === undefined) {
+    const message = wanted === undefined ? 'No download is running.' : `No download called ${wanted} is running; status lists them.`;
+    throw new PeerError({ code: 'usage', message });
+  }
+  if (others.length > 0) throw new PeerError({ code: 'usage', message: `Several downloads fit: ${namesOf(fitting)}. Name one of them.` });
+  const stopped = await peer.call('cancel', { transferId: transfer.transferId }, { signal });
+  return told(paragraph(cancelOutcome(stopped.transfer)));
+}
+
+function isCalled({ transferId, name, owner }: TransferRow, wanted: string): boolean {
+  return name === wanted || transferId === wanted || `@${owner}/${name}` === wanted;
+}
+
+function namesOf(transfers: readonly TransferRow[]): string {
+  return transfers.map(({ owner, name }) => safeDisplay(`@${owner}/${name}`)).join(', ');
+}

@@ -1,0 +1,79 @@
+/** The words, their usage and what `h` says about them. */
+import { type Layout, paragraph, paragraphs, stackedLayouts } from '../wording/listing.js';
+import { table } from '../wording/table.js';
+
+export interface WordHelp {
+  readonly usage: string;
+  /** What it does, in a few words. */
+  readonly does: string;
+  readonly options?: readonly string[];
+  /** Shown by `h WORD`. */
+  readonly more: readonly string[];
+}
+
+export const WORDS = ['lpf', 'lap', 'pub', 'unp', 'sch', 'list', 'get', 'sources', 'status', 'cancel', 'clear', 'h', 'xit'] as const;
+
+export type Word = (typeof WORDS)[number];
+
+/** Words that are known, but not here yet. */
+export const LATER_WORDS: readonly string[] = [
+  'put', 'del', 'rename', 'rights', 'link', 'links', 'unlink', 'pause', 'resume', 'retry', 'ls', 'dir', 'doctor', 'at-risk',
+];
+
+export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
+  lpf: { usage: 'lpf', does: 'list what you publish', more: ['Your publications, also those on other devices of yours.'] },
+  lap: { usage: 'lap', does: 'list the other active users', more: [] },
+  pub: {
+    usage: 'pub PATH… [--as NAME] [--replace]',
+    does: 'publish files',
+    options: ['--as', '--replace'],
+    more: [
+      'Paths are relative to the folder where Shoal was started; patterns such as *.pdf work.',
+      '--as NAME publishes one file under another name.',
+      '--replace takes over a name that another path of yours holds.',
+      'Files stay published while you are offline, until unp.',
+    ],
+  },
+  unp: { usage: 'unp NAME…', does: 'withdraw files of yours', more: ['NAME is a name that lpf shows, or id: and its digits.'] },
+  sch: {
+    usage: 'sch TEXT [-i] [--all]',
+    does: 'search names that others publish',
+    options: ['-i', '--all'],
+    more: ['Finds TEXT anywhere in a name, upper and lower case told apart.', '-i ignores case.', '--all shows also what is offline now.'],
+  },
+  list: { usage: 'list [--all]', does: 'list everything', options: ['--all'], more: ['--all shows also what is offline now.'] },
+  get: {
+    usage: 'get NAME [--as NAME] [--force]',
+    does: 'fetch a file from all its sources',
+    options: ['--as', '--force'],
+    more: [
+      'NAME is a name, @OWNER/NAME, or id: and 16 digits or more, as lists show them.',
+      'It runs in the background: the command line is free at once.',
+      '--as NAME saves it under another name.',
+      '--force replaces a file that is there already.',
+      'A download that was stopped goes on where it was: get it again.',
+    ],
+  },
+  sources: { usage: 'sources NAME', does: 'show who has a file now', more: ['NAME as for get.'] },
+  status: { usage: 'status', does: 'show connection and transfers', more: [] },
+  cancel: { usage: 'cancel [NAME]', does: 'stop a download', more: ['Without NAME: the only one that runs. What was fetched stays for the next get.'] },
+  clear: { usage: 'clear', does: 'clear results and messages', more: [] },
+  h: { usage: 'h [WORD]', does: 'help; with a word, more about it', more: [] },
+  xit: { usage: 'xit', does: 'leave Shoal', more: ['Downloads go on at the next start, from where they are.'] },
+};
+
+/** What `h` shows: all words, or everything about one. */
+export function helpLayout(topic: Word | undefined): Layout {
+  if (topic !== undefined) {
+    const { usage, does, more } = WORD_HELP[topic];
+    return stackedLayouts([paragraph(usage, 'strong'), ...[does, ...more].map((text) => paragraph(`  ${text}`))]);
+  }
+  const columns = [
+    { title: 'WORD', cell: (word: Word) => WORD_HELP[word].usage, tone: 'strong' as const },
+    { title: 'WHAT IT DOES', cell: (word: Word) => WORD_HELP[word].does },
+  ];
+  return stackedLayouts([
+    (width) => table(WORDS, columns, width),
+    paragraphs(['Quote names with spaces. h WORD tells more about one word.'], 'faint'),
+  ]);
+}

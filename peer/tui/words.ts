@@ -1,0 +1,156 @@
+/**
+ * The command language of the terminal screen and of standard input: a line becomes a command with its arguments checked, or a
+ * sentence that says what is wrong with it. It does nothing itself; `perform.ts` does.
+ */
+import { safeDisplay } from '../../common/content/safe-display.js';
+import { nearestWord } from '../../common/runtime/nearest-word.js';
+import type { PeerProblem } from '../api.js';
+import { LATER_WORDS, WORD_HELP, type Word, WORDS } from './word-help.js';
+import { type ShellWord, splitShellWords } from './shell-words.js';
+
+export type Command =
+  | { readonly word: 'lpf' | 'lap' | 'status' | 'clear' | 'xit' }
+  | { readonly word: 'pub'; readonly paths: readonly ShellWord[]; readonly as?: string; readonly replace: boolean }
+  | { readonly word: 'unp'; readonly selectors: readonly string[] }
+  | { readonly word: 'sch'; readonly text: string; readonly ignoreCase: boolean; readonly all: boolean }
+  | { readonly word: 'list'; readonly all: boolean }
+  | { readonly word: 'get'; readonly selector: string; readonly as?: string; readonly force: boolean }
+  | { readonly word: 'sources'; readonly selector: string }
+  | { readonly word: 'cancel'; readonly transfer?: string }
+  | { readonly word: 'h'; readonly topic?: Word };
+
+export type ParsedLine =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'command'; readonly command: Command }
+  | { readonly kind: 'problem'; readonly problem: PeerProblem };
+
+const ALIASES: Readonly<Record<string, Word>> = { help: 'h', '?': 'h', quit: 'xit', exit: 'xit' };
+
+/** Reads one line. Comments (`# …`) and blank lines are empty. */
+export function parseLine(line: string): ParsedLine {
+  const { words, openQuote } = splitShellWords(line);
+  const [first, ...rest] = words;
+  if (first === undefined || (first.text.startsWith('#') && !first.isQuoted)) return { kind: 'empty' };
+  if (openQuote !== undefined) return usage(`The quote ${openQuote} is not closed.`);
+  const word = wordCalled(first.text);
+  if (word === undefined) return unknownWord(first.text);
+  const taken = takeOptions(word, rest);
+  if (typeof taken === 'string') return usage(taken);
+  const command = buildCommand(word, taken);
+  return typeof command === 'string' ? usage(command) : { kind: 'command', command };
+}
+
+/** The word that `text` is, aliases included. */
+export function wordCalled(text: string): Word | undefined {
+  if (Object.hasOwn(ALIASES, text)) return ALIASES[text];
+  return WORDS.find((word) => word === text);
+}
+
+function unknownWord(text: string): ParsedLine {
+  const shown = safeDisplay(text, { maxCells: 40 });
+  if (LATER_WORDS.includes(text)) {
+    return { kind: 'problem', problem: { code: 'not-yet', message: `Not in this version yet: ${shown} comes with a later one. h lists what is there.` } };
+  }
+  const nearest = nearestWord(text.slice(0, 40), [...WORDS, ...Object.keys(ALIASES), ...LATER_WORDS]);
+  const hint = nearest === undefined ? 'h lists the words.' : `Did you mean ${nearest}? h lists the words.`;
+  return usage(`Unknown word: ${shown}. ${hint}`);
+}
+
+interface Taken {
+  readonly operands: readonly ShellWord[];
+  readonly flags: ReadonlySet<string>;
+  readonly as?: string;
+}
+
+/** Takes the options out; a text says what is wrong. */
+function takeOptions(word: Word, args: readonly ShellWord[]): Taken | string {
+  const known = WORD_HELP[word].options ?? [];
+  const operands: ShellWord[] = [];
+  const flags = new Set<string>();
+  let as: string | undefined;
+  for (let index = 0; index < args.length; index += 1) {
+    const argument = args[index];
+    if (argument === undefined) break;
+    const { text, isQuoted } = argument;
+    if (isQuoted && !/^--[a-z]+=/.test(text)) operands.push(argument);
+    else if (text === '--') return finish({ operands: [...operands, ...args.slice(index + 1)], flags, as });
+    else if (!text.startsWith('-') || text === '-') operands.push(argument);
+    else {
+      const [name = '', value] = splitOption(text);
+      if (!known.includes(name)) return unknownOption(word, name, known);
+      if (name !== '--as') flags.add(name);
+      else {
+        as = value ?? args[(index += 1)]?.text;
+        if (as === undefined || as === '') return '--as needs a name after it.';
+      }
+      if (name !== '--as' && value !== undefined) return `${name} takes no value.`;
+    }
+  }
+  return finish({ operands, flags, as });
+}
+
+function finish({ operands, flags, as }: Omit<Taken, 'as'> & { as: string | undefined }): Taken {
+  return as === undefined ? { operands, flags } : { operands, flags, as };
+}
+
+function splitOption(text: string): [string, string | undefined] {
+  const equals = text.indexOf('=');
+  return equals < 0 ? [text, undefined] : [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+function unknownOption(word: Word, name: string, known: readonly string[]): string {
+  const shown = safeDisplay(name, { maxCells: 40 });
+  const nearest = nearestWord(name.slice(0, 40), known);
+  if (nearest !== undefined) return `${word} has no option ${shown}. Did you mean ${nearest}?`;
+  if (known.length > 0) return `${word} has no option ${shown}. It has ${known.join(', ')}; quote a name that begins with "-".`;
+  return `${word} has no options; quote a name that begins with "-".`;
+}
+
+function buildCommand(word: Word, { operands, flags, as }: Taken): Command | string {
+  const texts = operands.map(({ text }) => text);
+  const named = as === undefined ? {} : { as };
+  const all = flags.has('--all');
+  switch (word) {
+    case 'pub':
+      if (operands.length === 0) return missing(word);
+      if (as !== undefined && operands.length > 1) return '--as gives one name: publish one path with it.';
+      return { word, paths: operands, replace: flags.has('--replace'), ...named };
+    case 'unp':
+      return operands.length === 0 ? missing(word) : { word, selectors: texts };
+    case 'sch':
+      if (operands.length === 0) return 'sch needs a text that the name holds; list shows everything.';
+      return { word, text: texts.join(' '), ignoreCase: flags.has('-i'), all };
+    case 'get':
+      return oneOperand(word, texts, (selector) => ({ word, selector, force: flags.has('--force'), ...named }));
+    case 'sources':
+      return oneOperand(word, texts, (selector) => ({ word, selector }));
+    case 'cancel':
+      return texts.length === 0 ? { word } : oneOperand(word, texts, (transfer) => ({ word, transfer }));
+    case 'h':
+      return helpCommand(texts);
+    case 'list':
+      return texts.length > 0 ? 'list takes no name: sch TEXT searches.' : { word, all };
+    default:
+      return texts.length > 0 ? `${word} takes nothing after it.` : { word };
+  }
+}
+
+function oneOperand(word: Word, texts: readonly string[], build: (text: string) => Command): Command | string {
+  const [text, ...more] = texts;
+  if (text === undefined) return missing(word);
+  return more.length === 0 ? build(text) : `${word} takes one name. Quote it when it holds spaces: ${word} "${safeDisplay(texts.join(' '))}"`;
+}
+
+function helpCommand([topic]: readonly string[]): Command | string {
+  if (topic === undefined) return { word: 'h' };
+  const word = wordCalled(topic);
+  return word === undefined ? `There is no word ${safeDisplay(topic, { maxCells: 40 })}. h lists the words.` : { word: 'h', topic: word };
+}
+
+function missing(word: Word): string {
+  return `Usage: ${WORD_HELP[word].usage}`;
+}
+
+function usage(message: string): ParsedLine {
+  return { kind: 'problem', problem: { code: 'usage', message } };
+}
