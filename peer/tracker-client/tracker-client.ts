@@ -5,22 +5,21 @@
  */
 import { nanoid } from 'nanoid';
 
-import { fromBase64url } from '../../common/protocol/base64url.js';
 import type { ReplyBody, Request, RequestType, SessionGrant, TrackerEvent } from '../../common/protocol/messages.js';
 import { PROTOCOL_VERSION } from '../../common/protocol/messages.js';
 import { parseReply } from '../../common/protocol/parse.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import { type AbortOptions, sleep, withDeadline } from '../../common/runtime/deadline.js';
 import type { Identity } from '../../common/wire/identity.js';
-import { PinMismatchError } from '../../common/wire/pinned-tls.js';
 import { type ConnectionState, PeerError } from '../api.js';
 import { Channels } from './channels.js';
-import { peerErrorOf, pinChanged, trackerUnreachable } from './problems.js';
+import { peerErrorOf, trackerUnreachable } from './problems.js';
 import { Receipts } from './receipts.js';
 import { reconnectWait } from './reconnect-wait.js';
-import { loginMessage, type Presence, resumeMessage, type SavedSession, savedSessionOf, sessionKeysOf } from './session-keys.js';
-import type { TcpChannel } from './tcp-channel.js';
-import { MAX_UDP_REQUEST_BYTES, type UdpChannel } from './udp-channel.js';
+import { SessionEntry } from './session-entry.js';
+import type { Presence, SavedSession } from './session-keys.js';
+import { MAX_UDP_REQUEST_BYTES } from './udp-channel.js';
+import { UdpHealth } from './udp-health.js';
 import { UdpSilence } from './udp-silence.js';
 
 /** A heartbeat may take so long, ms, with its resends, before the other transport is asked. */
@@ -31,8 +30,6 @@ const TCP_PATIENCE_MS = 15_000;
 const OUTAGE_PATIENCE_MS = 3_000;
 /** With UDP working, a TCP connection that nobody used for this long, ms, is closed: 100,000 of them would cost the tracker dear. */
 const TCP_UNUSED_MS = 30_000;
-/** UDP that did not work is tried again after this, ms. */
-const UDP_RETRY_MS = 60_000;
 
 export interface TrackerClientOptions {
   readonly host: string;
@@ -52,23 +49,18 @@ export interface TrackerClientOptions {
 
 type Message = { readonly id: string };
 type RequestBody<T extends RequestType> = Omit<Request<T>, 'v' | 'id' | 'type' | 'acks' | 'seen'>;
-type SendUdp = (udp: UdpChannel, options: AbortOptions) => Promise<object>;
 
 export class TrackerClient {
   readonly #options: TrackerClientOptions;
   readonly #channels: Channels;
+  readonly #entry: SessionEntry;
+  readonly #udpHealth: UdpHealth;
   readonly #receipts = new Receipts();
   readonly #stopped = new AbortController();
   #state: ConnectionState = { kind: 'connecting' };
-  #saved: SavedSession | undefined;
   #grant: SessionGrant | undefined;
   #tcpUsedAt = 0;
-  /** Monotonic ms of the last silence over UDP; undefined while it is thought to work. */
-  #udpFailedAt: number | undefined;
-  #isUdpProven = false;
   #recovery: Promise<void> | undefined;
-  /** Logins and resumes queue here: each makes the keys before it useless. */
-  #entering: Promise<unknown> = Promise.resolve();
   #heartbeats: Promise<void> | undefined;
   #heartbeatMs = 0;
   /** Tracker's wall clock less our monotonic clock, ms. */
@@ -83,10 +75,16 @@ export class TrackerClient {
       onTcpClosed: () => this.#tcpClosed(),
       onNoSession: () => { void this.#recover(); },
     });
+    this.#udpHealth = new UdpHealth(clock);
+    this.#entry = new SessionEntry({
+      channels: this.#channels, udpHealth: this.#udpHealth, clock, address: this.address, pin,
+      device: options.device, presence: () => options.presence(), onGrant: (grant) => this.#granted(grant),
+    });
   }
 
   get state(): ConnectionState { return this.#state; }
-  get savedSession(): SavedSession | undefined { return this.#saved; }
+  /** What takes this session up again after a crash. */
+  get savedSession(): SavedSession | undefined { return this.#entry.saved; }
   get address(): string { return `${this.#options.host}:${this.#options.port}`; }
   /** Our address as the tracker sees it. */
   get observedHost(): string | undefined { return this.#grant?.observed.host; }
@@ -100,11 +98,7 @@ export class TrackerClient {
 
   /** @throws {PeerError} `login-failed`, `already-active`, `too-many`, `tracker-unreachable`, `pin-changed`. */
   login(user: string, password: string, { signal }: AbortOptions): Promise<SessionGrant> {
-    const { pin, device } = this.#options;
-    return this.#inTurn(() => {
-      const message = loginMessage(user, password, pin, device, this.#options.presence(), nanoid(12));
-      return this.#enter('login', message, (udp, options) => udp.login(message, options), { signal });
-    });
+    return this.#entry.login(user, password, { signal: AbortSignal.any([signal, this.#stopped.signal]) });
   }
 
   /**
@@ -112,7 +106,7 @@ export class TrackerClient {
    * @throws {PeerError} as `login`; `not-logged-in` when it is over.
    */
   resume(saved: SavedSession, { signal, fork }: AbortOptions & { readonly fork: boolean }): Promise<SessionGrant> {
-    return this.#inTurn(() => this.#resume(saved, { signal, fork }));
+    return this.#entry.resume(saved, { signal: AbortSignal.any([signal, this.#stopped.signal]), fork });
   }
 
   /** Begins the heartbeats; after this the client keeps itself online until `stop`. */
@@ -148,71 +142,16 @@ export class TrackerClient {
     }
   }
 
-  // --- entering and re-entering ------------------------------------------------------------------------------------------
+  // --- staying online ----------------------------------------------------------------------------------------------------
 
-  #inTurn<T>(enter: () => Promise<T>): Promise<T> {
-    const turn = this.#entering.then(enter);
-    this.#entering = turn.catch(() => {}); // its caller has the error; this is only the queue
-    return turn;
-  }
-
-  /** A `login` or `resume` over TCP and, when that way is closed, over UDP. */
-  async #enter(type: 'login' | 'resume', message: Message, sendUdp: SendUdp, { signal }: AbortOptions): Promise<SessionGrant> {
-    const both = AbortSignal.any([signal, this.#stopped.signal]);
-    let raw: object;
-    try {
-      raw = await this.#enterByTcp(message, both);
-    } catch (error) {
-      both.throwIfAborted();
-      if (error instanceof PinMismatchError) throw pinChanged(this.address, error.found);
-      raw = await this.#overUdp(sendUdp, { signal: both }).catch((silence: unknown) => {
-        both.throwIfAborted();
-        throw trackerUnreachable(this.address, silence);
-      });
-    }
-    const reply = parseReply(type, raw);
-    if (reply.ok) return this.#adopt(reply);
-    this.#channels.closeTcp();
-    throw peerErrorOf(reply.error);
-  }
-
-  async #enterByTcp(message: Message, signal: AbortSignal): Promise<object> {
-    using deadline = withDeadline(signal, TCP_PATIENCE_MS, this.#options.clock);
-    const channel = await this.#channels.newTcp(deadline);
-    this.#tcpUsedAt = this.#options.clock.monotonic();
-    return channel.request(message, deadline);
-  }
-
-  async #overUdp(send: SendUdp, { signal }: AbortOptions): Promise<object> {
-    return send(await this.#channels.udp({ signal }), { signal });
-  }
-
-  /** Over UDP first once that has worked, since it costs the tracker no public-key work; then over TCP. */
-  async #resume(saved: SavedSession, { signal, fork }: AbortOptions & { readonly fork: boolean }): Promise<SessionGrant> {
-    const message = { ...resumeMessage(saved, this.#options.presence(), nanoid(12)), ...(fork ? { fork } : {}) };
-    const sendUdp: SendUdp = (udp, options) => udp.resume(message, saved.resumeToken, fromBase64url(saved.resumeKey, 32), options);
-    if (this.#isUdpProven) {
-      try {
-        const reply = parseReply('resume', await this.#overUdp(sendUdp, { signal }));
-        if (reply.ok) return this.#adopt(reply);
-      } catch (error) {
-        if (!(error instanceof UdpSilence)) throw error;
-      }
-    }
-    const withToken = { ...message, token: saved.resumeToken };
-    return this.#enter('resume', withToken, sendUdp, { signal });
-  }
-
-  #adopt(grant: SessionGrant): SessionGrant {
+  #granted(grant: SessionGrant): void {
     this.#grant = grant;
-    this.#saved = savedSessionOf(grant);
     this.#heartbeatMs = grant.heartbeatMs;
+    this.#tcpUsedAt = this.#options.clock.monotonic();
     this.#learnTime(grant.serverTime);
-    this.#channels.useSession(sessionKeysOf(grant));
     this.#setState({ kind: 'online' });
     this.#options.onGrant(grant);
     this.#options.onEpoch(grant.epoch);
-    return grant;
   }
 
   /** Gets the session back, however long it takes; ends only when online, ended or stopped. */
@@ -226,7 +165,7 @@ export class TrackerClient {
     const { signal } = this.#stopped;
     const lostAt = clock.monotonic();
     for (let tries = 0; !signal.aborted && !this.#isEnded; tries += 1) {
-      const saved = this.#saved;
+      const { saved } = this.#entry;
       if (saved === undefined) return;
       try {
         await this.resume(saved, { signal, fork: false });
@@ -248,13 +187,13 @@ export class TrackerClient {
     if (this.#grant === undefined) throw new PeerError({ code: 'not-logged-in', message: 'Not logged in. Log in first.' });
     await this.#waitOnline({ signal });
     const fits = Buffer.byteLength(JSON.stringify(message)) <= MAX_UDP_REQUEST_BYTES;
-    if (this.#channels.openTcp === undefined && this.#mayUseUdp && fits) {
+    if (this.#channels.openTcp === undefined && this.#udpHealth.mayTry && fits) {
       try {
-        const reply = await this.#overUdp((udp, options) => udp.request(message, options), { signal });
+        const reply = await (await this.#channels.udp({ signal })).request(message, { signal });
         if (!saysUseTcp(reply)) return reply;
       } catch (error) {
         if (!(error instanceof UdpSilence)) throw error;
-        this.#udpFailedAt = this.#options.clock.monotonic();
+        this.#udpHealth.failed();
       }
     }
     return this.#sendTcp(message, { signal });
@@ -265,7 +204,7 @@ export class TrackerClient {
     using deadline = withDeadline(signal, TCP_PATIENCE_MS, this.#options.clock);
     for (;;) {
       try {
-        const channel = await this.#sessionTcp(deadline);
+        const channel = await this.#entry.tcp(deadline);
         this.#tcpUsedAt = this.#options.clock.monotonic();
         return await channel.request(message, deadline);
       } catch (error) {
@@ -276,22 +215,6 @@ export class TrackerClient {
         await this.#waitOnline(deadline);
       }
     }
-  }
-
-  /** The connection that belongs to the session; without one the session is resumed over a new one. */
-  #sessionTcp({ signal }: AbortOptions): Promise<TcpChannel> {
-    return this.#inTurn(async () => {
-      const open = this.#channels.openTcp;
-      if (open !== undefined) return open; // perhaps opened by whoever was before us in the queue
-      const saved = this.#saved;
-      if (saved === undefined) throw new PeerError({ code: 'not-logged-in', message: 'Not logged in. Log in first.' });
-      const channel = await this.#channels.newTcp({ signal });
-      const message = { ...resumeMessage(saved, this.#options.presence(), nanoid(12)), token: saved.resumeToken };
-      const reply = parseReply('resume', await channel.request(message, { signal }));
-      if (!reply.ok) throw peerErrorOf(reply.error);
-      this.#adopt(reply);
-      return channel;
-    });
   }
 
   async #waitOnline({ signal }: AbortOptions): Promise<void> {
@@ -348,35 +271,29 @@ export class TrackerClient {
   }
 
   async #heartbeatReply(message: Message, { signal }: AbortOptions): Promise<object> {
-    if (this.#mayUseUdp) {
+    if (this.#udpHealth.mayTry) {
       try {
-        const reply = await this.#overUdp((udp, options) => udp.request(message, { ...options, giveUpMs: HEARTBEAT_PATIENCE_MS }), { signal });
-        this.#isUdpProven = true;
-        this.#udpFailedAt = undefined;
+        const reply = await (await this.#channels.udp({ signal })).request(message, { signal, giveUpMs: HEARTBEAT_PATIENCE_MS });
+        this.#udpHealth.worked();
         return reply;
       } catch (error) {
         // UDP that has worked means a tracker that is gone: recovery finds out. Blocked UDP shows when TCP works beside it.
-        if (!(error instanceof UdpSilence) || (this.#isUdpProven && this.#channels.openTcp === undefined)) throw error;
-        this.#udpFailedAt = this.#options.clock.monotonic();
+        if (!(error instanceof UdpSilence) || (this.#udpHealth.isProven && this.#channels.openTcp === undefined)) throw error;
+        this.#udpHealth.failed();
       }
     }
     using deadline = withDeadline(signal, HEARTBEAT_PATIENCE_MS, this.#options.clock);
-    return (await this.#sessionTcp(deadline)).request(message, deadline);
-  }
-
-  get #mayUseUdp(): boolean {
-    return this.#udpFailedAt === undefined || this.#options.clock.monotonic() - this.#udpFailedAt > UDP_RETRY_MS;
+    return (await this.#entry.tcp(deadline)).request(message, deadline);
   }
 
   #closeUnusedTcp(): void {
     const isUnused = this.#options.clock.monotonic() - this.#tcpUsedAt > TCP_UNUSED_MS;
-    if (this.#isUdpProven && this.#udpFailedAt === undefined && isUnused) this.#channels.closeTcp();
+    if (this.#udpHealth.isKeeping && isUnused) this.#channels.closeTcp();
   }
 
   /** Where UDP keeps the session alive a broken connection means nothing; elsewhere it is the quickest sign of a restart. */
   #tcpClosed(): void {
-    const isUdpKeeping = this.#isUdpProven && this.#udpFailedAt === undefined;
-    if (this.#stopped.signal.aborted || this.#heartbeats === undefined || isUdpKeeping) return;
+    if (this.#stopped.signal.aborted || this.#heartbeats === undefined || this.#udpHealth.isKeeping) return;
     void this.#recover();
   }
 
