@@ -79,7 +79,10 @@ export interface Commands {
   /** Fetches one publication; resolves when the file is durable under its name. */
   get: { input: GetInput; result: GetResult };
   /** Who has it now. */
-  sources: { input: { readonly selector: string }; result: { readonly publication: PublicationRow; readonly sources: readonly SourceRow[] } };
+  sources: {
+    input: { readonly selector: string };
+    result: { readonly publication: PublicationRow; readonly sources: readonly SourceRow[] };
+  };
   /** A sealed URL for a file this peer serves, for any HTTP client. Default life: 24 hours. */
   link: { input: { readonly selector: string; readonly expiresInMs?: number }; result: { readonly link: MadeLink } };
   links: { input: Record<string, never>; result: { readonly links: readonly LinkInfo[] } };
@@ -88,7 +91,10 @@ export interface Commands {
   /** Stops a transfer by its id; what was fetched stays for the next `get`. */
   cancel: { input: { readonly transferId: string }; result: { readonly transfer: TransferRow } };
   status: { input: Record<string, never>; result: PeerState };
-  whoami: { input: Record<string, never>; result: { readonly user: string; readonly tracker: string; readonly devicePin: string } };
+  whoami: {
+    input: Record<string, never>;
+    result: { readonly user: string; readonly tracker: string; readonly devicePin: string };
+  };
   /** Ends the session for good: the tracker forgets it, a saved session is removed. */
   logout: { input: Record<string, never>; result: Record<string, never> };
   /** Ends the running peer (also when attached). */
@@ -104,7 +110,12 @@ export interface PublishInput {
 }
 
 export type PublishOutcome =
-  | { readonly ok: true; readonly path: string; readonly publication: PublicationRow; readonly change: 'new' | 'unchanged' | 'replaced' }
+  | {
+      readonly ok: true;
+      readonly path: string;
+      readonly publication: PublicationRow;
+      readonly change: 'new' | 'unchanged' | 'replaced';
+    }
   | { readonly ok: false; readonly path: string; readonly problem: PeerProblem };
 
 export type UnpublishOutcome =
@@ -292,14 +303,35 @@ export type ProgressEvent =
 /** Codes are stable; texts are not. */
 export type PeerErrorCode =
   | 'usage'
-  | 'login-failed' | 'not-logged-in' | 'not-allowed' | 'already-active' | 'untrusted-tracker' | 'pin-changed'
-  | 'not-found' | 'ambiguous'
+  | 'login-failed'
+  | 'not-logged-in'
+  | 'not-allowed'
+  | 'already-active'
+  | 'untrusted-tracker'
+  | 'pin-changed'
+  | 'not-found'
+  | 'ambiguous'
   | 'no-source'
   | 'integrity'
   | 'tracker-unreachable'
   | 'interrupted'
-  | 'name-taken' | 'bad-name' | 'exists' | 'disk-full' | 'unreadable' | 'unwritable' | 'is-directory' | 'not-a-file' | 'too-large'
-  | 'changed' | 'port-in-use' | 'in-use' | 'bad-config' | 'too-many' | 'not-yet' | 'protocol' | 'internal';
+  | 'name-taken'
+  | 'bad-name'
+  | 'exists'
+  | 'disk-full'
+  | 'unreadable'
+  | 'unwritable'
+  | 'is-directory'
+  | 'not-a-file'
+  | 'too-large'
+  | 'changed'
+  | 'port-in-use'
+  | 'in-use'
+  | 'bad-config'
+  | 'too-many'
+  | 'not-yet'
+  | 'protocol'
+  | 'internal';
 
 /** A failure as data: what happened, to what, and what to do next. */
 export interface PeerProblem {
@@ -314,6 +346,13 @@ export interface PeerProblem {
 /** What every call of this interface throws. */
 export class PeerError extends Error {
   override readonly name = 'PeerError';
-  constructor(readonly problem: PeerProblem, options?: ErrorOptions) { super(problem.message, options); }
-  get code(): PeerErrorCode { return this.problem.code; }
+  constructor(
+    readonly problem: PeerProblem,
+    options?: ErrorOptions,
+  ) {
+    super(problem.message, options);
+  }
+  get code(): PeerErrorCode {
+    return this.problem.code;
+  }
 }

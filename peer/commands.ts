@@ -4,9 +4,18 @@ import { join } from 'node:path';
 
 import { DEFAULT_PAGE_ROWS, MAX_PAGE_ROWS } from '../common/protocol/limits.js';
 import type { AbortOptions } from '../common/runtime/deadline.js';
-import { type CommandInput, type CommandName, type CommandOptions, type CommandResult, PeerError, type PublicationRow, type SourceRow, type UserRow } from './api.js';
-import type { DownloadSources } from './download-sources.js';
+import {
+  type CommandInput,
+  type CommandName,
+  type CommandOptions,
+  type CommandResult,
+  PeerError,
+  type PublicationRow,
+  type SourceRow,
+  type UserRow,
+} from './api.js';
 import type { Downloads } from './download/downloads.js';
+import type { DownloadSources } from './download-sources.js';
 import { publicationRow } from './library/publication-row.js';
 import type { Publisher } from './library/publisher.js';
 import type { LinkMaker } from './link-maker.js';
@@ -52,7 +61,11 @@ async function listPublished(tracker: TrackerClient, { signal }: AbortOptions): 
   const rows: PublicationRow[] = [];
   let cursor: string | undefined;
   do {
-    const reply = await tracker.request('listPublished', { limit: MAX_PAGE_ROWS, ...(cursor === undefined ? {} : { cursor }) }, { signal });
+    const reply = await tracker.request(
+      'listPublished',
+      { limit: MAX_PAGE_ROWS, ...(cursor === undefined ? {} : { cursor }) },
+      { signal },
+    );
     rows.push(...reply.publications.map(publicationRow));
     cursor = reply.cursor;
   } while (cursor !== undefined && rows.length < MAX_LISTED);
@@ -63,7 +76,11 @@ async function listPeers(tracker: TrackerClient, { signal }: AbortOptions): Prom
   const rows: UserRow[] = [];
   let cursor: string | undefined;
   do {
-    const reply = await tracker.request('listPeers', { limit: MAX_PAGE_ROWS, ...(cursor === undefined ? {} : { cursor }) }, { signal });
+    const reply = await tracker.request(
+      'listPeers',
+      { limit: MAX_PAGE_ROWS, ...(cursor === undefined ? {} : { cursor }) },
+      { signal },
+    );
     rows.push(...reply.peers);
     cursor = reply.cursor;
   } while (cursor !== undefined && rows.length < MAX_LISTED);
@@ -71,7 +88,11 @@ async function listPeers(tracker: TrackerClient, { signal }: AbortOptions): Prom
 }
 
 /** Pages are joined here: over UDP each holds only what fits a datagram. */
-async function search(tracker: TrackerClient, input: CommandInput<'sch'>, { signal }: AbortOptions): Promise<CommandResult<'sch'>> {
+async function search(
+  tracker: TrackerClient,
+  input: CommandInput<'sch'>,
+  { signal }: AbortOptions,
+): Promise<CommandResult<'sch'>> {
   const { limit = DEFAULT_PAGE_ROWS, text, cursor: from, ...rest } = input;
   const publications: PublicationRow[] = [];
   let cursor = from;
@@ -85,7 +106,11 @@ async function search(tracker: TrackerClient, input: CommandInput<'sch'>, { sign
   return { publications, partial, ...(cursor === undefined ? {} : { cursor }) };
 }
 
-async function get(parts: CommandParts, input: CommandInput<'get'>, options: CommandOptions): Promise<CommandResult<'get'>> {
+async function get(
+  parts: CommandParts,
+  input: CommandInput<'get'>,
+  options: CommandOptions,
+): Promise<CommandResult<'get'>> {
   const { tracker, downloads, sources } = parts;
   await requireDirectory(input.directory);
   const { publication } = await findPublication(input.selector, tracker, options);
@@ -94,24 +119,56 @@ async function get(parts: CommandParts, input: CommandInput<'get'>, options: Com
   const fileName = input.as ?? name;
   const { onProgress } = options;
   const transfer = await downloads.get(
-    { publicationId, fileId, sizeBytes, owner, name, directory: input.directory, fileName, force: input.force ?? false },
-    { signal: options.signal, ...(onProgress ? { onProgress: (row) => onProgress({ event: 'transfer', transfer: row }) } : {}) },
+    {
+      publicationId,
+      fileId,
+      sizeBytes,
+      owner,
+      name,
+      directory: input.directory,
+      fileName,
+      force: input.force ?? false,
+    },
+    {
+      signal: options.signal,
+      ...(onProgress ? { onProgress: (row) => onProgress({ event: 'transfer', transfer: row }) } : {}),
+    },
   );
   return { path: join(input.directory, fileName), transfer };
 }
 
 async function requireDirectory(directory: string): Promise<void> {
-  const isDirectory = await stat(directory).then((stats) => stats.isDirectory(), () => undefined);
-  if (isDirectory === undefined) throw new PeerError({ code: 'unwritable', message: `${directory} does not exist. Make it first, or choose another folder with --downloads.` });
-  if (!isDirectory) throw new PeerError({ code: 'unwritable', message: `${directory} is not a folder. Choose another with --downloads.` });
+  const isDirectory = await stat(directory).then(
+    (stats) => stats.isDirectory(),
+    () => undefined,
+  );
+  if (isDirectory === undefined)
+    throw new PeerError({
+      code: 'unwritable',
+      message: `${directory} does not exist. Make it first, or choose another folder with --downloads.`,
+    });
+  if (!isDirectory)
+    throw new PeerError({
+      code: 'unwritable',
+      message: `${directory} is not a folder. Choose another with --downloads.`,
+    });
 }
 
-async function listSources({ tracker, sources, isOwn }: CommandParts, input: CommandInput<'sources'>, options: CommandOptions): Promise<CommandResult<'sources'>> {
+async function listSources(
+  { tracker, sources, isOwn }: CommandParts,
+  input: CommandInput<'sources'>,
+  options: CommandOptions,
+): Promise<CommandResult<'sources'>> {
   const { publication } = await findPublication(input.selector, tracker, options);
   const found = await sources.sources(publication.publicationId, { ticket: false, signal: options.signal });
-  const rows: SourceRow[] = found.sources.filter(({ device }) => !isOwn(device)).map(({ user, device, has, addresses }) => ({
-    user, devicePin: `sha256:${device}`, has, addresses: addresses.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)),
-  }));
+  const rows: SourceRow[] = found.sources
+    .filter(({ device }) => !isOwn(device))
+    .map(({ user, device, has, addresses }) => ({
+      user,
+      devicePin: `sha256:${device}`,
+      has,
+      addresses: addresses.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)),
+    }));
   return { publication, sources: rows };
 }
 

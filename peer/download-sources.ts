@@ -27,7 +27,10 @@ export class DownloadSources implements DownloadTracker {
     this.#fileIdByPublication.set(publicationId, fileId);
   }
 
-  async sources(publicationId: string, { ticket, signal }: { readonly ticket: boolean } & AbortOptions): Promise<SourcesOfPublication> {
+  async sources(
+    publicationId: string,
+    { ticket, signal }: { readonly ticket: boolean } & AbortOptions,
+  ): Promise<SourcesOfPublication> {
     const fileId = this.#fileIdByPublication.get(publicationId);
     const own = await this.#one(publicationId, ticket, { signal }).catch((error: unknown) => {
       if (fileId !== undefined && error instanceof PeerError && error.code === 'not-found') return undefined;
@@ -37,32 +40,61 @@ export class DownloadSources implements DownloadTracker {
     const twins = await this.#twins(wanted, publicationId, ticket, { signal });
     const all = own !== undefined && own.fileId === wanted ? [own, ...twins] : twins;
     const first = all[0] ?? own;
-    if (first === undefined) throw new PeerError({ code: 'not-found', message: 'The publication was withdrawn, and nobody else has the file.' });
+    if (first === undefined)
+      throw new PeerError({
+        code: 'not-found',
+        message: 'The publication was withdrawn, and nobody else has the file.',
+      });
     return { ...first, sources: all.flatMap((one) => one.sources) };
   }
 
-  async hold(publicationId: string, fileId: string, has: 'all' | 'part' | 'none', { signal }: AbortOptions): Promise<void> {
+  async hold(
+    publicationId: string,
+    fileId: string,
+    has: 'all' | 'part' | 'none',
+    { signal }: AbortOptions,
+  ): Promise<void> {
     await this.#tracker.request('hold', { publicationId, fileId, has }, { signal });
   }
 
   async #one(publicationId: string, ticket: boolean, { signal }: AbortOptions): Promise<SourcesOfPublication> {
-    const { publicationId: _, ticket: text, cursor: __, sources, ...rest } = await this.#tracker.request('sources', { publicationId, ticket }, { signal });
+    const {
+      publicationId: _,
+      ticket: text,
+      cursor: __,
+      sources,
+      ...rest
+    } = await this.#tracker.request('sources', { publicationId, ticket }, { signal });
     const own = text === undefined ? { publicationId } : { publicationId, ticket: text };
     return {
       ...rest,
       ...(text === undefined ? {} : { ticket: text }),
       sources: sources.map((source) => ({
-        ...source, ...own,
+        ...source,
+        ...own,
         addresses: source.addresses.filter(({ host }) => isDialable(host, this.#trackerHost)),
       })),
     };
   }
 
-  async #twins(fileId: string, except: string, ticket: boolean, { signal }: AbortOptions): Promise<SourcesOfPublication[]> {
-    const { publications } = await this.#tracker.request('search', { text: '', idPrefix: fileId, mine: true }, { signal });
+  async #twins(
+    fileId: string,
+    except: string,
+    ticket: boolean,
+    { signal }: AbortOptions,
+  ): Promise<SourcesOfPublication[]> {
+    const { publications } = await this.#tracker.request(
+      'search',
+      { text: '', idPrefix: fileId, mine: true },
+      { signal },
+    );
     const others = publications.filter((publication) => publication.publicationId !== except).slice(0, MAX_TWINS);
-    const found = await Promise.allSettled(others.map(({ publicationId }) => this.#one(publicationId, ticket, { signal })));
+    const found = await Promise.allSettled(
+      others.map(({ publicationId }) => this.#one(publicationId, ticket, { signal })),
+    );
     signal.throwIfAborted();
-    return found.flatMap((result) => (result.status === 'fulfilled' && result.value.fileId === fileId ? [result.value] : []));
+    return found.flatMap((result) =>
+      result.status === 'fulfilled' && result.value.fileId === fileId ? [result.value] : [],
+    );
   }
 }

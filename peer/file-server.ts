@@ -5,8 +5,8 @@ import type { Identity } from '../common/wire/identity.js';
 import { PeerError, type UploadRow } from './api.js';
 import { FilePort } from './file-port/file-port.js';
 import type { PeerConnection } from './file-port/peer-connection.js';
-import { LinkMaker, type LinkMakerOptions } from './link-maker.js';
 import type { Library } from './library/library.js';
+import { LinkMaker, type LinkMakerOptions } from './link-maker.js';
 import { LinkServer } from './links/link-server.js';
 import { Links } from './links/links.js';
 import { rangeOf } from './reach/addresses.js';
@@ -52,9 +52,15 @@ export class FileServer implements Part {
     const server = new FileServer(options, links);
     try {
       server.#port = await FilePort.listen({
-        identity: options.identity, host: options.host, port: options.port, clock: options.clock,
+        identity: options.identity,
+        host: options.host,
+        port: options.port,
+        clock: options.clock,
         onPeer: (connection) => server.#accept(connection),
-        onHttp: (socket) => { if (server.#linkServer === undefined) socket.destroy(); else server.#linkServer.accept(socket); },
+        onHttp: (socket) => {
+          if (server.#linkServer === undefined) socket.destroy();
+          else server.#linkServer.accept(socket);
+        },
       });
     } catch (error) {
       throw listenProblem(error, options.host, options.port);
@@ -62,23 +68,45 @@ export class FileServer implements Part {
     return server;
   }
 
-  get host(): string { return this.#port.host; }
-  get port(): number { return this.#port.port; }
+  get host(): string {
+    return this.#port.host;
+  }
+  get port(): number {
+    return this.#port.port;
+  }
   /** Reachable from this machine only. */
-  get isLocalOnly(): boolean { return rangeOf(this.#port.host) === 'loopback'; }
-  get bytesPerSecond(): number { return this.#uploads?.bytesPerSecond ?? 0; }
-  rows(): UploadRow[] { return this.#uploads?.rows() ?? []; }
+  get isLocalOnly(): boolean {
+    return rangeOf(this.#port.host) === 'loopback';
+  }
+  get bytesPerSecond(): number {
+    return this.#uploads?.bytesPerSecond ?? 0;
+  }
+  rows(): UploadRow[] {
+    return this.#uploads?.rows() ?? [];
+  }
 
   /** From now on tickets signed by this tracker are honoured. */
   openTickets(trackerSpki: Buffer): void {
     const { library, revocations, clock, downloads, onChanged, onUpdate, trackerNow, uploadLimit } = this.#options;
     const tickets = new TicketGate({ trackerSpki, trackerNow, revocations });
-    const files = joinSharedFiles(sharedLibrary(library), { find: (...key) => downloads().find(...key), findFile: (fileId) => downloads().findFile(fileId) });
+    const files = joinSharedFiles(sharedLibrary(library), {
+      find: (...key) => downloads().find(...key),
+      findFile: (fileId) => downloads().findFile(fileId),
+    });
     this.#uploads = new Uploads({
-      files, tickets, clock, onUpdate, onChanged: (publicationId) => onChanged(publicationId),
+      files,
+      tickets,
+      clock,
+      onUpdate,
+      onChanged: (publicationId) => onChanged(publicationId),
       ...(uploadLimit === undefined ? {} : { uploadLimitBytesPerSecond: uploadLimit }),
     });
-    this.#linkServer = new LinkServer({ links: this.#links, files: sharedLibrary(library), uploads: this.#uploads, clock });
+    this.#linkServer = new LinkServer({
+      links: this.#links,
+      files: sharedLibrary(library),
+      uploads: this.#uploads,
+      clock,
+    });
   }
 
   /** Revocations changed: uploads they concern are cut. */
@@ -104,8 +132,20 @@ export class FileServer implements Part {
 
 function listenProblem(error: unknown, host: string, port: number): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') return new PeerError({ code: 'port-in-use', message: `Port ${port} on ${host} is in use. Choose another with --port, or leave it out to take any free one.` });
-  if (code === 'EACCES') return new PeerError({ code: 'port-in-use', message: `Port ${port} needs more rights on this system. Choose one from 1024 on with --port.` });
-  if (code === 'EADDRNOTAVAIL') return new PeerError({ code: 'usage', message: `${host} is no address of this machine. Choose another with --host.` });
+  if (code === 'EADDRINUSE')
+    return new PeerError({
+      code: 'port-in-use',
+      message: `Port ${port} on ${host} is in use. Choose another with --port, or leave it out to take any free one.`,
+    });
+  if (code === 'EACCES')
+    return new PeerError({
+      code: 'port-in-use',
+      message: `Port ${port} needs more rights on this system. Choose one from 1024 on with --port.`,
+    });
+  if (code === 'EADDRNOTAVAIL')
+    return new PeerError({
+      code: 'usage',
+      message: `${host} is no address of this machine. Choose another with --host.`,
+    });
   return error;
 }

@@ -1,5 +1,5 @@
 /** `link`, `links`, `unlink`: sealed URLs for files that this peer serves. */
-import { PeerError, type CommandInput, type LinkInfo, type MadeLink } from './api.js';
+import { type CommandInput, type LinkInfo, type MadeLink, PeerError } from './api.js';
 import type { Library } from './library/library.js';
 import type { Links } from './links/links.js';
 
@@ -23,9 +23,18 @@ export class LinkMaker {
     const { library, links, reachedAt } = this.#options;
     const entry = selector.startsWith('id:') ? entryById(library, selector) : library.byName(selector);
     if (entry === undefined || entry.state === 'withdrawing') {
-      throw new PeerError({ code: 'not-found', message: `This peer does not publish ${selector}. Publish it first with pub, or see what there is with lpf.` });
+      throw new PeerError({
+        code: 'not-found',
+        message: `This peer does not publish ${selector}. Publish it first with pub, or see what there is with lpf.`,
+      });
     }
-    return links.make({ fileId: entry.fileId, publicationId: entry.publicationId, name: entry.name, expiresInMs, ...reachedAt() });
+    return links.make({
+      fileId: entry.fileId,
+      publicationId: entry.publicationId,
+      name: entry.name,
+      expiresInMs,
+      ...reachedAt(),
+    });
   }
 
   list(): LinkInfo[] {

@@ -3,20 +3,27 @@
  * (tracker client, library, file port, uploads, downloads, links); this file only knows who needs whom and in which order they start.
  */
 import { join } from 'node:path';
-
-import { systemClock, type Clock } from '../common/runtime/clock.js';
+import type { SessionGrant } from '../common/protocol/messages.js';
+import { type Clock, systemClock } from '../common/runtime/clock.js';
+import { sleep } from '../common/runtime/deadline.js';
 import { ensurePrivateDir } from '../common/runtime/files.js';
 import { Lifecycle } from '../common/runtime/lifecycle.js';
-import { sleep } from '../common/runtime/deadline.js';
-import type { SessionGrant } from '../common/protocol/messages.js';
-import { formatPin, loadOrCreateIdentity, parsePin, type Identity } from '../common/wire/identity.js';
-import { PeerError, type CommandInput, type CommandName, type CommandOptions, type CommandResult, type Peer, type PeerState } from './api.js';
+import { formatPin, type Identity, loadOrCreateIdentity, parsePin } from '../common/wire/identity.js';
+import {
+  type CommandInput,
+  type CommandName,
+  type CommandOptions,
+  type CommandResult,
+  type Peer,
+  PeerError,
+  type PeerState,
+} from './api.js';
 import { type CommandRunners, commandRunners } from './commands.js';
 import type { StartPeerOptions } from './door/start-peer.js';
-import { DownloadSources } from './download-sources.js';
 import { Downloads } from './download/downloads.js';
-import { FileServer } from './file-server.js';
+import { DownloadSources } from './download-sources.js';
 import { dialPeer } from './file-port/dial-peer.js';
+import { FileServer } from './file-server.js';
 import { FileHasher } from './library/hashing/hash-file.js';
 import { Library } from './library/library.js';
 import { Publisher } from './library/publisher.js';
@@ -82,7 +89,9 @@ class RunningParts implements Peer {
     this.#lifecycle.defer(() => this.#board.close());
     this.#makeTracker();
     const revocations = new RevocationList(this.#tracker, () => this.#fileServer?.recheck());
-    this.#onEpoch = (epoch) => { if (serving) revocations.told(epoch, this.#stopping); };
+    this.#onEpoch = (epoch) => {
+      if (serving) revocations.told(epoch, this.#stopping);
+    };
     this.#makePublisher();
     if (serving) await this.#listen(revocations);
     this.#makeDownloads();
@@ -102,7 +111,11 @@ class RunningParts implements Peer {
     return this.#board.onState(listener);
   }
 
-  async call<K extends CommandName>(name: K, input: CommandInput<K>, options: CommandOptions): Promise<CommandResult<K>> {
+  async call<K extends CommandName>(
+    name: K,
+    input: CommandInput<K>,
+    options: CommandOptions,
+  ): Promise<CommandResult<K>> {
     const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
     const run = this.#runner(name);
     return run(input, { ...options, signal });
@@ -113,16 +126,26 @@ class RunningParts implements Peer {
     await this.#lifecycle.stop();
   }
 
-  #runner<K extends CommandName>(name: K): (input: CommandInput<K>, options: CommandOptions) => Promise<CommandResult<K>> {
+  #runner<K extends CommandName>(
+    name: K,
+  ): (input: CommandInput<K>, options: CommandOptions) => Promise<CommandResult<K>> {
     const own: { readonly [W in 'status' | 'whoami' | 'logout' | 'xit']: () => Promise<CommandResult<W>> } = {
       status: async () => this.state(),
-      whoami: async () => ({ user: this.#user, tracker: this.#tracker.address, devicePin: formatPin(this.#identity.pin) }),
+      whoami: async () => ({
+        user: this.#user,
+        tracker: this.#tracker.address,
+        devicePin: formatPin(this.#identity.pin),
+      }),
       logout: async () => this.#logOut(),
-      xit: async () => { await this.close(); return {}; },
+      xit: async () => {
+        await this.close();
+        return {};
+      },
     };
     const runners = { ...own, ...this.#runners } as Record<string, unknown>;
     const run = runners[name];
-    if (typeof run === 'function') return run as (input: CommandInput<K>, options: CommandOptions) => Promise<CommandResult<K>>;
+    if (typeof run === 'function')
+      return run as (input: CommandInput<K>, options: CommandOptions) => Promise<CommandResult<K>>;
     throw new PeerError({ code: 'not-yet', message: `${name} is not in this version yet.` });
   }
 
@@ -145,7 +168,11 @@ class RunningParts implements Peer {
   #makeTracker(): void {
     const { tracker } = this.#options;
     this.#tracker = new TrackerClient({
-      host: tracker.host, port: tracker.port, pin: parsePin(tracker.pin), device: this.#identity, clock: this.#clock,
+      host: tracker.host,
+      port: tracker.port,
+      pin: parsePin(tracker.pin),
+      device: this.#identity,
+      clock: this.#clock,
       presence: () => this.#presence(),
       onGrant: (grant) => this.#granted(grant),
       onState: (state) => {
@@ -153,7 +180,11 @@ class RunningParts implements Peer {
         this.#board.touch();
       },
       onEvent: (event) => {
-        if (event.event === 'shutting-down') this.#board.notice('warning', 'The tracker is shutting down. Transfers go on; the rest continues when it is back.');
+        if (event.event === 'shutting-down')
+          this.#board.notice(
+            'warning',
+            'The tracker is shutting down. Transfers go on; the rest continues when it is back.',
+          );
         if (event.event === 'revoked') this.#onEpoch(event.epoch);
       },
       onEpoch: (epoch) => this.#onEpoch(epoch),
@@ -165,7 +196,11 @@ class RunningParts implements Peer {
     const hasher = new FileHasher({ clock: this.#clock });
     this.#lifecycle.defer(() => hasher.close());
     this.#publisher = new Publisher({
-      library: this.#library, hasher, tracker: this.#tracker, user: () => this.#user, now: () => this.#clock.now(),
+      library: this.#library,
+      hasher,
+      tracker: this.#tracker,
+      user: () => this.#user,
+      now: () => this.#clock.now(),
       onHashing: (path, doneBytes, sizeBytes) => this.#board.hashing(path, doneBytes, sizeBytes),
       notice: (level, text) => this.#board.notice(level, text),
     });
@@ -173,28 +208,47 @@ class RunningParts implements Peer {
 
   async #listen(revocations: RevocationList): Promise<void> {
     const { stateDir, tracker, host = defaultListenHost(tracker.host), port = 0 } = this.#options;
-    this.#fileServer = this.#lifecycle.add(await FileServer.listen({
-      identity: this.#identity, host, port, stateDir, library: this.#library, revocations, clock: this.#clock,
-      trackerNow: () => this.#tracker.trackerNow(),
-      downloads: () => this.#downloads.shared,
-      onChanged: (publicationId) => { void this.#publisher.refresh(publicationId, this.#stopping); },
-      onUpdate: () => this.#board.touch(),
-    }));
+    this.#fileServer = this.#lifecycle.add(
+      await FileServer.listen({
+        identity: this.#identity,
+        host,
+        port,
+        stateDir,
+        library: this.#library,
+        revocations,
+        clock: this.#clock,
+        trackerNow: () => this.#tracker.trackerNow(),
+        downloads: () => this.#downloads.shared,
+        onChanged: (publicationId) => {
+          void this.#publisher.refresh(publicationId, this.#stopping);
+        },
+        onUpdate: () => this.#board.touch(),
+      }),
+    );
   }
 
   #makeDownloads(): void {
     const { serving, stateDir, tracker } = this.#options;
     const sources = new DownloadSources(this.#tracker, tracker.host);
-    this.#downloads = this.#lifecycle.add(new Downloads({
-      tracker: sources, ownPin: this.#identity.pin, isSharing: serving, clock: this.#clock,
-      ...(serving ? { stateDir } : {}),
-      dial: ({ host, port }, pin, { signal }) => dialPeer({ host, port, pin, identity: this.#identity, clock: this.#clock }, { signal }),
-      trackerNow: () => this.#tracker.trackerNow(),
-      onNotice: (level, text) => this.#board.notice(level, text),
-      onUpdate: () => this.#board.touch(),
-    }));
+    this.#downloads = this.#lifecycle.add(
+      new Downloads({
+        tracker: sources,
+        ownPin: this.#identity.pin,
+        isSharing: serving,
+        clock: this.#clock,
+        ...(serving ? { stateDir } : {}),
+        dial: ({ host, port }, pin, { signal }) =>
+          dialPeer({ host, port, pin, identity: this.#identity, clock: this.#clock }, { signal }),
+        trackerNow: () => this.#tracker.trackerNow(),
+        onNotice: (level, text) => this.#board.notice(level, text),
+        onUpdate: () => this.#board.touch(),
+      }),
+    );
     this.#runners = commandRunners({
-      tracker: this.#tracker, publisher: this.#publisher, downloads: this.#downloads, sources,
+      tracker: this.#tracker,
+      publisher: this.#publisher,
+      downloads: this.#downloads,
+      sources,
       links: this.#fileServer?.linkMaker((port) => this.#reachedAt(port)),
       isOwn: (devicePin) => devicePin === this.#identity.pin,
     });
@@ -218,17 +272,25 @@ class RunningParts implements Peer {
 
   async #logInOnce(signal: AbortSignal): Promise<void> {
     const { user, password, resumeSaved, serving } = this.#options;
-    if (resumeSaved && serving && await this.#resumeFrom(this.#savedSession, { fork: false, signal })) return;
-    if (resumeSaved && password === undefined && await this.#resumeFrom(this.#savedLogin, { fork: true, signal })) return;
+    if (resumeSaved && serving && (await this.#resumeFrom(this.#savedSession, { fork: false, signal }))) return;
+    if (resumeSaved && password === undefined && (await this.#resumeFrom(this.#savedLogin, { fork: true, signal })))
+      return;
     if (password === undefined) {
-      throw new PeerError({ code: 'not-logged-in', message: `Not logged in as ${user}. Give the password with --password-file, SHOAL_PASSWORD or at the prompt.` });
+      throw new PeerError({
+        code: 'not-logged-in',
+        message: `Not logged in as ${user}. Give the password with --password-file, SHOAL_PASSWORD or at the prompt.`,
+      });
     }
     await this.#tracker.login(user, password, { signal });
-    if (this.#isLoginOnly && this.#tracker.savedSession !== undefined) await this.#savedLogin.write(this.#tracker.savedSession);
+    if (this.#isLoginOnly && this.#tracker.savedSession !== undefined)
+      await this.#savedLogin.write(this.#tracker.savedSession);
   }
 
   /** False when nothing good was saved there. */
-  async #resumeFrom(file: SavedSessionFile, options: { readonly fork: boolean; readonly signal: AbortSignal }): Promise<boolean> {
+  async #resumeFrom(
+    file: SavedSessionFile,
+    options: { readonly fork: boolean; readonly signal: AbortSignal },
+  ): Promise<boolean> {
     const saved = await file.read();
     if (saved === undefined) return false;
     try {
@@ -246,11 +308,18 @@ class RunningParts implements Peer {
     if (!this.#options.serving) return;
     if (this.#tracker.savedSession !== undefined) void this.#savedSession.write(this.#tracker.savedSession);
     if (grant.live && !this.#library.hasUnsettled()) return;
-    this.#syncing ??= this.#publisher.sync(this.#stopping)
+    this.#syncing ??= this.#publisher
+      .sync(this.#stopping)
       .catch((error: unknown) => {
-        if (!this.#stopping.signal.aborted) this.#board.notice('warning', `The tracker could not be told of the library: ${error instanceof Error ? error.message : String(error)}`);
+        if (!this.#stopping.signal.aborted)
+          this.#board.notice(
+            'warning',
+            `The tracker could not be told of the library: ${error instanceof Error ? error.message : String(error)}`,
+          );
       })
-      .finally(() => { this.#syncing = undefined; });
+      .finally(() => {
+        this.#syncing = undefined;
+      });
   }
 
   #presence(): Presence {
@@ -259,7 +328,13 @@ class RunningParts implements Peer {
     const libraryRevision = this.#library.hasUnsettled() ? 0 : this.#library.revision;
     if (!serving || this.#fileServer === undefined) return { serving: false, libraryRevision };
     const lan = this.#fileServer.isLocalOnly ? [] : lanAddresses();
-    return { serving, filePort: this.#fileServer.port, lan, libraryRevision, ...(advertise === undefined ? {} : { advertise }) };
+    return {
+      serving,
+      filePort: this.#fileServer.port,
+      lan,
+      libraryRevision,
+      ...(advertise === undefined ? {} : { advertise }),
+    };
   }
 
   #reachedAt(port: number): { host: string; port: number; pin: string } {
@@ -269,9 +344,16 @@ class RunningParts implements Peer {
 
   #compose(): Omit<PeerState, 'notices' | 'hashing'> {
     const { tracker } = this.#options;
-    const filePort = this.#fileServer && { host: this.#fileServer.host, port: this.#fileServer.port, pin: formatPin(this.#identity.pin) };
+    const filePort = this.#fileServer && {
+      host: this.#fileServer.host,
+      port: this.#fileServer.port,
+      pin: formatPin(this.#identity.pin),
+    };
     return {
-      tracker: { address: this.#tracker?.address ?? `${tracker.host}:${tracker.port}`, pin: formatPin(parsePin(tracker.pin)) },
+      tracker: {
+        address: this.#tracker?.address ?? `${tracker.host}:${tracker.port}`,
+        pin: formatPin(parsePin(tracker.pin)),
+      },
       user: this.#user,
       connection: this.#tracker?.state ?? { kind: 'connecting' },
       ...(filePort === undefined ? {} : { filePort }),
@@ -283,7 +365,9 @@ class RunningParts implements Peer {
   }
 
   #isMoving(): boolean {
-    const isFetching = this.#downloads?.rows().some(({ state }) => state === 'waiting' || state === 'checking' || state === 'fetching');
+    const isFetching = this.#downloads
+      ?.rows()
+      .some(({ state }) => state === 'waiting' || state === 'checking' || state === 'fetching');
     return isFetching === true || (this.#fileServer?.rows().length ?? 0) > 0;
   }
 }

@@ -18,7 +18,11 @@ export class RevocationList {
   }
 
   isRevoked(ticket: Ticket): boolean {
-    const keys = [`user:${ticket.user.toLowerCase()}`, `publication:${ticket.publicationId}`, `ticket:${ticket.ticketId}`];
+    const keys = [
+      `user:${ticket.user.toLowerCase()}`,
+      `publication:${ticket.publicationId}`,
+      `ticket:${ticket.ticketId}`,
+    ];
     return keys.some((key) => ticket.issuedAt <= (this.#revokedAt.get(key) ?? -1));
   }
 
@@ -26,13 +30,15 @@ export class RevocationList {
   told(epoch: number, options: AbortOptions): void {
     this.#toldEpoch = Math.max(this.#toldEpoch, epoch);
     // Unreachable now: `ready` tries again before anything new is served.
-    this.ready(options).catch(() => {});
+    this.ready(options).catch(() => undefined);
   }
 
   /** Resolves when the list is as new as the newest epoch told. @throws {PeerError} when it cannot be fetched. */
   async ready({ signal }: AbortOptions): Promise<void> {
     while (this.#knownEpoch < this.#toldEpoch) {
-      this.#fetching ??= this.#fetch({ signal }).finally(() => { this.#fetching = undefined; });
+      this.#fetching ??= this.#fetch({ signal }).finally(() => {
+        this.#fetching = undefined;
+      });
       await this.#fetching;
     }
   }
@@ -40,8 +46,13 @@ export class RevocationList {
   async #fetch({ signal }: AbortOptions): Promise<void> {
     let cursor: string | undefined;
     do {
-      const reply = await this.#tracker.request('revocations', { since: this.#knownEpoch, ...(cursor === undefined ? {} : { cursor }) }, { signal });
-      for (const { kind, subject, at } of reply.revocations) this.#add(`${kind}:${kind === 'user' ? subject.toLowerCase() : subject}`, at);
+      const reply = await this.#tracker.request(
+        'revocations',
+        { since: this.#knownEpoch, ...(cursor === undefined ? {} : { cursor }) },
+        { signal },
+      );
+      for (const { kind, subject, at } of reply.revocations)
+        this.#add(`${kind}:${kind === 'user' ? subject.toLowerCase() : subject}`, at);
       cursor = reply.cursor;
       if (cursor === undefined) this.#knownEpoch = Math.max(reply.epoch, this.#toldEpoch);
     } while (cursor !== undefined);

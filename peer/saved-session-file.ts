@@ -18,7 +18,8 @@ export class SavedSessionFile {
     try {
       const value = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Record<keyof SavedSession, unknown>>;
       const { user, session, resumeToken, resumeKey } = value;
-      if ([user, session, resumeToken, resumeKey].every((field) => typeof field === 'string')) return value as SavedSession;
+      if ([user, session, resumeToken, resumeKey].every((field) => typeof field === 'string'))
+        return value as SavedSession;
       return undefined;
     } catch {
       return undefined; // missing, or torn by a crash
@@ -27,7 +28,9 @@ export class SavedSessionFile {
 
   /** Resolves when it is on the disk; several at once are written in order. A failure costs a password prompt, nothing else. */
   write(saved: SavedSession): Promise<void> {
-    this.#writing = this.#writing.then(() => writeFileDurably(this.#path, JSON.stringify(saved), 0o600)).catch(() => undefined);
+    this.#writing = this.#writing
+      .then(() => writeFileDurably(this.#path, JSON.stringify(saved), 0o600))
+      .catch(() => undefined);
     return this.#writing;
   }
 

@@ -11,17 +11,26 @@ export interface Found {
 }
 
 /** @throws {PeerError} `not-found`, `ambiguous` with the choices, `usage`. */
-export async function findPublication(selector: string, tracker: Pick<TrackerClient, 'request'>, { signal }: AbortOptions): Promise<Found> {
+export async function findPublication(
+  selector: string,
+  tracker: Pick<TrackerClient, 'request'>,
+  { signal }: AbortOptions,
+): Promise<Found> {
   const reply = await tracker.request('search', { ...queryOf(selector), all: true, mine: true }, { signal });
   const rows = reply.publications.map(publicationRow);
   const [first] = rows;
-  if (first === undefined) throw new PeerError({ code: 'not-found', message: `File not found: ${selector}. Look for it with: sch TEXT` });
+  if (first === undefined)
+    throw new PeerError({ code: 'not-found', message: `File not found: ${selector}. Look for it with: sch TEXT` });
   if (rows.some((row) => row.fileId !== first.fileId)) {
     const message = `${selector} stands for several files. Say which with @OWNER/NAME or id:PREFIX.`;
     throw new PeerError({ code: 'ambiguous', message, choices: rows });
   }
   const publication = rows.toSorted((a, b) => b.sources - a.sources)[0] ?? first;
-  const twins = await tracker.request('search', { text: '', idPrefix: publication.fileId, all: true, mine: true }, { signal });
+  const twins = await tracker.request(
+    'search',
+    { text: '', idPrefix: publication.fileId, all: true, mine: true },
+    { signal },
+  );
   return { publication, same: twins.publications.map(publicationRow) };
 }
 
@@ -35,7 +44,8 @@ interface Query {
 function queryOf(selector: string): Query {
   if (selector.startsWith('id:')) {
     const idPrefix = selector.slice(3).toLowerCase();
-    if (!/^[0-9a-f]{16,64}$/.test(idPrefix)) throw new PeerError({ code: 'usage', message: `${selector}: an id has 16 to 64 hex digits.` });
+    if (!/^[0-9a-f]{16,64}$/.test(idPrefix))
+      throw new PeerError({ code: 'usage', message: `${selector}: an id has 16 to 64 hex digits.` });
     return { text: '', idPrefix };
   }
   if (!selector.startsWith('@')) return { text: selector, exact: true };

@@ -8,7 +8,12 @@ export function sharedLibrary(library: Library): SharedFiles {
     if (entry === undefined || entry.state === 'withdrawing') return undefined;
     const { publicationId, fileId, name, path, sizeBytes: size, identity } = entry;
     return {
-      publicationId, fileId, name, path, size, identity,
+      publicationId,
+      fileId,
+      name,
+      path,
+      size,
+      identity,
       manifest: () => ({ size, chunkSize: chunkSizeFor(size), hashes: library.hashes(name) }),
       have: () => 'all',
     };

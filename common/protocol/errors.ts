@@ -42,7 +42,11 @@ export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
   /** How long to wait before another try, ms; absent when trying again is pointless or may happen at once. */
   readonly retryAfterMs: number | undefined;
-  constructor(readonly code: ErrorCode, message: string = ERROR_TEXTS[code], options?: ErrorOptions & { retryAfterMs?: number }) {
+  constructor(
+    readonly code: ErrorCode,
+    message: string = ERROR_TEXTS[code],
+    options?: ErrorOptions & { retryAfterMs?: number },
+  ) {
     super(message, options);
     this.retryAfterMs = options?.retryAfterMs;
   }

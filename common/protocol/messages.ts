@@ -6,15 +6,29 @@ import { z } from 'zod';
 import { isBase64url } from './base64url.js';
 import { ERROR_TEXTS, type ErrorCode } from './errors.js';
 import {
-  MAX_ADVERTISE_LENGTH, MAX_BULK_ENTRIES, MAX_LAN_ADDRESSES, MAX_PAGE_ROWS, MAX_PASSWORD_BYTES, MAX_RESUME_TOKEN_LENGTH, MAX_SEARCH_TEXT,
+  MAX_ADVERTISE_LENGTH,
+  MAX_BULK_ENTRIES,
+  MAX_LAN_ADDRESSES,
+  MAX_PAGE_ROWS,
+  MAX_PASSWORD_BYTES,
+  MAX_RESUME_TOKEN_LENGTH,
+  MAX_SEARCH_TEXT,
   MAX_UNACKNOWLEDGED,
 } from './limits.js';
 
 export const PROTOCOL_VERSION = 1;
 
 /** A string that survives UTF-8: JSON escapes can smuggle lone surrogates in. */
-const text = (most: number) => z.string().max(most).refine((value) => value.isWellFormed(), 'not well-formed');
-const base64url = (bytes: number) => z.string().max(Math.ceil((bytes * 4) / 3)).refine((value) => isBase64url(value, bytes), 'not base64url');
+const text = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .refine((value) => value.isWellFormed(), 'not well-formed');
+const base64url = (bytes: number) =>
+  z
+    .string()
+    .max(Math.ceil((bytes * 4) / 3))
+    .refine((value) => isBase64url(value, bytes), 'not base64url');
 const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const port = z.number().int().min(1).max(65_535);
 
@@ -28,7 +42,13 @@ const pin = z.string().regex(/^[0-9a-f]{64}$/);
 /** At most 255 bytes of UTF-8; the full name rules are `common/content/file-name.ts`, answered with `bad-name`. */
 const publicationName = text(255).min(1);
 const cursor = z.string().max(128);
-const address = z.object({ host: z.string().regex(/^[A-Za-z0-9._:-]+$/).max(253), port });
+const address = z.object({
+  host: z
+    .string()
+    .regex(/^[A-Za-z0-9._:-]+$/)
+    .max(253),
+  port,
+});
 
 const opening = { v: z.literal(PROTOCOL_VERSION), id: requestId };
 
@@ -40,7 +60,10 @@ const envelope = {
   seen: z.array(z.string().max(32)).max(32).optional(),
 };
 
-const resumeToken = z.string().regex(/^[A-Za-z0-9_-]+={0,2}$/).max(MAX_RESUME_TOKEN_LENGTH);
+const resumeToken = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]+={0,2}$/)
+  .max(MAX_RESUME_TOKEN_LENGTH);
 
 /** What a peer says of itself at login and resume. */
 const presence = {
@@ -48,17 +71,28 @@ const presence = {
   /** Port of the file port; absent when not serving. */
   filePort: port.optional(),
   /** Private-range addresses, for peers behind the same public address. */
-  lan: z.array(z.string().regex(/^[0-9A-Fa-f.:]{2,45}$/)).max(MAX_LAN_ADDRESSES).optional(),
+  lan: z
+    .array(z.string().regex(/^[0-9A-Fa-f.:]{2,45}$/))
+    .max(MAX_LAN_ADDRESSES)
+    .optional(),
   /** Host name or address to offer to others instead of the observed one; must resolve to it or be proven by dial-back. */
-  advertise: z.string().regex(/^[A-Za-z0-9._:-]+$/).max(MAX_ADVERTISE_LENGTH).optional(),
+  advertise: z
+    .string()
+    .regex(/^[A-Za-z0-9._:-]+$/)
+    .max(MAX_ADVERTISE_LENGTH)
+    .optional(),
   /** The library revision this device last heard from the tracker; 0 = none. */
   libraryRevision: safeInteger,
 };
 
 /** Visible at both ends: JSON writes a control character as six bytes, and a login must fit one datagram. */
-const password = z.string().min(1).refine(
-  (value) => value.isWellFormed() && Buffer.byteLength(value) <= MAX_PASSWORD_BYTES && !/\p{Cc}/u.test(value), 'not a password',
-);
+const password = z
+  .string()
+  .min(1)
+  .refine(
+    (value) => value.isWellFormed() && Buffer.byteLength(value) <= MAX_PASSWORD_BYTES && !/\p{Cc}/u.test(value),
+    'not a password',
+  );
 
 export const loginRequest = z.object({
   ...opening,
@@ -98,8 +132,16 @@ export const requestSchemas = {
   resume: resumeRequest,
   logout: z.object({ ...envelope, type: z.literal('logout') }),
   heartbeat: z.object({ ...envelope, type: z.literal('heartbeat'), libraryRevision: safeInteger.optional() }),
-  publish: z.object({ ...envelope, type: z.literal('publish'), entries: z.array(publishEntry).min(1).max(MAX_BULK_ENTRIES) }),
-  unpublish: z.object({ ...envelope, type: z.literal('unpublish'), names: z.array(publicationName).min(1).max(MAX_BULK_ENTRIES) }),
+  publish: z.object({
+    ...envelope,
+    type: z.literal('publish'),
+    entries: z.array(publishEntry).min(1).max(MAX_BULK_ENTRIES),
+  }),
+  unpublish: z.object({
+    ...envelope,
+    type: z.literal('unpublish'),
+    names: z.array(publicationName).min(1).max(MAX_BULK_ENTRIES),
+  }),
   listPublished: z.object({ ...envelope, type: z.literal('listPublished'), ...page }),
   listPeers: z.object({ ...envelope, type: z.literal('listPeers'), ...page }),
   search: z.object({
@@ -116,7 +158,10 @@ export const requestSchemas = {
     mine: z.boolean().optional(),
     owner: userName.optional(),
     /** 16 to 64 leading digits of a fileId. */
-    idPrefix: z.string().regex(/^[0-9a-f]{16,64}$/).optional(),
+    idPrefix: z
+      .string()
+      .regex(/^[0-9a-f]{16,64}$/)
+      .optional(),
     ...page,
   }),
   sources: z.object({
@@ -147,7 +192,10 @@ export const MUTATIONS: ReadonlySet<RequestType> = new Set(['publish', 'unpublis
 
 export const errorBody = z.object({
   /** A code of a later version says at least that it failed. */
-  code: z.string().max(32).transform((code): ErrorCode => (Object.hasOwn(ERROR_TEXTS, code) ? (code as ErrorCode) : 'internal')),
+  code: z
+    .string()
+    .max(32)
+    .transform((code): ErrorCode => (Object.hasOwn(ERROR_TEXTS, code) ? (code as ErrorCode) : 'internal')),
   message: z.string().max(500),
   retryAfterMs: safeInteger.optional(),
 });
@@ -195,7 +243,10 @@ export type SessionGrant = z.output<typeof sessionGrant>;
 
 const publishResult = z.discriminatedUnion('ok', [
   z.object({
-    ok: z.literal(true), publicationId, revision: z.number().int().min(1), change: z.enum(['new', 'unchanged', 'replaced']),
+    ok: z.literal(true),
+    publicationId,
+    revision: z.number().int().min(1),
+    change: z.enum(['new', 'unchanged', 'replaced']),
   }),
   z.object({ ok: z.literal(false), error: errorBody }),
 ]);
@@ -209,12 +260,17 @@ export const replySchemas = {
   login: sessionGrant,
   resume: sessionGrant,
   logout: z.object({}),
-  heartbeat: z.object({ epoch: safeInteger, heartbeatMs: z.number().int().min(100).max(60_000), serverTime: safeInteger }),
+  heartbeat: z.object({
+    epoch: safeInteger,
+    heartbeatMs: z.number().int().min(100).max(60_000),
+    serverTime: safeInteger,
+  }),
   publish: z.object({ results: z.array(publishResult), libraryRevision: safeInteger }),
   unpublish: z.object({ results: z.array(unpublishResult), libraryRevision: safeInteger }),
   listPublished: z.object({ publications: z.array(publication), cursor: cursor.optional() }),
   listPeers: z.object({
-    peers: z.array(z.object({ user: userName, publications: safeInteger, since: safeInteger })), cursor: cursor.optional(),
+    peers: z.array(z.object({ user: userName, publications: safeInteger, since: safeInteger })),
+    cursor: cursor.optional(),
   }),
   search: z.object({ publications: z.array(publication), cursor: cursor.optional(), partial: z.boolean() }),
   sources: z.object({
@@ -223,20 +279,27 @@ export const replySchemas = {
     size: safeInteger,
     revision: z.number().int().min(1),
     ticket: z.string().max(2_048).optional(),
-    sources: z.array(z.object({
-      user: userName,
-      device: pin,
-      has: z.enum(['all', 'part']),
-      /** Best first; empty when nobody can dial it. */
-      addresses: z.array(address).max(8),
-    })),
+    sources: z.array(
+      z.object({
+        user: userName,
+        device: pin,
+        has: z.enum(['all', 'part']),
+        /** Best first; empty when nobody can dial it. */
+        addresses: z.array(address).max(8),
+      }),
+    ),
     cursor: cursor.optional(),
   }),
   hold: z.object({}),
   revocations: z.object({
-    revocations: z.array(z.object({
-      epoch: safeInteger, kind: z.enum(['user', 'publication', 'ticket']), subject: z.string().max(64), at: safeInteger,
-    })),
+    revocations: z.array(
+      z.object({
+        epoch: safeInteger,
+        kind: z.enum(['user', 'publication', 'ticket']),
+        subject: z.string().max(64),
+        at: safeInteger,
+      }),
+    ),
     epoch: safeInteger,
     cursor: cursor.optional(),
   }),
@@ -252,9 +315,16 @@ export type Reply<T extends RequestType = RequestType> =
 export const eventSchema = z.discriminatedUnion('event', [
   z.object({ v: z.literal(PROTOCOL_VERSION), event: z.literal('challenge'), challenge: base64url(16) }),
   z.object({ v: z.literal(PROTOCOL_VERSION), event: z.literal('shutting-down'), eventId: z.string().max(32) }),
-  z.object({ v: z.literal(PROTOCOL_VERSION), event: z.literal('revoked'), eventId: z.string().max(32), epoch: safeInteger }),
   z.object({
-    v: z.literal(PROTOCOL_VERSION), event: z.literal('ended'), eventId: z.string().max(32),
+    v: z.literal(PROTOCOL_VERSION),
+    event: z.literal('revoked'),
+    eventId: z.string().max(32),
+    epoch: safeInteger,
+  }),
+  z.object({
+    v: z.literal(PROTOCOL_VERSION),
+    event: z.literal('ended'),
+    eventId: z.string().max(32),
     error: errorBody,
   }),
 ]);

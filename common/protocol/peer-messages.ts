@@ -31,27 +31,52 @@ export type Ticket = z.output<typeof ticketSchema>;
 
 const chunkIndex = z.number().int().min(0).max(MAX_CHUNKS);
 /** Half-open ranges of chunk indices, ascending, not touching: `[[0, 16], [20, 21]]`. */
-export const chunkRanges = z.array(z.tuple([chunkIndex, chunkIndex])).max(2_048).refine(isAscending, 'not ascending');
+export const chunkRanges = z
+  .array(z.tuple([chunkIndex, chunkIndex]))
+  .max(2_048)
+  .refine(isAscending, 'not ascending');
 export type ChunkRanges = z.output<typeof chunkRanges>;
 
 export const peerRequest = z.discriminatedUnion('type', [
   /** Presents a ticket; everything else names its `ticketId`. */
   z.object({ id: requestNumber, type: z.literal('open'), ticket: z.string().max(2_048) }),
   z.object({ id: requestNumber, type: z.literal('manifest'), ticketId }),
-  z.object({ id: requestNumber, type: z.literal('chunks'), ticketId, first: chunkIndex, count: z.number().int().min(1).max(MAX_CHUNKS) }),
+  z.object({
+    id: requestNumber,
+    type: z.literal('chunks'),
+    ticketId,
+    first: chunkIndex,
+    count: z.number().int().min(1).max(MAX_CHUNKS),
+  }),
 ]);
 export type PeerRequest = z.output<typeof peerRequest>;
 
 /** Lines that are no requests: answers, runs and notices. */
 export const peerAnswer = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('opened'), id: requestNumber, size: safeInteger, chunkSize: safeInteger, have: z.union([z.literal('all'), chunkRanges]) }),
+  z.object({
+    type: z.literal('opened'),
+    id: requestNumber,
+    size: safeInteger,
+    chunkSize: safeInteger,
+    have: z.union([z.literal('all'), chunkRanges]),
+  }),
   /** `bytes` raw bytes follow this line at once: of the manifest's hashes, or of the file, from `offset`. */
-  z.object({ type: z.literal('run'), id: requestNumber, offset: safeInteger, bytes: z.number().int().min(1).max(MAX_RUN_BYTES) }),
+  z.object({
+    type: z.literal('run'),
+    id: requestNumber,
+    offset: safeInteger,
+    bytes: z.number().int().min(1).max(MAX_RUN_BYTES),
+  }),
   /** The request's last run is over. */
   z.object({ type: z.literal('end'), id: requestNumber }),
   z.object({ type: z.literal('error'), id: requestNumber, error: errorBody }),
   /** The request waits for an upload slot; position from 1. */
-  z.object({ type: z.literal('queued'), id: requestNumber, position: z.number().int().min(1), etaMs: safeInteger.optional() }),
+  z.object({
+    type: z.literal('queued'),
+    id: requestNumber,
+    position: z.number().int().min(1),
+    etaMs: safeInteger.optional(),
+  }),
   /** More chunks are held now. */
   z.object({ type: z.literal('have'), ticketId, have: z.union([z.literal('all'), chunkRanges]) }),
   /** The file behind the ticket changed; nothing more comes for it. */

@@ -3,9 +3,18 @@ import type { ContentError, ContentErrorCode } from '../../common/content/conten
 import type { PeerErrorCode, PeerProblem } from '../api.js';
 
 const CODE_OF: Record<ContentErrorCode, PeerErrorCode> = {
-  'bad-id': 'usage', 'bad-manifest': 'integrity', 'bad-name': 'bad-name', 'bad-size': 'integrity', 'changed-while-hashing': 'changed',
-  'chunk-mismatch': 'integrity', 'is-directory': 'is-directory', 'not-a-file': 'not-a-file', 'not-found': 'not-found',
-  symlink: 'not-a-file', 'too-large': 'too-large', unreadable: 'unreadable',
+  'bad-id': 'usage',
+  'bad-manifest': 'integrity',
+  'bad-name': 'bad-name',
+  'bad-size': 'integrity',
+  'changed-while-hashing': 'changed',
+  'chunk-mismatch': 'integrity',
+  'is-directory': 'is-directory',
+  'not-a-file': 'not-a-file',
+  'not-found': 'not-found',
+  symlink: 'not-a-file',
+  'too-large': 'too-large',
+  unreadable: 'unreadable',
 };
 
 export function contentProblem(error: ContentError): PeerProblem {

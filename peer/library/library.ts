@@ -62,7 +62,9 @@ export class Library {
   }
 
   set revision(value: number) {
-    this.#db.prepare(`INSERT INTO setting VALUES ('revision', ?) ON CONFLICT DO UPDATE SET value = excluded.value`).run(value);
+    this.#db
+      .prepare(`INSERT INTO setting VALUES ('revision', ?) ON CONFLICT DO UPDATE SET value = excluded.value`)
+      .run(value);
   }
 
   byName(name: string): LibraryEntry | undefined {
@@ -82,7 +84,7 @@ export class Library {
   }
 
   /** Every entry by name, read as needed. */
-  * entries(): Generator<LibraryEntry> {
+  *entries(): Generator<LibraryEntry> {
     for (const row of this.#select('1 ORDER BY name').iterate()) yield entryOf(row) as LibraryEntry;
   }
 
@@ -100,16 +102,20 @@ export class Library {
   /** Records a hashed file under `name`; keeps the publicationId and revision the name already had. */
   put(name: string, path: string, file: HashedFile): void {
     const { dev, ino, mtimeNs, ctimeNs } = file.identity;
-    this.#db.prepare(`
+    this.#db
+      .prepare(`
       INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', '', 0, ?)
       ON CONFLICT (name) DO UPDATE SET path = excluded.path, file_id = excluded.file_id, size = excluded.size, dev = excluded.dev,
         ino = excluded.ino, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, state = 'pending', hashes = excluded.hashes
-    `).run(name, path, file.fileId, file.size, String(dev), String(ino), String(mtimeNs), String(ctimeNs), file.hashes);
+    `)
+      .run(name, path, file.fileId, file.size, String(dev), String(ino), String(mtimeNs), String(ctimeNs), file.hashes);
   }
 
   /** The tracker has it. */
   settle(name: string, publicationId: string, revision: number): void {
-    this.#db.prepare(`UPDATE entry SET state = 'published', publication_id = ?, revision = ? WHERE name = ?`).run(publicationId, revision, name);
+    this.#db
+      .prepare(`UPDATE entry SET state = 'published', publication_id = ?, revision = ? WHERE name = ?`)
+      .run(publicationId, revision, name);
   }
 
   /** The tracker is about to be told to forget it. */
@@ -134,7 +140,13 @@ function entryOf(row: Record<string, unknown> | undefined): LibraryEntry | undef
     path: row['path'] as string,
     fileId: row['file_id'] as string,
     sizeBytes: Number(row['size']),
-    identity: { dev: big('dev'), ino: big('ino'), size: BigInt(Number(row['size'])), mtimeNs: big('mtime_ns'), ctimeNs: big('ctime_ns') },
+    identity: {
+      dev: big('dev'),
+      ino: big('ino'),
+      size: BigInt(Number(row['size'])),
+      mtimeNs: big('mtime_ns'),
+      ctimeNs: big('ctime_ns'),
+    },
     state: row['state'] as EntryState,
     publicationId: row['publication_id'] as string,
     revision: Number(row['revision']),

@@ -8,10 +8,22 @@ export function publicationRow({ size, ...rest }: Publication): PublicationRow {
 }
 
 /** One of mine, as this peer knows it right after it told the tracker. */
-export function mineRow(entry: Partial<LibraryEntry> & { readonly name: string }, owner: string, now: number): PublicationRow {
+export function mineRow(
+  entry: Partial<LibraryEntry> & { readonly name: string },
+  owner: string,
+  now: number,
+): PublicationRow {
   return {
-    publicationId: entry.publicationId ?? '', name: entry.name, owner, sizeBytes: entry.sizeBytes ?? 0, fileId: entry.fileId ?? '',
-    kind: 'file', rights: 'public', revision: entry.revision ?? 1, sources: 1, publishedAt: now,
+    publicationId: entry.publicationId ?? '',
+    name: entry.name,
+    owner,
+    sizeBytes: entry.sizeBytes ?? 0,
+    fileId: entry.fileId ?? '',
+    kind: 'file',
+    rights: 'public',
+    revision: entry.revision ?? 1,
+    sources: 1,
+    publishedAt: now,
   };
 }
 

@@ -7,13 +7,20 @@ import { basename } from 'node:path';
 import { ContentError } from '../../common/content/content-error.js';
 import { checkFileName } from '../../common/content/file-name.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
-import { type CommandOptions, PeerError, type PeerProblem, type PublishInput, type PublishOutcome, type UnpublishOutcome } from '../api.js';
-import type { TrackerClient } from '../tracker-client/tracker-client.js';
+import {
+  type CommandOptions,
+  PeerError,
+  type PeerProblem,
+  type PublishInput,
+  type PublishOutcome,
+  type UnpublishOutcome,
+} from '../api.js';
 import { peerErrorOf } from '../tracker-client/problems.js';
+import type { TrackerClient } from '../tracker-client/tracker-client.js';
 import { contentProblem } from './content-problem.js';
 import { currentIdentity } from './current-identity.js';
-import type { FileHasher, HashedFile } from './hashing/hash-file.js';
 import { compareIdentity } from './hashing/file-identity.js';
+import type { FileHasher, HashedFile } from './hashing/hash-file.js';
 import type { Library, LibraryEntry } from './library.js';
 import { mineRow } from './publication-row.js';
 
@@ -54,10 +61,14 @@ export class Publisher {
     if (input.as !== undefined && input.paths.length !== 1) {
       throw new PeerError({ code: 'usage', message: '--as names one file, so give it one path.' });
     }
-    const prepared = await Promise.all(input.paths.map((path) => this.#prepare(path, input, options).catch((error: unknown) => {
-      options.signal.throwIfAborted();
-      return problemOfFailure(error);
-    })));
+    const prepared = await Promise.all(
+      input.paths.map((path) =>
+        this.#prepare(path, input, options).catch((error: unknown) => {
+          options.signal.throwIfAborted();
+          return problemOfFailure(error);
+        }),
+      ),
+    );
     const ready = prepared.filter((item) => 'fileId' in item);
     const outcomeByName = new Map<string, PublishOutcome>();
     for (let start = 0; start < ready.length; start += BULK_ENTRIES) {
@@ -66,7 +77,13 @@ export class Publisher {
     return prepared.map((item, index) => {
       const path = input.paths[index] ?? '';
       if (!('fileId' in item)) return { ok: false, path, problem: item };
-      return outcomeByName.get(item.name) ?? { ok: false, path, problem: { code: 'internal', message: `${path} was not published.` } };
+      return (
+        outcomeByName.get(item.name) ?? {
+          ok: false,
+          path,
+          problem: { code: 'internal', message: `${path} was not published.` },
+        }
+      );
     });
   }
 
@@ -96,31 +113,51 @@ export class Publisher {
 
   /** The file behind a publication is not what was hashed: hash it again and publish what it is now. */
   refresh(publicationId: string, { signal }: AbortOptions): Promise<void> {
-    const running = this.#refreshing.get(publicationId) ?? this.#refresh(publicationId, { signal })
-      .finally(() => this.#refreshing.delete(publicationId));
+    const running =
+      this.#refreshing.get(publicationId) ??
+      this.#refresh(publicationId, { signal }).finally(() => this.#refreshing.delete(publicationId));
     this.#refreshing.set(publicationId, running);
     return running;
   }
 
-  async #prepare(path: string, { as, replace = false }: PublishInput, { signal, onProgress }: CommandOptions): Promise<Prepared> {
+  async #prepare(
+    path: string,
+    { as, replace = false }: PublishInput,
+    { signal, onProgress }: CommandOptions,
+  ): Promise<Prepared> {
     const { library } = this.#options;
     const name = as ?? basename(path);
     const bad = checkFileName(name);
-    if (bad !== undefined) throw new PeerError({ code: 'bad-name', message: `${path} cannot be published. ${bad.message} Give another name with --as NAME.` });
+    if (bad !== undefined)
+      throw new PeerError({
+        code: 'bad-name',
+        message: `${path} cannot be published. ${bad.message} Give another name with --as NAME.`,
+      });
     const known = library.byName(name);
     const isSamePath = known?.path === path;
-    if (known !== undefined && isSamePath && await isUnchanged(known)) {
+    if (known !== undefined && isSamePath && (await isUnchanged(known))) {
       return { path, name, fileId: known.fileId, sizeBytes: known.sizeBytes, replace: true, isNew: false };
     }
     const file = await this.#hash(path, { signal, ...(onProgress ? { onProgress } : {}) });
-    if (known !== undefined && !isSamePath && !replace && known.fileId !== file.fileId) throw nameTaken(name, known.path);
+    if (known !== undefined && !isSamePath && !replace && known.fileId !== file.fileId)
+      throw nameTaken(name, known.path);
     library.put(name, path, file);
-    return { path, name, fileId: file.fileId, sizeBytes: file.size, replace: replace || isSamePath, isNew: known === undefined };
+    return {
+      path,
+      name,
+      fileId: file.fileId,
+      sizeBytes: file.size,
+      replace: replace || isSamePath,
+      isNew: known === undefined,
+    };
   }
 
   async #hash(path: string, { signal, onProgress }: CommandOptions): Promise<HashedFile> {
     const { hasher, onHashing } = this.#options;
-    const { size: sizeBytes } = await currentIdentity(path).then((identity) => ({ size: Number(identity.size) }), () => ({ size: 0 }));
+    const { size: sizeBytes } = await currentIdentity(path).then(
+      (identity) => ({ size: Number(identity.size) }),
+      () => ({ size: 0 }),
+    );
     const report = (doneBytes: number): void => {
       onHashing(path, doneBytes, sizeBytes);
       onProgress?.({ event: 'hashing', path, doneBytes, sizeBytes });
@@ -132,20 +169,42 @@ export class Publisher {
     }
   }
 
-  async #announce(batch: readonly Prepared[], outcomeByName: Map<string, PublishOutcome>, { signal }: AbortOptions): Promise<void> {
+  async #announce(
+    batch: readonly Prepared[],
+    outcomeByName: Map<string, PublishOutcome>,
+    { signal }: AbortOptions,
+  ): Promise<void> {
     const { library, tracker } = this.#options;
     try {
-      const entries = batch.map(({ name, fileId, sizeBytes, replace }) => ({ name, fileId, size: sizeBytes, kind: 'file' as const, ...(replace ? { replace } : {}) }));
+      const entries = batch.map(({ name, fileId, sizeBytes, replace }) => ({
+        name,
+        fileId,
+        size: sizeBytes,
+        kind: 'file' as const,
+        ...(replace ? { replace } : {}),
+      }));
       const reply = await tracker.request('publish', { entries }, { signal });
       for (const [index, item] of batch.entries()) {
         const result = reply.results[index];
         if (result?.ok === true) {
           library.settle(item.name, result.publicationId, result.revision);
-          outcomeByName.set(item.name, { ok: true, path: item.path, publication: this.#row(item.name), change: result.change });
+          outcomeByName.set(item.name, {
+            ok: true,
+            path: item.path,
+            publication: this.#row(item.name),
+            change: result.change,
+          });
         } else {
           if (item.isNew) library.remove(item.name);
-          const problem = result === undefined ? peerErrorOf({ code: 'internal', message: '' }).problem : peerErrorOf(result.error).problem;
-          outcomeByName.set(item.name, { ok: false, path: item.path, problem: { ...problem, message: `${item.name}: ${problem.message}` } });
+          const problem =
+            result === undefined
+              ? peerErrorOf({ code: 'internal', message: '' }).problem
+              : peerErrorOf(result.error).problem;
+          outcomeByName.set(item.name, {
+            ok: false,
+            path: item.path,
+            problem: { ...problem, message: `${item.name}: ${problem.message}` },
+          });
         }
       }
       library.revision = reply.libraryRevision;
@@ -154,7 +213,8 @@ export class Publisher {
       // The tracker may or may not have heard it. The entry stays `pending`: the next sync settles it.
       const problem = problemOfFailure(error);
       const message = `${problem.message} What was hashed is kept and published when the tracker is back.`;
-      for (const item of batch) outcomeByName.set(item.name, { ok: false, path: item.path, problem: { ...problem, message } });
+      for (const item of batch)
+        outcomeByName.set(item.name, { ok: false, path: item.path, problem: { ...problem, message } });
     }
   }
 
@@ -169,7 +229,15 @@ export class Publisher {
       library.remove(name);
       library.revision = reply.libraryRevision;
       if (result?.ok !== true) throw notMine(selector);
-      return { ok: true, selector, publication: mineRow({ name, ...(entry ?? {}), publicationId: result.publicationId }, this.#options.user(), this.#options.now()) };
+      return {
+        ok: true,
+        selector,
+        publication: mineRow(
+          { name, ...(entry ?? {}), publicationId: result.publicationId },
+          this.#options.user(),
+          this.#options.now(),
+        ),
+      };
     } catch (error) {
       signal.throwIfAborted();
       return { ok: false, selector, problem: problemOfFailure(error) };
@@ -178,21 +246,34 @@ export class Publisher {
 
   /** The library's name for a selector, or, when the library does not know it (published from another device), the tracker's. */
   async #nameOf(selector: string, { signal }: AbortOptions): Promise<string> {
-    if (!selector.startsWith('id:')) return selector.startsWith('@') ? selector.slice(selector.indexOf('/') + 1) : selector;
+    if (!selector.startsWith('id:'))
+      return selector.startsWith('@') ? selector.slice(selector.indexOf('/') + 1) : selector;
     const prefix = selector.slice(3).toLowerCase();
-    if (!/^[0-9a-f]{16,64}$/.test(prefix)) throw new PeerError({ code: 'usage', message: `${selector}: an id has 16 to 64 hex digits.` });
+    if (!/^[0-9a-f]{16,64}$/.test(prefix))
+      throw new PeerError({ code: 'usage', message: `${selector}: an id has 16 to 64 hex digits.` });
     const user = this.#options.user();
-    const reply = await this.#options.tracker.request('search', { text: '', idPrefix: prefix, owner: user, mine: true, all: true }, { signal });
+    const reply = await this.#options.tracker.request(
+      'search',
+      { text: '', idPrefix: prefix, owner: user, mine: true, all: true },
+      { signal },
+    );
     const [first, second] = reply.publications;
     if (first === undefined) throw notMine(selector);
-    if (second !== undefined) throw new PeerError({ code: 'ambiguous', message: `${selector} stands for several of your publications. Name one of them.` });
+    if (second !== undefined)
+      throw new PeerError({
+        code: 'ambiguous',
+        message: `${selector} stands for several of your publications. Name one of them.`,
+      });
     return first.name;
   }
 
   async #syncBatch(batch: readonly LibraryEntry[], { signal }: AbortOptions): Promise<void> {
     const { library, tracker, notice } = this.#options;
     const entries = batch.map((entry) => ({
-      name: entry.name, fileId: entry.fileId, size: entry.sizeBytes, kind: 'file' as const,
+      name: entry.name,
+      fileId: entry.fileId,
+      size: entry.sizeBytes,
+      kind: 'file' as const,
       // New content of a name that was ours before: the crash came between hashing and the tracker's answer.
       ...(entry.state === 'pending' && entry.publicationId !== '' ? { replace: true } : {}),
     }));
@@ -202,7 +283,10 @@ export class Publisher {
       if (result?.ok === true) library.settle(entry.name, result.publicationId, result.revision);
       else if (result?.error.code === 'name-taken') {
         library.remove(entry.name);
-        notice('warning', `${entry.name} was published from another device with other content, so this device no longer offers its own.`);
+        notice(
+          'warning',
+          `${entry.name} was published from another device with other content, so this device no longer offers its own.`,
+        );
       }
     }
     library.revision = reply.libraryRevision;
@@ -216,11 +300,27 @@ export class Publisher {
       const file = await this.#hash(entry.path, { signal });
       library.put(entry.name, entry.path, file);
       if (file.fileId === entry.fileId) return library.settle(entry.name, entry.publicationId, entry.revision);
-      await this.#announce([{ path: entry.path, name: entry.name, fileId: file.fileId, sizeBytes: file.size, replace: true, isNew: false }], new Map(), { signal });
+      await this.#announce(
+        [
+          {
+            path: entry.path,
+            name: entry.name,
+            fileId: file.fileId,
+            sizeBytes: file.size,
+            replace: true,
+            isNew: false,
+          },
+        ],
+        new Map(),
+        { signal },
+      );
       notice('info', `${entry.name} has changed on disk and was published again with its new content.`);
     } catch (error) {
       if (signal.aborted) return;
-      notice('warning', `${entry.name} cannot be served: ${problemOfFailure(error).message} Withdraw it with: unp ${entry.name}`);
+      notice(
+        'warning',
+        `${entry.name} cannot be served: ${problemOfFailure(error).message} Withdraw it with: unp ${entry.name}`,
+      );
     }
   }
 
@@ -240,7 +340,10 @@ function nameTaken(name: string, path: string): PeerError {
 }
 
 function notMine(selector: string): PeerError {
-  return new PeerError({ code: 'not-found', message: `You have not published ${selector}. See what you have with lpf.` });
+  return new PeerError({
+    code: 'not-found',
+    message: `You have not published ${selector}. See what you have with lpf.`,
+  });
 }
 
 function problemOfFailure(error: unknown): PeerProblem {

@@ -30,7 +30,8 @@ export function isDialable(host: string, trackerHost: string): boolean {
 /** Our private-range addresses, for peers of the same network. */
 export function lanAddresses(): string[] {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return addresses.filter(({ address, internal }) => !internal && rangeOf(address) === 'private' && !address.startsWith('fe80'))
+  return addresses
+    .filter(({ address, internal }) => !internal && rangeOf(address) === 'private' && !address.startsWith('fe80'))
     .map(({ address }) => address)
     .slice(0, MAX_LAN_ADDRESSES);
 }

@@ -43,7 +43,9 @@ export class Channels {
 
   /** A new connection, in place of the one there was; it belongs to no session yet. @throws {PinMismatchError} */
   newTcp({ signal }: AbortOptions): Promise<TcpChannel> {
-    this.#opening ??= this.#connect({ signal }).finally(() => { this.#opening = undefined; });
+    this.#opening ??= this.#connect({ signal }).finally(() => {
+      this.#opening = undefined;
+    });
     return this.#opening;
   }
 
@@ -51,7 +53,8 @@ export class Channels {
     if (this.#udp !== undefined) return this.#udp;
     const { onEvent, onNoSession, host, port, pin, clock } = this.#options;
     const udp = await UdpChannel.open({ host, port, pin, clock, onEvent, onNoSession }, { signal });
-    if (this.#udp !== undefined || this.#isClosed) { // somebody else's was ready first
+    if (this.#udp !== undefined || this.#isClosed) {
+      // somebody else's was ready first
       udp.close();
       return this.udp({ signal });
     }
@@ -81,8 +84,14 @@ export class Channels {
     this.closeTcp();
     const { host, port, pin, onEvent, onTcpClosed } = this.#options;
     const channel: TcpChannel = await TcpChannel.open({
-      host, port, pin, onEvent, signal,
-      onClose: () => { if (this.#tcp === channel) onTcpClosed(); },
+      host,
+      port,
+      pin,
+      onEvent,
+      signal,
+      onClose: () => {
+        if (this.#tcp === channel) onTcpClosed();
+      },
     });
     this.#tcp = channel;
     this.#trackerSpki = channel.trackerSpki;

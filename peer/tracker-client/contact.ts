@@ -9,7 +9,13 @@ const CONTACT_TIMEOUT_MS = 3_000;
 /** Resolves with `sha256:` and 64 hex digits. @throws {PeerError} `tracker-unreachable`. */
 export async function contactTracker(host: string, port: number, { signal }: AbortOptions): Promise<{ pin: string }> {
   try {
-    const { socket, pin } = await connectPinned({ host, port, alpn: 'shoal-tracker/1', timeoutMs: CONTACT_TIMEOUT_MS, signal });
+    const { socket, pin } = await connectPinned({
+      host,
+      port,
+      alpn: 'shoal-tracker/1',
+      timeoutMs: CONTACT_TIMEOUT_MS,
+      signal,
+    });
     socket.destroy();
     return { pin: formatPin(pin) };
   } catch (error) {

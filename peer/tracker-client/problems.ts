@@ -1,6 +1,7 @@
 /** What the tracker said, or did not say, as problems that people and scripts understand. Both directions of codes meet only here. */
-import type { ErrorBody } from '../../common/protocol/messages.js';
+
 import type { ErrorCode } from '../../common/protocol/errors.js';
+import type { ErrorBody } from '../../common/protocol/messages.js';
 import { PeerError, type PeerErrorCode, type PeerProblem } from '../api.js';
 
 const CODE_OF: Partial<Record<ErrorCode, PeerErrorCode>> = {
@@ -27,7 +28,8 @@ const TEXT_OF: Partial<Record<ErrorCode, string>> = {
   'not-logged-in': 'Not logged in. Log in again.',
   'session-ended': 'The tracker ended this session. Log in again.',
   'bad-token': 'The saved session is not valid any more. Log in with the password.',
-  'name-taken': 'The name is used by another publication of yours. Choose another with --as NAME, or take it over with --replace.',
+  'name-taken':
+    'The name is used by another publication of yours. Choose another with --as NAME, or take it over with --replace.',
   busy: 'The tracker is busy. Try again in a moment.',
   quota: 'Your quota at the tracker is used up. Withdraw something with unp first.',
   storage: 'The tracker could not store this, so nothing was changed. Tell its administrator to look at its disk.',
@@ -36,8 +38,10 @@ const TEXT_OF: Partial<Record<ErrorCode, string>> = {
 
 /** The problem behind an error reply. Texts are ours: nothing of the remote text reaches a screen. */
 export function problemOf(error: ErrorBody): PeerProblem {
-  const wait = error.retryAfterMs === undefined ? '' : ` Try again in ${Math.max(1, Math.ceil(error.retryAfterMs / 1_000))} s.`;
-  if (error.code === 'rate-limited') return { code: 'too-many', message: `Too many attempts.${wait || ' Try again later.'}` };
+  const wait =
+    error.retryAfterMs === undefined ? '' : ` Try again in ${Math.max(1, Math.ceil(error.retryAfterMs / 1_000))} s.`;
+  if (error.code === 'rate-limited')
+    return { code: 'too-many', message: `Too many attempts.${wait || ' Try again later.'}` };
   const message = TEXT_OF[error.code] ?? `The tracker refused: ${error.code}.`;
   return { code: CODE_OF[error.code] ?? 'protocol', message };
 }
@@ -48,13 +52,17 @@ export function peerErrorOf(error: ErrorBody): PeerError {
 
 export function trackerUnreachable(address: string, cause?: unknown): PeerError {
   return new PeerError(
-    { code: 'tracker-unreachable', message: `Tracker not responding at ${address}. Check the address and that the tracker runs.` },
+    {
+      code: 'tracker-unreachable',
+      message: `Tracker not responding at ${address}. Check the address and that the tracker runs.`,
+    },
     { cause },
   );
 }
 
 export function pinChanged(address: string, found: string): PeerError {
-  const message = `The tracker at ${address} has another identity than the one on record, so nothing was sent. `
-    + `If its administrator confirms the new one, run: shoal trust forget ${address}`;
+  const message =
+    `The tracker at ${address} has another identity than the one on record, so nothing was sent. ` +
+    `If its administrator confirms the new one, run: shoal trust forget ${address}`;
   return new PeerError({ code: 'pin-changed', message, pin: found });
 }

@@ -7,6 +7,7 @@ const LONGEST_WAIT_MS = 30_000;
 /** ms, ±25 % so that peers do not return in step. `tries` counts from 0; `outageMs` is how long the tracker has been away. */
 export function reconnectWait(tries: number, outageMs: number): number {
   const jitter = 0.75 + Math.random() / 2;
-  const waitMs = FIRST_WAITS_MS[tries] ?? (outageMs < SHORT_OUTAGE_MS ? STEADY_WAIT_MS : Math.min(LONGEST_WAIT_MS, outageMs / 5));
+  const waitMs =
+    FIRST_WAITS_MS[tries] ?? (outageMs < SHORT_OUTAGE_MS ? STEADY_WAIT_MS : Math.min(LONGEST_WAIT_MS, outageMs / 5));
   return waitMs * jitter;
 }

@@ -14,7 +14,14 @@ import { PinMismatchError } from '../../common/wire/pinned-tls.js';
 import { PeerError } from '../api.js';
 import type { Channels } from './channels.js';
 import { peerErrorOf, pinChanged, trackerUnreachable } from './problems.js';
-import { loginMessage, type Presence, resumeMessage, type SavedSession, savedSessionOf, sessionKeysOf } from './session-keys.js';
+import {
+  loginMessage,
+  type Presence,
+  resumeMessage,
+  type SavedSession,
+  savedSessionOf,
+  sessionKeysOf,
+} from './session-keys.js';
 import type { TcpChannel } from './tcp-channel.js';
 import type { UdpChannel } from './udp-channel.js';
 import type { UdpHealth } from './udp-health.js';
@@ -49,12 +56,14 @@ export class SessionEntry {
   }
 
   /** What takes the session up again; undefined before the first login. */
-  get saved(): SavedSession | undefined { return this.#saved; }
+  get saved(): SavedSession | undefined {
+    return this.#saved;
+  }
 
   login(user: string, password: string, { signal }: AbortOptions): Promise<SessionGrant> {
     const { pin, device, presence } = this.#options;
     return this.#inTurn(() => {
-      const message = loginMessage(user, password, pin, device, presence(), nanoid(12));
+      const message = loginMessage({ id: nanoid(12), user, password, trackerPin: pin, device, presence: presence() });
       return this.#enter('login', message, (udp, options) => udp.login(message, options), { signal });
     });
   }
@@ -88,9 +97,13 @@ export class SessionEntry {
   }
 
   /** Over UDP first once that has worked, since it costs the tracker no public-key work; then over TCP. */
-  async #resume(saved: SavedSession, { signal, fork }: AbortOptions & { readonly fork: boolean }): Promise<SessionGrant> {
+  async #resume(
+    saved: SavedSession,
+    { signal, fork }: AbortOptions & { readonly fork: boolean },
+  ): Promise<SessionGrant> {
     const message = { ...resumeMessage(saved, this.#options.presence(), nanoid(12)), ...(fork ? { fork } : {}) };
-    const sendUdp: SendUdp = (udp, options) => udp.resume(message, saved.resumeToken, fromBase64url(saved.resumeKey, 32), options);
+    const sendUdp: SendUdp = (udp, options) =>
+      udp.resume(message, saved.resumeToken, fromBase64url(saved.resumeKey, 32), options);
     if (this.#options.udpHealth.isProven) {
       try {
         const reply = parseReply('resume', await this.#overUdp(sendUdp, { signal }));
@@ -104,7 +117,12 @@ export class SessionEntry {
   }
 
   /** Over TCP and, when that way is closed, over UDP. */
-  async #enter(type: 'login' | 'resume', message: Message, sendUdp: SendUdp, { signal }: AbortOptions): Promise<SessionGrant> {
+  async #enter(
+    type: 'login' | 'resume',
+    message: Message,
+    sendUdp: SendUdp,
+    { signal }: AbortOptions,
+  ): Promise<SessionGrant> {
     const { address, channels } = this.#options;
     let raw: object;
     try {

@@ -34,12 +34,28 @@ export function sessionKeysOf(grant: SessionGrant): SessionKeys {
   return { session, ...deriveKeys(fromBase64url(grant.accessKey, 32), session) };
 }
 
-export function loginMessage(user: string, password: string, trackerPin: string, device: Identity, presence: Presence, id: string): { id: string } {
+export interface LoginParts {
+  readonly id: string;
+  readonly user: string;
+  readonly password: string;
+  /** 64 hex digits. */
+  readonly trackerPin: string;
+  readonly device: Identity;
+  readonly presence: Presence;
+}
+
+export function loginMessage({ id, user, password, trackerPin, device, presence }: LoginParts): { id: string } {
   const attempt = randomBytes(16);
   const proof = device.sign(...deviceProofParts(trackerPin, attempt));
   const message = {
-    v: PROTOCOL_VERSION, id, type: 'login', attempt: toBase64url(attempt), user, password,
-    device: { key: toBase64url(device.spki), proof: toBase64url(proof) }, ...presence,
+    v: PROTOCOL_VERSION,
+    id,
+    type: 'login',
+    attempt: toBase64url(attempt),
+    user,
+    password,
+    device: { key: toBase64url(device.spki), proof: toBase64url(proof) },
+    ...presence,
   };
   return message;
 }
@@ -48,6 +64,13 @@ export function loginMessage(user: string, password: string, trackerPin: string,
 export function resumeMessage(saved: SavedSession, presence: Presence, id: string): { id: string } {
   const attempt = randomBytes(16);
   const proof = resumeProof(fromBase64url(saved.resumeKey, 32), attempt);
-  const message = { v: PROTOCOL_VERSION, id, type: 'resume', attempt: toBase64url(attempt), proof: toBase64url(proof), ...presence };
+  const message = {
+    v: PROTOCOL_VERSION,
+    id,
+    type: 'resume',
+    attempt: toBase64url(attempt),
+    proof: toBase64url(proof),
+    ...presence,
+  };
   return message;
 }

@@ -36,7 +36,11 @@ export class TcpChannel {
   readonly #options: TcpChannelOptions;
   #isClosed = false;
 
-  private constructor(socket: TLSSocket, readonly trackerSpki: Buffer, options: TcpChannelOptions) {
+  private constructor(
+    socket: TLSSocket,
+    readonly trackerSpki: Buffer,
+    options: TcpChannelOptions,
+  ) {
     this.#socket = socket;
     this.#options = options;
     socket.on('data', (bytes: Buffer) => this.#read(bytes));
@@ -47,7 +51,14 @@ export class TcpChannel {
   /** @throws {PinMismatchError} before a byte is sent; any other error means that no connection was made. */
   static async open(options: TcpChannelOptions): Promise<TcpChannel> {
     const { host, port, pin, signal } = options;
-    const { socket, spki } = await connectPinned({ host, port, pin, alpn: 'shoal-tracker/1', timeoutMs: CONNECT_TIMEOUT_MS, signal });
+    const { socket, spki } = await connectPinned({
+      host,
+      port,
+      pin,
+      alpn: 'shoal-tracker/1',
+      timeoutMs: CONNECT_TIMEOUT_MS,
+      signal,
+    });
     return new TcpChannel(socket, spki, options);
   }
 

@@ -70,26 +70,47 @@ export class TrackerClient {
     this.#options = options;
     const { host, port, pin, clock } = options;
     this.#channels = new Channels({
-      host, port, pin, clock,
+      host,
+      port,
+      pin,
+      clock,
       onEvent: (event) => this.#takeEvent(event),
       onTcpClosed: () => this.#tcpClosed(),
-      onNoSession: () => { void this.#recover(); },
+      onNoSession: () => {
+        void this.#recover();
+      },
     });
     this.#udpHealth = new UdpHealth(clock);
     this.#entry = new SessionEntry({
-      channels: this.#channels, udpHealth: this.#udpHealth, clock, address: this.address, pin,
-      device: options.device, presence: () => options.presence(), onGrant: (grant) => this.#granted(grant),
+      channels: this.#channels,
+      udpHealth: this.#udpHealth,
+      clock,
+      address: this.address,
+      pin,
+      device: options.device,
+      presence: () => options.presence(),
+      onGrant: (grant) => this.#granted(grant),
     });
   }
 
-  get state(): ConnectionState { return this.#state; }
+  get state(): ConnectionState {
+    return this.#state;
+  }
   /** What takes this session up again after a crash. */
-  get savedSession(): SavedSession | undefined { return this.#entry.saved; }
-  get address(): string { return `${this.#options.host}:${this.#options.port}`; }
+  get savedSession(): SavedSession | undefined {
+    return this.#entry.saved;
+  }
+  get address(): string {
+    return `${this.#options.host}:${this.#options.port}`;
+  }
   /** Our address as the tracker sees it. */
-  get observedHost(): string | undefined { return this.#grant?.observed.host; }
+  get observedHost(): string | undefined {
+    return this.#grant?.observed.host;
+  }
   /** The tracker identity's public key, once it has been met. */
-  get trackerSpki(): Buffer { return this.#channels.trackerSpki; }
+  get trackerSpki(): Buffer {
+    return this.#channels.trackerSpki;
+  }
 
   /** ms since epoch by the tracker's clock: what tickets and links are judged by. Clock jumps here do not move it. */
   trackerNow(): number {
@@ -118,7 +139,10 @@ export class TrackerClient {
   async request<T extends RequestType>(type: T, body: RequestBody<T>, { signal }: AbortOptions): Promise<ReplyBody<T>> {
     const receipts = this.#receipts.next();
     const message = { v: PROTOCOL_VERSION, id: nanoid(12), type, ...body, ...receipts };
-    const reply = parseReply(type, await this.#send(message, { signal: AbortSignal.any([signal, this.#stopped.signal]) }));
+    const reply = parseReply(
+      type,
+      await this.#send(message, { signal: AbortSignal.any([signal, this.#stopped.signal]) }),
+    );
     this.#receipts.delivered(receipts);
     this.#receipts.outcome(type, message.id);
     if (!reply.ok) throw peerErrorOf(reply.error);
@@ -156,7 +180,9 @@ export class TrackerClient {
 
   /** Gets the session back, however long it takes; ends only when online, ended or stopped. */
   #recover(): Promise<void> {
-    this.#recovery ??= this.#recoverNow().finally(() => { this.#recovery = undefined; });
+    this.#recovery ??= this.#recoverNow().finally(() => {
+      this.#recovery = undefined;
+    });
     return this.#recovery;
   }
 
@@ -176,7 +202,7 @@ export class TrackerClient {
         const waitMs = reconnectWait(tries, clock.monotonic() - lostAt);
         const problem = error instanceof PeerError ? error.problem : trackerUnreachable(this.address).problem;
         this.#setState({ kind: 'waiting', problem, retryAt: clock.now() + waitMs });
-        await sleep(waitMs, { signal, clock }).catch(() => {}); // stopped: the loop's condition sees it
+        await sleep(waitMs, { signal, clock }).catch(() => undefined); // stopped: the loop's condition sees it
       }
     }
   }
@@ -184,7 +210,8 @@ export class TrackerClient {
   // --- requests ----------------------------------------------------------------------------------------------------------
 
   async #send(message: Message, { signal }: AbortOptions): Promise<object> {
-    if (this.#grant === undefined) throw new PeerError({ code: 'not-logged-in', message: 'Not logged in. Log in first.' });
+    if (this.#grant === undefined)
+      throw new PeerError({ code: 'not-logged-in', message: 'Not logged in. Log in first.' });
     await this.#waitOnline({ signal });
     const fits = Buffer.byteLength(JSON.stringify(message)) <= MAX_UDP_REQUEST_BYTES;
     if (this.#channels.openTcp === undefined && this.#udpHealth.mayTry && fits) {
@@ -273,12 +300,16 @@ export class TrackerClient {
   async #heartbeatReply(message: Message, { signal }: AbortOptions): Promise<object> {
     if (this.#udpHealth.mayTry) {
       try {
-        const reply = await (await this.#channels.udp({ signal })).request(message, { signal, giveUpMs: HEARTBEAT_PATIENCE_MS });
+        const reply = await (await this.#channels.udp({ signal })).request(message, {
+          signal,
+          giveUpMs: HEARTBEAT_PATIENCE_MS,
+        });
         this.#udpHealth.worked();
         return reply;
       } catch (error) {
         // UDP that has worked means a tracker that is gone: recovery finds out. Blocked UDP shows when TCP works beside it.
-        if (!(error instanceof UdpSilence) || (this.#udpHealth.isProven && this.#channels.openTcp === undefined)) throw error;
+        if (!(error instanceof UdpSilence) || (this.#udpHealth.isProven && this.#channels.openTcp === undefined))
+          throw error;
         this.#udpHealth.failed();
       }
     }
@@ -321,7 +352,10 @@ export class TrackerClient {
 
 /** Nothing but a new login helps. */
 function isFinal(error: unknown): error is PeerError {
-  return error instanceof PeerError && (error.code === 'not-logged-in' || error.code === 'pin-changed' || error.code === 'login-failed');
+  return (
+    error instanceof PeerError &&
+    (error.code === 'not-logged-in' || error.code === 'pin-changed' || error.code === 'login-failed')
+  );
 }
 
 function saysUseTcp(reply: object): boolean {

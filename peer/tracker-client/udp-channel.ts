@@ -13,7 +13,14 @@ import type { TrackerEvent } from '../../common/protocol/messages.js';
 import { parseIncoming } from '../../common/protocol/parse.js';
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
-import { type CookieReply, decodeDatagram, encodeHello, KIND, readCookieReply } from '../../common/wire/datagrams.js';
+import {
+  type CookieReply,
+  decodeDatagram,
+  encodeHello,
+  HINT,
+  KIND,
+  readCookieReply,
+} from '../../common/wire/datagrams.js';
 import { Opener, Sealer } from '../../common/wire/sealed-data.js';
 import { sealLogin } from '../../common/wire/sealed-login.js';
 import { sealResume } from '../../common/wire/sealed-resume.js';
@@ -46,6 +53,15 @@ export interface SessionKeys {
 
 type Listener = (datagram: Buffer) => void;
 
+/** One datagram sent until another of `kind` comes that `read` accepts. */
+interface Exchange<T> {
+  readonly datagram: Buffer;
+  readonly kind: number;
+  readonly read: (reply: Buffer) => Promise<T | undefined>;
+  readonly giveUpMs: number;
+  readonly resendMs: readonly number[];
+}
+
 export class UdpChannel {
   readonly #socket: Socket;
   readonly #options: UdpChannelOptions;
@@ -57,13 +73,15 @@ export class UdpChannel {
   #trackerSpki: Buffer | undefined;
 
   /** The tracker's public key, once a cookie reply has proven it. */
-  get trackerSpki(): Buffer | undefined { return this.#trackerSpki; }
+  get trackerSpki(): Buffer | undefined {
+    return this.#trackerSpki;
+  }
 
   private constructor(socket: Socket, options: UdpChannelOptions) {
     this.#socket = socket;
     this.#options = options;
     socket.on('message', (datagram) => this.#read(datagram));
-    socket.on('error', () => {}); // an unreachable port is told by silence, which every caller watches for
+    socket.on('error', () => undefined); // an unreachable port is told by silence, which every caller watches for
   }
 
   static async open(options: UdpChannelOptions, { signal }: AbortOptions): Promise<UdpChannel> {
@@ -89,7 +107,14 @@ export class UdpChannel {
   async login(message: object, { signal }: AbortOptions): Promise<object> {
     const { cookie, keyId, kemKey } = await this.#cookie({ signal });
     const { datagram, openReply } = await sealLogin({ cookie, keyId, kemKey, trackerPin: this.#options.pin, message });
-    const plaintext = await this.#exchange(datagram, KIND.loginReply, openReply, UDP_GIVE_UP_MS, RESEND_AFTER_MS, { signal });
+    const exchange = {
+      datagram,
+      kind: KIND.loginReply,
+      read: openReply,
+      giveUpMs: UDP_GIVE_UP_MS,
+      resendMs: RESEND_AFTER_MS,
+    };
+    const plaintext = await this.#exchange(exchange, { signal });
     return replyOf(plaintext);
   }
 
@@ -98,7 +123,14 @@ export class UdpChannel {
     const { cookie } = await this.#cookie({ signal });
     const { datagram, openReply } = sealResume({ cookie, token, resumeKey, message });
     const open = async (bytes: Buffer): Promise<Buffer | undefined> => openReply(bytes);
-    const plaintext = await this.#exchange(datagram, KIND.resumeReply, open, HELLO_GIVE_UP_MS, HELLO_AFTER_MS, { signal });
+    const exchange = {
+      datagram,
+      kind: KIND.resumeReply,
+      read: open,
+      giveUpMs: HELLO_GIVE_UP_MS,
+      resendMs: HELLO_AFTER_MS,
+    };
+    const plaintext = await this.#exchange(exchange, { signal });
     return replyOf(plaintext);
   }
 
@@ -106,7 +138,10 @@ export class UdpChannel {
    * Sends one sealed request until its reply comes, at the times of RESEND_AFTER_MS.
    * @throws {UdpSilence} when none came within `giveUpMs`.
    */
-  async request(message: { readonly id: string }, { signal, giveUpMs = UDP_GIVE_UP_MS }: AbortOptions & { giveUpMs?: number }): Promise<object> {
+  async request(
+    message: { readonly id: string },
+    { signal, giveUpMs = UDP_GIVE_UP_MS }: AbortOptions & { giveUpMs?: number },
+  ): Promise<object> {
     const plaintext = encodeJson(message);
     const { promise, resolve, reject } = Promise.withResolvers<object>();
     this.#resolveById.set(message.id, resolve);
@@ -136,20 +171,27 @@ export class UdpChannel {
 
   async #cookie({ signal }: AbortOptions): Promise<CookieReply> {
     const nonce = randomBytes(16);
-    const read = async (datagram: Buffer): Promise<CookieReply | undefined> => readCookieReply(datagram, { nonce, pin: this.#options.pin });
-    const reply = await this.#exchange(encodeHello(nonce), KIND.cookie, read, HELLO_GIVE_UP_MS, HELLO_AFTER_MS, { signal });
+    const read = async (datagram: Buffer): Promise<CookieReply | undefined> =>
+      readCookieReply(datagram, { nonce, pin: this.#options.pin });
+    const exchange = {
+      datagram: encodeHello(nonce),
+      kind: KIND.cookie,
+      read,
+      giveUpMs: HELLO_GIVE_UP_MS,
+      resendMs: HELLO_AFTER_MS,
+    };
+    const reply = await this.#exchange(exchange, { signal });
     this.#trackerSpki = reply.spki;
     return reply;
   }
 
-  async #exchange<T>(
-    datagram: Buffer, kind: number, read: (reply: Buffer) => Promise<T | undefined>, giveUpMs: number, resendMs: readonly number[],
-    { signal }: AbortOptions,
-  ): Promise<T> {
+  async #exchange<T>({ datagram, kind, read, giveUpMs, resendMs }: Exchange<T>, { signal }: AbortOptions): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const listener: Listener = (reply) => {
       if (reply[1] !== kind) return;
-      read(reply).then((value) => { if (value !== undefined) resolve(value); }, reject);
+      read(reply).then((value) => {
+        if (value !== undefined) resolve(value);
+      }, reject);
     };
     const send = (): void => this.#send(datagram);
     const abort = (): void => reject(signal.reason as Error);
@@ -176,7 +218,11 @@ export class UdpChannel {
       if (dueMs < giveUpMs) timers.push(clock.setTimer(send, dueMs));
     }
     timers.push(clock.setTimer(() => giveUp(new UdpSilence()), giveUpMs));
-    return { [Symbol.dispose]: () => { for (const timer of timers) timer.cancel(); } };
+    return {
+      [Symbol.dispose]: () => {
+        for (const timer of timers) timer.cancel();
+      },
+    };
   }
 
   #sendSealed(plaintext: Buffer): void {
@@ -185,7 +231,7 @@ export class UdpChannel {
 
   #send(datagram: Buffer): void {
     try {
-      this.#socket.send(datagram, () => {}); // a refused datagram is a lost one
+      this.#socket.send(datagram, () => undefined); // a refused datagram is a lost one
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_SOCKET_DGRAM_NOT_RUNNING') throw error;
     }
@@ -194,12 +240,13 @@ export class UdpChannel {
   #read(datagram: Buffer): void {
     const decoded = decodeDatagram(datagram);
     if (decoded === undefined) return;
-    if (decoded.kind === KIND.trackerData) return this.#readSealed(datagram);
-    if (decoded.kind === KIND.hint) {
-      if (decoded.what === 1 && this.#session !== undefined && decoded.echo.equals(this.#session)) this.#options.onNoSession();
-      return;
-    }
-    for (const listener of this.#handshakeListeners) listener(datagram);
+    if (decoded.kind === KIND.trackerData) this.#readSealed(datagram);
+    else if (decoded.kind === KIND.hint) this.#readHint(decoded);
+    else for (const listener of this.#handshakeListeners) listener(datagram);
+  }
+
+  #readHint({ what, echo }: { readonly what: number; readonly echo: Buffer }): void {
+    if (what === HINT.noSession && this.#session?.equals(echo) === true) this.#options.onNoSession();
   }
 
   #readSealed(datagram: Buffer): void {

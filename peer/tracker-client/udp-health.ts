@@ -14,11 +14,17 @@ export class UdpHealth {
   }
 
   /** It has worked in this program's life. */
-  get isProven(): boolean { return this.#isProven; }
+  get isProven(): boolean {
+    return this.#isProven;
+  }
   /** It has worked, and nothing says that it stopped. */
-  get isKeeping(): boolean { return this.#isProven && this.#failedAt === undefined; }
+  get isKeeping(): boolean {
+    return this.#isProven && this.#failedAt === undefined;
+  }
   /** Worth a try. */
-  get mayTry(): boolean { return this.#failedAt === undefined || this.#clock.monotonic() - this.#failedAt > RETRY_MS; }
+  get mayTry(): boolean {
+    return this.#failedAt === undefined || this.#clock.monotonic() - this.#failedAt > RETRY_MS;
+  }
 
   worked(): void {
     this.#isProven = true;

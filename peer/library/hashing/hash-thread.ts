@@ -23,7 +23,11 @@ export class HashThread {
 
   constructor() {
     const workerData: HashWorkerData = { stop: this.#stop };
-    this.#worker = new Worker(new URL('./hash-worker.js', import.meta.url), { workerData, name: 'hashing' });
+    this.#worker = new Worker(new URL('./hash-worker.js', import.meta.url), {
+      workerData,
+      name: 'hashing',
+      execArgv: [], // Options of the main program (an input type, an inspector port) are none of a worker.
+    });
     this.#worker.unref();
     this.#worker.on('message', (message: HashWorkerMessage) => this.#receive(message));
     this.#worker.on('error', (error) => this.#break(error));
