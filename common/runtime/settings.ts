@@ -47,6 +47,7 @@ export const PEER_SETTINGS = {
   password: { kind: 'text', from: 'environment' },
   passwordFile: { kind: 'path' },
   downloads: { kind: 'path' },
+  host: { kind: 'text' },
   port: { kind: 'port', default: 0 },
   advertise: { kind: 'text' },
   trustOnFirstUse: { kind: 'flag', default: false },

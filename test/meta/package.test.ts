@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { projectRoot } from '../support/shoal-command.js';
+
+interface LockedPackage {
+  readonly version?: string;
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly link?: boolean;
+  readonly hasInstallScript?: boolean;
+}
+
+/** Packages that may run a program while they are installed, each with its reason. A new one needs a decision first. */
+const MAY_RUN_AT_INSTALL: readonly string[] = [
+  'node', // fetches the Node of this platform, pinned by version
+];
+
+function read(name: string): string {
+  return readFileSync(join(projectRoot(), name), 'utf8');
+}
+
+function lockedPackages(): readonly (readonly [string, LockedPackage])[] {
+  const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, LockedPackage> };
+  const named = Object.entries(packages).filter(([path]) => path.includes('node_modules/'));
+  return named.map(([path, entry]) => [path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length), entry]);
+}
+
+function isBelow(version: string, bound: string): boolean {
+  const [a, b] = [version, bound].map((text) => text.split('-')[0]?.split('.').map(Number) ?? []);
+  const index = [0, 1, 2].find((part) => a?.[part] !== b?.[part]);
+  return index !== undefined && (a?.[index] ?? 0) < (b?.[index] ?? 0);
+}
+
+describe('the package', () => {
+  it('locks every dependency by its content, without saying where it was downloaded', () => {
+    const wrong = lockedPackages().filter(
+      ([, { resolved, integrity, link }]) => link !== true && (resolved !== undefined || integrity === undefined),
+    );
+
+    expect(wrong.map(([name]) => name)).to.deep.equal([]);
+  });
+
+  it('lets no other dependency run a program at installation', () => {
+    const scripted = lockedPackages().filter(([, { hasInstallScript }]) => hasInstallScript === true);
+
+    expect(MAY_RUN_AT_INSTALL).to.include.members(scripted.map(([name]) => name));
+  });
+
+  it('locks no version that is known to be bad', () => {
+    const bad = JSON.parse(read('.ci/known-bad-versions.json')) as Record<string, { below: string; because: string }>;
+    const found = lockedPackages().flatMap(([name, { version = '' }]) => {
+      const entry = bad[name];
+      return entry !== undefined && isBelow(version, entry.below) ? [`${name} ${version}: ${entry.because}`] : [];
+    });
+
+    expect(found).to.deep.equal([]);
+  });
+
+  it('names exact versions, so that an update is a change somebody makes', () => {
+    const manifest = JSON.parse(read('package.json')) as Record<
+      'dependencies' | 'devDependencies',
+      Record<string, string>
+    >;
+    const ranges = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies });
+
+    expect(ranges.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).to.deep.equal([]);
+  });
+
+  for (const command of ['npm ci && npm start', 'npm cit', 'npm run tracker', 'npm run peer']) {
+    it(`tells in the README of "${command}"`, () => {
+      expect(read('README.md')).to.contain(command);
+    });
+  }
+
+  it('gives a reason for every lint rule that is off', () => {
+    const off = [...read('biome.json').matchAll(/"(\w+)": "off"/g)].map(([, name]) => name ?? '');
+    const decisions = read('docs/decisions.md');
+
+    expect(off).to.not.be.empty;
+    expect(off.filter((name) => !decisions.includes(`\`${name}\``))).to.deep.equal([]);
+  });
+
+  it('offers sample accounts whose passwords nobody can take for real', () => {
+    const lines = read('credentials.txt').trim().split('\n');
+
+    for (const line of lines) expect(line).to.match(/^([a-z]+) sample-\1$/);
+  });
+});
