@@ -1,0 +1,234 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { expect } from 'chai';
+import type { Request, RequestType } from '../../common/protocol/messages.js';
+import { PeerError } from '../../peer/api.js';
+import { FileHasher } from '../../peer/library/hashing/hash-file.js';
+import { Library } from '../../peer/library/library.js';
+import { Publisher } from '../../peer/library/publisher.js';
+import { type TempDir, tempDir } from '../support/temp.js';
+
+interface Known {
+  fileId: string;
+  revision: number;
+}
+
+/** The tracker's rules for `publish` and `unpublish`, with a wire that can be cut before or after it applies them. */
+class TrackerModel {
+  readonly byName = new Map<string, Known>();
+  revision = 0;
+  cut: 'never' | 'before' | 'after' = 'never';
+
+  request = async (type: RequestType, body: object): Promise<never> => {
+    if (this.cut === 'before') throw unreachable();
+    const reply =
+      type === 'publish' ? this.#publish(body as Request<'publish'>) : this.#unpublish(body as Request<'unpublish'>);
+    if (this.cut === 'after') throw unreachable();
+    return reply as never;
+  };
+
+  #publish({ entries }: Pick<Request<'publish'>, 'entries'>): object {
+    const results = entries.map(({ name, fileId, replace }) => {
+      const known = this.byName.get(name);
+      if (known !== undefined && known.fileId !== fileId && replace !== true) {
+        return { ok: false, error: { code: 'name-taken', message: '' } };
+      }
+      const change = known === undefined ? 'new' : known.fileId === fileId ? 'unchanged' : 'replaced';
+      const revision = (known?.revision ?? 0) + (change === 'unchanged' ? 0 : 1);
+      if (change !== 'unchanged') this.revision += 1;
+      this.byName.set(name, { fileId, revision });
+      return { ok: true, publicationId: `publication-of-${name}`.padEnd(21, '_').slice(0, 21), revision, change };
+    });
+    return { results, libraryRevision: this.revision };
+  }
+
+  #unpublish({ names }: Pick<Request<'unpublish'>, 'names'>): object {
+    const results = names.map((name) => {
+      if (!this.byName.delete(name)) return { ok: false, error: { code: 'not-found', message: '' } };
+      this.revision += 1;
+      return { ok: true, publicationId: `publication-of-${name}`.padEnd(21, '_').slice(0, 21) };
+    });
+    return { results, libraryRevision: this.revision };
+  }
+}
+
+describe('Publisher', () => {
+  const signal = new AbortController().signal;
+  let dir: TempDir;
+  let library: Library;
+  let hasher: FileHasher;
+  let tracker: TrackerModel;
+  let notices: string[];
+  let hashed: string[];
+  let publisher: Publisher;
+
+  beforeEach(async () => {
+    dir = await tempDir();
+    library = new Library(dir.join('library.sqlite'));
+    hasher = new FileHasher({ threads: 1 });
+    tracker = new TrackerModel();
+    notices = [];
+    hashed = [];
+    publisher = makePublisher();
+  });
+
+  afterEach(async () => {
+    await hasher.close();
+    library.close();
+    await dir[Symbol.asyncDispose]();
+  });
+
+  function makePublisher(): Publisher {
+    return new Publisher({
+      library,
+      hasher,
+      tracker: tracker as never,
+      user: () => 'alice',
+      now: () => 0,
+      onHashing: (path, done) => done === undefined && hashed.push(path),
+      notice: (_level, text) => notices.push(text),
+    });
+  }
+
+  async function file(name: string, content: string): Promise<string> {
+    await writeFile(dir.join(name), content);
+    return dir.join(name);
+  }
+
+  it('publishes several files with an outcome each, in order, though one of them fails', async () => {
+    const paths = [await file('a.txt', 'a'), dir.join('missing.txt'), await file('b.txt', 'b')];
+
+    const outcomes = await publisher.publish({ paths }, { signal });
+
+    expect(outcomes.map((outcome) => (outcome.ok ? outcome.change : outcome.problem.code))).to.deep.equal([
+      'new',
+      'not-found',
+      'new',
+    ]);
+    expect([...tracker.byName.keys()].sort()).to.deep.equal(['a.txt', 'b.txt']);
+  });
+
+  it('does not hash an unchanged file twice', async () => {
+    const path = await file('a.txt', 'a');
+
+    await publisher.publish({ paths: [path] }, { signal });
+    const [outcome] = await publisher.publish({ paths: [path] }, { signal });
+
+    expect(outcome).to.include({ ok: true, change: 'unchanged' });
+    expect(hashed).to.deep.equal([path]);
+  });
+
+  it('replaces the content of the same path, as the next revision', async () => {
+    await publisher.publish({ paths: [await file('a.txt', 'old')] }, { signal });
+
+    const [outcome] = await publisher.publish({ paths: [await file('a.txt', 'new content')] }, { signal });
+
+    expect(outcome).to.include({ ok: true, change: 'replaced' });
+    expect(tracker.byName.get('a.txt')?.revision).to.equal(2);
+  });
+
+  it('refuses a used name for another path, until --as or --replace', async () => {
+    await publisher.publish({ paths: [await file('a.txt', 'one')] }, { signal });
+    const other = await file('other.txt', 'two');
+
+    const [refused] = await publisher.publish({ paths: [other], as: 'a.txt' }, { signal });
+    const [taken] = await publisher.publish({ paths: [other], as: 'a.txt', replace: true }, { signal });
+
+    expect(refused).to.have.nested.property('problem.code', 'name-taken');
+    expect(taken).to.include({ ok: true, change: 'replaced' });
+  });
+
+  it('takes the same content from another path as unchanged', async () => {
+    await publisher.publish({ paths: [await file('a.txt', 'same')] }, { signal });
+
+    const [outcome] = await publisher.publish({ paths: [await file('copy.txt', 'same')], as: 'a.txt' }, { signal });
+
+    expect(outcome).to.include({ ok: true, change: 'unchanged' });
+  });
+
+  for (const cut of ['before', 'after'] as const) {
+    it(`settles a publication whose request was cut ${cut} the tracker applied it, at the next sync`, async () => {
+      tracker.cut = cut;
+      const [outcome] = await publisher.publish({ paths: [await file('a.txt', 'a')] }, { signal });
+      tracker.cut = 'never';
+
+      await publisher.sync({ signal });
+
+      expect(outcome).to.have.nested.property('problem.code', 'tracker-unreachable');
+      expect(tracker.byName.get('a.txt')?.revision).to.equal(1);
+      expect(library.hasUnsettled()).to.equal(false);
+    });
+
+    it(`does not revive a publication whose withdrawal was cut ${cut} the tracker applied it`, async () => {
+      await publisher.publish({ paths: [await file('a.txt', 'a')] }, { signal });
+      tracker.cut = cut;
+      await publisher.withdraw(['a.txt'], { signal });
+      tracker.cut = 'never';
+
+      await publisher.sync({ signal });
+
+      expect([...tracker.byName.keys()]).to.deep.equal([]);
+      expect([...library.entries()]).to.deep.equal([]);
+    });
+  }
+
+  it('gives way, with a notice, to other content that another device published meanwhile', async () => {
+    await publisher.publish({ paths: [await file('a.txt', 'mine')] }, { signal });
+    tracker.byName.set('a.txt', { fileId: 'f'.repeat(64), revision: 2 });
+
+    await publisher.sync({ signal });
+
+    expect(tracker.byName.get('a.txt')?.revision).to.equal(2);
+    expect(library.byName('a.txt')).to.equal(undefined);
+    expect(notices.join()).to.include('another device');
+  });
+
+  it('publishes a changed file again when the upload side reports it', async () => {
+    const path = await file('a.txt', 'old');
+    await publisher.publish({ paths: [path] }, { signal });
+    await writeFile(dir.join('new'), 'new content');
+    await rename(dir.join('new'), path);
+
+    await publisher.refresh(library.byName('a.txt')?.publicationId ?? '', { signal });
+
+    expect(tracker.byName.get('a.txt')?.revision).to.equal(2);
+    expect(notices.join()).to.include('changed on disk');
+  });
+
+  it('says what to do about a file that vanished', async () => {
+    const path = await file('a.txt', 'old');
+    await publisher.publish({ paths: [path] }, { signal });
+    await rm(path);
+
+    await publisher.refresh(library.byName('a.txt')?.publicationId ?? '', { signal });
+
+    expect(notices.join()).to.include('unp a.txt');
+  });
+
+  it('keeps its library over a restart', async () => {
+    await publisher.publish({ paths: [await file('a.txt', 'a')] }, { signal });
+    const before = library.byName('a.txt');
+    library.close();
+
+    library = new Library(dir.join('library.sqlite'));
+
+    expect(library.byName('a.txt')).to.deep.equal(before);
+    expect(library.revision).to.equal(1);
+  });
+
+  it('refuses names that the rules forbid, and says how to go on', async () => {
+    const [outcome] = await publisher.publish({ paths: [await file('a.txt', 'a')], as: '..' }, { signal });
+
+    expect(outcome).to.have.nested.property('problem.code', 'bad-name');
+    expect(outcome).to.have.nested.property('problem.message').that.includes('--as');
+  });
+
+  it('answers a withdrawal of something unknown with not-found', async () => {
+    const [outcome] = await publisher.withdraw(['nothing'], { signal });
+
+    expect(outcome).to.have.nested.property('problem.code', 'not-found');
+  });
+});
+
+function unreachable(): PeerError {
+  return new PeerError({ code: 'tracker-unreachable', message: 'Tracker not responding.' });
+}
