@@ -1,11 +1,11 @@
 import { ContentError } from './content-error.js';
 
 /** Smallest chunk, in bytes: below it the request costs more than the bytes. */
-export const MIN_CHUNK_BYTES = 256 * 1024;
+const MIN_CHUNK_BYTES = 256 * 1024;
 /** Largest chunk, in bytes: more than this nobody wants to fetch again after a bad bit. */
-export const MAX_CHUNK_BYTES = 64 * 1024 * 1024;
+const MAX_CHUNK_BYTES = 64 * 1024 * 1024;
 /** Most chunks of one file: keeps a manifest at 2 MiB. */
-export const MAX_CHUNKS = 65_536;
+const MAX_CHUNKS = 65_536;
 /** Largest file, in bytes (4 TiB): the most that the two limits above allow. */
 export const MAX_FILE_BYTES = MAX_CHUNK_BYTES * MAX_CHUNKS;
 

@@ -3,8 +3,8 @@ import { ContentError } from './content-error.js';
 /** BLAKE3 root of a manifest: 64 lower-case hex digits. Same bytes, same id, whoever publishes them. */
 export type FileId = string & { readonly __brand: 'FileId' };
 
-/** Digits of an id that screens show, and the fewest that a selector may give. */
-export const SHORT_ID_DIGITS = 16;
+/** Digits of an id that screens show. */
+const SHORT_ID_DIGITS = 16;
 
 const FILE_ID = /^[0-9a-f]{64}$/;
 
