@@ -5,7 +5,6 @@
 import { join } from 'node:path';
 import type { SessionGrant } from '../common/protocol/messages.js';
 import { type Clock, systemClock } from '../common/runtime/clock.js';
-import { sleep } from '../common/runtime/deadline.js';
 import { ensurePrivateDir } from '../common/runtime/files.js';
 import { Lifecycle } from '../common/runtime/lifecycle.js';
 import { formatPin, type Identity, loadOrCreateIdentity, parsePin } from '../common/wire/identity.js';
@@ -27,15 +26,13 @@ import { FileServer } from './file-server.js';
 import { FileHasher } from './library/hashing/hash-file.js';
 import { Library } from './library/library.js';
 import { Publisher } from './library/publisher.js';
+import { isLoginOnly, logIn } from './log-in.js';
 import { defaultListenHost, lanAddresses } from './reach/addresses.js';
 import { RevocationList } from './revocation-list.js';
 import { SavedSessionFile } from './saved-session-file.js';
 import { StateBoard } from './state-board.js';
 import type { Presence } from './tracker-client/session-keys.js';
-import { TrackerClient } from './tracker-client/tracker-client.js';
-
-/** Pause between two tries to reach a tracker that is not there yet, ms. */
-const WAIT_FOR_TRACKER_MS = 1_000;
+import type { TrackerClient } from './tracker-client/tracker-client.js';
 
 /** Starts a peer and logs it in. @throws {PeerError} as `PeerDoor.open`; everything begun is ended again then. */
 export async function startPeer(options: StartPeerOptions, clock: Clock = systemClock): Promise<Peer> {
@@ -95,7 +92,13 @@ class RunningParts implements Peer {
     this.#makePublisher();
     if (serving) await this.#listen(revocations);
     this.#makeDownloads();
-    await this.#logIn();
+    const parts = {
+      tracker: this.#tracker,
+      savedSession: this.#savedSession,
+      savedLogin: this.#savedLogin,
+      clock: this.#clock,
+    };
+    await logIn(parts, this.#options, AbortSignal.any([this.#options.signal, this.#stopping.signal]));
     this.#tracker.start();
     this.#fileServer?.openTickets(this.#tracker.trackerSpki);
     if (serving) await this.#downloads.resumeSaved();
@@ -157,39 +160,8 @@ class RunningParts implements Peer {
 
   /** `shoal login` leaves its session for later commands; every other end is told to the tracker, so that nobody waits for us. */
   async #leave(): Promise<void> {
-    await this.#tracker.stop({ logout: !this.#isLoginOnly });
+    await this.#tracker.stop({ logout: !isLoginOnly(this.#options) });
     if (this.#options.serving) await this.#savedSession.remove();
-  }
-
-  get #isLoginOnly(): boolean {
-    return !this.#options.serving && !this.#options.resumeSaved;
-  }
-
-  #makeTracker(): void {
-    const { tracker } = this.#options;
-    this.#tracker = new TrackerClient({
-      host: tracker.host,
-      port: tracker.port,
-      pin: parsePin(tracker.pin),
-      device: this.#identity,
-      clock: this.#clock,
-      presence: () => this.#presence(),
-      onGrant: (grant) => this.#granted(grant),
-      onState: (state) => {
-        if (state.kind === 'ended') this.#board.notice('error', state.problem.message);
-        this.#board.touch();
-      },
-      onEvent: (event) => {
-        if (event.event === 'shutting-down')
-          this.#board.notice(
-            'warning',
-            'The tracker is shutting down. Transfers go on; the rest continues when it is back.',
-          );
-        if (event.event === 'revoked') this.#onEpoch(event.epoch);
-      },
-      onEpoch: (epoch) => this.#onEpoch(epoch),
-    });
-    this.#lifecycle.defer(() => this.#leave());
   }
 
   #makePublisher(): void {
@@ -252,55 +224,6 @@ class RunningParts implements Peer {
       links: this.#fileServer?.linkMaker((port) => this.#reachedAt(port)),
       isOwn: (devicePin) => devicePin === this.#identity.pin,
     });
-  }
-
-  /** Resumes what an earlier run saved, else logs in with the password; waits for a tracker that is not there when told to. */
-  async #logIn(): Promise<void> {
-    const { wait, onWaiting, signal: outer } = this.#options;
-    const signal = AbortSignal.any([outer, this.#stopping.signal]);
-    for (;;) {
-      try {
-        return await this.#logInOnce(signal);
-      } catch (error) {
-        const isAway = error instanceof PeerError && error.code === 'tracker-unreachable';
-        if (!isAway || !wait) throw error;
-        onWaiting(error.problem);
-        await sleep(WAIT_FOR_TRACKER_MS, { signal, clock: this.#clock });
-      }
-    }
-  }
-
-  async #logInOnce(signal: AbortSignal): Promise<void> {
-    const { user, password, resumeSaved, serving } = this.#options;
-    if (resumeSaved && serving && (await this.#resumeFrom(this.#savedSession, { fork: false, signal }))) return;
-    if (resumeSaved && password === undefined && (await this.#resumeFrom(this.#savedLogin, { fork: true, signal })))
-      return;
-    if (password === undefined) {
-      throw new PeerError({
-        code: 'not-logged-in',
-        message: `Not logged in as ${user}. Give the password with --password-file, SHOAL_PASSWORD or at the prompt.`,
-      });
-    }
-    await this.#tracker.login(user, password, { signal });
-    if (this.#isLoginOnly && this.#tracker.savedSession !== undefined)
-      await this.#savedLogin.write(this.#tracker.savedSession);
-  }
-
-  /** False when nothing good was saved there. */
-  async #resumeFrom(
-    file: SavedSessionFile,
-    options: { readonly fork: boolean; readonly signal: AbortSignal },
-  ): Promise<boolean> {
-    const saved = await file.read();
-    if (saved === undefined) return false;
-    try {
-      await this.#tracker.resume(saved, options);
-      return true;
-    } catch (error) {
-      if (!(error instanceof PeerError) || error.code !== 'not-logged-in') throw error;
-      await file.remove();
-      return false;
-    }
   }
 
   #granted(grant: SessionGrant): void {
