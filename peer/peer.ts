@@ -3,7 +3,7 @@
  * (tracker client, library, file port, uploads, downloads, links); this file only knows who needs whom and in which order they start.
  */
 import { join } from 'node:path';
-import type { SessionGrant } from '../common/protocol/messages.js';
+import type { SessionGrant, TrackerEvent } from '../common/protocol/messages.js';
 import { type Clock, systemClock } from '../common/runtime/clock.js';
 import { ensurePrivateDir } from '../common/runtime/files.js';
 import { Lifecycle } from '../common/runtime/lifecycle.js';
@@ -162,6 +162,36 @@ class RunningParts implements Peer {
   async #leave(): Promise<void> {
     await this.#tracker.stop({ logout: !isLoginOnly(this.#options) });
     if (this.#options.serving) await this.#savedSession.remove();
+  }
+
+  #makeTracker(): void {
+    const { tracker } = this.#options;
+    this.#tracker = new TrackerClient({
+      host: tracker.host,
+      port: tracker.port,
+      pin: parsePin(tracker.pin),
+      device: this.#identity,
+      clock: this.#clock,
+      presence: () => this.#presence(),
+      onGrant: (grant) => this.#granted(grant),
+      onState: (state) => {
+        if (state.kind === 'ended') this.#board.notice('error', state.problem.message);
+        this.#board.touch();
+      },
+      onEvent: (event) => this.#tellEvent(event),
+      onEpoch: (epoch) => this.#onEpoch(epoch),
+    });
+    this.#lifecycle.defer(() => this.#leave());
+  }
+
+  #tellEvent(event: TrackerEvent): void {
+    if (event.event === 'revoked') this.#onEpoch(event.epoch);
+    if (event.event === 'shutting-down') {
+      this.#board.notice(
+        'warning',
+        'The tracker is shutting down. Transfers go on; the rest continues when it is back.',
+      );
+    }
   }
 
   #makePublisher(): void {

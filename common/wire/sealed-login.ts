@@ -54,7 +54,7 @@ export interface OpenedLogin {
 
 /** The tracker's side; the caller has checked the cookie. Undefined: another key or pin, forged or damaged. */
 export async function openLogin(
-  datagram: Buffer, { kemKeys, trackerPin }: { readonly kemKeys: KemKeys; readonly trackerPin: string },
+  datagram: Buffer, { kemKeys, trackerPin }: { readonly kemKeys: Pick<KemKeys, 'find'>; readonly trackerPin: string },
 ): Promise<OpenedLogin | undefined> {
   const login = decodeDatagram(datagram);
   const recipientKey = login?.kind === KIND.login ? kemKeys.find(login.keyId) : undefined;

@@ -35,7 +35,7 @@ export interface AppEnd {
 
 export class AppModel {
   readonly ended: Promise<AppEnd>;
-  readonly #changes = new Changes();
+  readonly #changes: Changes;
   readonly #login: LoginModel;
   readonly #end = Promise.withResolvers<AppEnd>();
   #main: MainModel | undefined;
@@ -47,6 +47,7 @@ export class AppModel {
 
   constructor(private readonly options: AppOptions) {
     this.ended = this.#end.promise;
+    this.#changes = new Changes(options.clock);
     this.#size = options.size;
     this.#login = new LoginModel({ ...options, onChange: () => this.#changed(), onPeer: (peer) => this.#enter(peer) });
     this.#state = { kind: 'login', login: this.#login.state() };
@@ -61,19 +62,14 @@ export class AppModel {
     this.#login.begin();
   }
 
-  /** Keys in the order in which they came; the screen is drawn once for all of them. */
+  /** Keys in the order in which they came. */
   readonly press = (strokes: readonly KeyStroke[]): void => {
-    this.#changes.batch(() => {
-      for (const stroke of strokes) this.#press(stroke);
-    });
+    for (const stroke of strokes) this.#press(stroke);
   };
 
   resize(size: ScreenSize): void {
     this.#size = size;
-    this.#changes.batch(() => {
-      this.#main?.resize(size);
-      this.#changed();
-    });
+    this.#main?.resize(size);
   }
 
   /** Ends everything. Called again while it waits for the peer, it waits no longer. */

@@ -1,8 +1,18 @@
-/** Tells listeners that something changed, once for everything that happens in one go. */
+import type { Clock, Timer } from '../../common/runtime/clock.js';
+
+/**
+ * The screen is drawn at most ten times a second, so laying it out more often is work for nothing: a pasted megabyte comes in hundreds
+ * of pieces. A little more than a tenth, or Ink would put every other frame off by another tenth.
+ */
+const PAUSE_MS = 105;
+
+/** Tells listeners that something changed: at once after a rest, else at the end of the pause. */
 export class Changes {
   readonly #listeners = new Set<() => void>();
-  #depth = 0;
+  #pause: Timer | undefined;
   #isPending = false;
+
+  constructor(private readonly clock: Clock) {}
 
   /** Returns the undo. */
   subscribe(listener: () => void): () => void {
@@ -11,24 +21,16 @@ export class Changes {
   }
 
   emit(): void {
-    if (this.#depth > 0) {
+    if (this.#pause !== undefined) {
       this.#isPending = true;
       return;
     }
+    this.#isPending = false;
+    this.#pause = this.clock.setTimer(() => {
+      this.#pause = undefined;
+      if (this.#isPending) this.emit();
+    }, PAUSE_MS);
+    this.#pause.unref();
     for (const listener of [...this.#listeners]) listener();
-  }
-
-  /** Runs `work`; what it changes is told once, at its end. */
-  batch(work: () => void): void {
-    this.#depth += 1;
-    try {
-      work();
-    } finally {
-      this.#depth -= 1;
-      if (this.#depth === 0 && this.#isPending) {
-        this.#isPending = false;
-        this.emit();
-      }
-    }
   }
 }

@@ -17,7 +17,8 @@ export class FrameOutput extends EventEmitter {
   readonly isTTY = true;
   #frame: string | undefined;
   #isMuted = false;
-  #isRepainting = false;
+  /** The first frame, too: the cursor may stand anywhere when the screen is taken. */
+  #isRepainting = true;
   #size: ScreenSize;
 
   constructor(private readonly terminal: WriteStream) {

@@ -11,13 +11,14 @@ import { RowsView } from './rows-view.js';
 
 const PROMPTS: Readonly<Record<LoginField, string>> = { tracker: '  Tracker   ', user: '  User      ', password: '  Password  ' };
 const QUESTION = '  Trust it? (yes/no) ';
-const TITLE = stackedLayouts([paragraph(' Shoal', 'strong'), paragraph(' Private file sharing, straight from peer to peer', 'faint'), paragraph('')]);
+const TITLE = stackedLayouts([paragraph(' Shoal', 'accent'), paragraph(' Private file sharing, straight from peer to peer', 'faint'), paragraph('')]);
 
 /** Fields for tracker, user and password, and what the login has to say or to ask. */
 export function LoginScreen({ state, size }: { readonly state: LoginState; readonly size: ScreenSize }) {
   const { phase } = state;
   const width = Math.max(1, size.columns);
   const height = frameHeight(size);
+  if (phase.kind === 'refused') return <RowsView height={height} rows={rowsOf(refusal(phase), width)} />;
   const isQuestion = phase.kind === 'trusting';
   const fieldsHeight = Math.min(isQuestion ? 1 : LOGIN_FIELDS.length, height);
   const aboveRows = rowsOf(isQuestion ? firstContact(phase) : TITLE, width).slice(0, Math.max(0, height - fieldsHeight));
@@ -64,6 +65,10 @@ function firstContact({ contact }: LoginPhase & { kind: 'trusting' }): Layout {
   ]);
 }
 
+function refusal({ contact }: LoginPhase & { kind: 'refused' }): Layout {
+  return stackedLayouts([paragraphs(changedPinText(contact).map((line) => ` ${line}`), 'bad'), paragraph(' Enter goes back.', 'faint')]);
+}
+
 function statusLayout({ phase, problem }: LoginState): Layout {
   const problemPart = problem === undefined ? [] : [paragraph(''), paragraph(`  ${problem}`, 'bad')];
   return stackedLayouts([...problemPart, paragraph(''), ...phaseLayouts(phase)]);
@@ -80,6 +85,6 @@ function phaseLayouts(phase: LoginPhase): readonly Layout[] {
     case 'trusting':
       return [paragraph('  Esc means no', 'faint')];
     case 'refused':
-      return [paragraphs(changedPinText(phase.contact).map((line) => `  ${line}`), 'bad'), paragraph(''), paragraph('  Enter goes back', 'faint')];
+      return [];
   }
 }

@@ -7,17 +7,18 @@ import { hashingRow, transferRow } from '../wording/transfers.js';
 import { clampScroll, type Geometry, MARGIN_CELLS, shownDownloads } from './geometry.js';
 import type { MainState, Message } from './main-state.js';
 
-const NARROW = 60;
+/** Below these widths the name of the program and the rates make room for what matters more. */
+const TITLE_FROM = 72;
+const RATES_FROM = 58;
 const MARGIN = span(' '.repeat(MARGIN_CELLS));
 
 /** `Shoal  alice @ host:port            ↓ 1.2 MiB/s  ↑ 0 B/s  ● online` */
 export function headerRow({ peer, now }: MainState, width: number): Row {
   const { text, tone } = connectionText(peer.connection, now);
   const [down, up] = [formatRate(peer.receivedBytesPerSecond), formatRate(peer.sentBytesPerSecond)];
-  const isNarrow = width < NARROW;
-  const rates = isNarrow ? '' : `↓ ${down.padStart(9)}  ↑ ${up.padStart(9)}  `;
+  const rates = width < RATES_FROM ? '' : `↓ ${down.padStart(9)}  ↑ ${up.padStart(9)}  `;
   const state = `● ${safeDisplay(text, { maxCells: Math.max(1, Math.floor(width * 0.6)) })}`;
-  const title = isNarrow ? ' ' : ' Shoal  ';
+  const title = width < TITLE_FROM ? ' ' : ' Shoal  ';
   const room = width - cellWidth(title) - cellWidth(rates) - cellWidth(state) - 2;
   const who = safeDisplay(`${peer.user} @ ${peer.tracker.address}`, { maxCells: Math.max(0, room) });
   const gap = ' '.repeat(Math.max(1, room - cellWidth(who) + 1));

@@ -20,6 +20,12 @@ export async function addAccounts(db: Db, accounts: readonly NewAccount[]): Prom
   return added;
 }
 
+export async function unseenUsers(db: Db, users: readonly string[]): Promise<string[]> {
+  const rows = await db.selectFrom('accounts').select('user_fold').execute();
+  const seen = new Set(rows.map(({ user_fold }) => user_fold));
+  return users.filter((user) => !seen.has(foldUser(user)));
+}
+
 export async function createAccount(db: Db, account: NewAccount): Promise<boolean> {
   const { generation: _unused, ...values } = accountValues(account);
   const { numInsertedOrUpdatedRows } = await db.insertInto('accounts').values(accountValues(account))

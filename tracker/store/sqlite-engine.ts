@@ -58,6 +58,7 @@ function methodsOver(db: Kysely<Tables>): Methods {
   const live = new LiveSet();
   return {
     addAccounts: (list) => accounts.addAccounts(db, list),
+    unseenUsers: (users) => accounts.unseenUsers(db, users),
     createAccount: (account) => accounts.createAccount(db, account),
     findAccount: (user) => accounts.findAccount(db, user),
     listAccounts: () => accounts.listAccounts(db),

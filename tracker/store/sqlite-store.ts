@@ -99,6 +99,7 @@ function storeOver(thread: StoreThread): Store {
     ((...args: readonly unknown[]) => thread.call(name, args)) as unknown as Store[K];
   return {
     addAccounts: method('addAccounts'),
+    unseenUsers: method('unseenUsers'),
     createAccount: method('createAccount'),
     findAccount: method('findAccount'),
     listAccounts: method('listAccounts'),

@@ -16,6 +16,8 @@ import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
 export interface Store {
   /** Adds users never seen, removed ones included; returns the names that were added. */
   addAccounts(accounts: readonly NewAccount[]): Promise<string[]>;
+  /** Those of the names that `addAccounts` would add. */
+  unseenUsers(users: readonly string[]): Promise<string[]>;
   /** Adds a user, or brings a removed one back with a new password; false when the name is in use. */
   createAccount(account: NewAccount): Promise<boolean>;
   findAccount(user: string): Promise<Account | undefined>;
