@@ -32,7 +32,7 @@ import { RevocationList } from './revocation-list.js';
 import { SavedSessionFile } from './saved-session-file.js';
 import { StateBoard } from './state-board.js';
 import type { Presence } from './tracker-client/session-keys.js';
-import type { TrackerClient } from './tracker-client/tracker-client.js';
+import { TrackerClient } from './tracker-client/tracker-client.js';
 
 /** Starts a peer and logs it in. @throws {PeerError} as `PeerDoor.open`; everything begun is ended again then. */
 export async function startPeer(options: StartPeerOptions, clock: Clock = systemClock): Promise<Peer> {
