@@ -52,12 +52,12 @@ export async function connectPinned(target: PinnedTarget): Promise<PinnedConnect
   target.signal.throwIfAborted();
   using deadline = withDeadline(target.signal, target.timeoutMs);
   const socket = connect(connectionOptions(target));
-  const ignore = (): void => undefined; // a later error of a socket that was given up concerns nobody
+  // `close` follows every error. One may come before the caller listens, or after the socket was given up: neither may end the program.
+  socket.on('error', () => undefined);
   try {
     await secured(socket, deadline.signal);
     return judge(socket, target);
   } catch (error) {
-    socket.on('error', ignore);
     socket.destroy();
     throw error;
   }
@@ -103,6 +103,7 @@ async function secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {
 }
 
 function judge(socket: TLSSocket, { pin: expected, alpn }: PinnedTarget): PinnedConnection {
+  if (socket.destroyed) throw socket.errored ?? new Error('The other side hung up.');
   const spki = spkiOf(socket);
   if (spki === undefined) throw new Error('The other side showed no certificate.');
   const pin = pinOfSpki(spki);
