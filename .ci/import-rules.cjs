@@ -88,7 +88,7 @@ const pathRules = [
       `${name}-has-one-home`,
       `Only ${home} imports ${name}.`,
       { path: '^(dist/)?(common|tracker|peer)/', pathNot: `^(dist/)?${home}` },
-      { path: `^(node_modules/)?${escaped(name)}(/|$)` },
+      { path: `(^|node_modules/)${escaped(name)}(/|$)` },
     ),
   ),
 ];
