@@ -2,7 +2,7 @@
 import { formatCount, formatRate } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
 import type { ConnectionState, PeerState, TransferRow, TransferSource } from '../api.js';
-import { type Layout, listingOf, paragraph, stackedLayouts } from './listing.js';
+import { type Layout, listingOf, paragraph, paragraphs, stackedLayouts } from './listing.js';
 import { problemText } from './problem.js';
 import type { Tone } from './row.js';
 import { hashingRow, transferRow, uploadText } from './transfers.js';
@@ -13,7 +13,7 @@ export function statusLayout(state: PeerState, now: number): Layout {
   const { text, tone } = connectionText(state.connection, now);
   return stackedLayouts([
     paragraph(`${safeDisplay(state.user)} at ${safeDisplay(tracker.address)}: ${text}`, tone),
-    paragraph(`Tracker fingerprint: ${safeDisplay(tracker.pin)}`, 'faint'),
+    paragraphs(['Tracker fingerprint:', `  ${safeDisplay(tracker.pin)}`], 'faint'),
     paragraph(filePort === undefined ? 'Not serving files' : `Serving on ${filePort.host}:${filePort.port}`, 'faint'),
     paragraph(`Receiving ${formatRate(state.receivedBytesPerSecond)}, sending ${formatRate(state.sentBytesPerSecond)}`),
     paragraph(downloads.length === 0 ? 'No downloads' : `${formatCount(downloads.length, 'download')}:`),

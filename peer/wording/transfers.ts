@@ -14,7 +14,7 @@ import { problemTitle } from './problem.js';
 import { type Row, span, type Tone } from './row.js';
 
 const MAX_NAME_CELLS = 32;
-const MIN_NAME_CELLS = 8;
+const MIN_NAME_CELLS = 10;
 const MIN_BAR_CELLS = 6;
 const MAX_BAR_CELLS = 30;
 const PERCENT_CELLS = 4;

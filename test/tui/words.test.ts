@@ -1,0 +1,109 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { splitShellWords } from '../../peer/tui/shell-words.js';
+import { LATER_WORDS, WORD_HELP, WORDS } from '../../peer/tui/word-help.js';
+import { type Command, parseLine } from '../../peer/tui/words.js';
+import { quoteArgument } from '../../peer/wording/selector.js';
+
+const texts = (line: string): string[] => splitShellWords(line).words.map(({ text }) => text);
+
+function command(line: string): Command {
+  const parsed = parseLine(line);
+  if (parsed.kind !== 'command') throw new Error(`no command: ${JSON.stringify(parsed)}`);
+  return parsed.command;
+}
+
+function problem(line: string): string {
+  const parsed = parseLine(line);
+  if (parsed.kind !== 'problem') throw new Error(`no problem: ${JSON.stringify(parsed)}`);
+  return parsed.problem.message;
+}
+
+describe('splitShellWords', () => {
+  const LINES: readonly (readonly [string, readonly string[]])[] = [
+    ['get  report.pdf ', ['get', 'report.pdf']],
+    ['get "my file.txt"', ['get', 'my file.txt']],
+    ["get 'it is \"x\"'", ['get', 'it is "x"']],
+    ['get my\\ file.txt', ['get', 'my file.txt']],
+    ['pub C:\\Users\\me\\a.txt', ['pub', 'C:\\Users\\me\\a.txt']],
+    ['pub a""b', ['pub', 'ab']],
+    ['pub ""', ['pub', '']],
+    ['', []],
+  ];
+  for (const [line, expected] of LINES) {
+    it(`reads ${JSON.stringify(line)} as ${expected.length} words`, () => {
+      expect(texts(line)).to.deep.equal(expected);
+    });
+  }
+
+  it('tells patterns from quoted stars', () => {
+    expect(splitShellWords('*.pdf "*.pdf" \\*.pdf').words.map(({ isPattern }) => isPattern)).to.deep.equal([true, false, false]);
+  });
+
+  it('tells of a quote that is not closed', () => {
+    expect(splitShellWords('get "my file').openQuote).to.equal('"');
+  });
+
+  it('gives back every text that was quoted for it', () => {
+    fc.assert(fc.property(fc.string({ unit: 'binary' }).filter((text) => !/[\r\n]/.test(text)), (text) => {
+      expect(texts(`get ${quoteArgument(text)}`)).to.deep.equal(['get', text]);
+    }));
+  });
+});
+
+describe('parseLine', () => {
+  it('reads every word with its usage', () => {
+    for (const word of WORDS) expect(WORD_HELP[word].usage).to.match(new RegExp(`^${word}`));
+  });
+
+  it('reads options before and after the name', () => {
+    const expected = { word: 'get', selector: 'a.bin', as: 'b.bin', force: true };
+
+    expect(command('get --as b.bin a.bin --force')).to.deep.equal(expected);
+    expect(command('get a.bin --force --as=b.bin')).to.deep.equal(expected);
+  });
+
+  it('joins the words of a search', () => {
+    expect(command('sch my file -i --all')).to.deep.equal({ word: 'sch', text: 'my file', ignoreCase: true, all: true });
+  });
+
+  it('takes what stands in quotes or after -- as a name', () => {
+    expect(command('get "--force"')).to.include({ selector: '--force', force: false });
+    expect(command('unp -- -a --all')).to.deep.equal({ word: 'unp', selectors: ['-a', '--all'] });
+  });
+
+  for (const alias of ['quit', 'exit']) {
+    it(`takes ${alias} for xit`, () => expect(command(alias)).to.deep.equal({ word: 'xit' }));
+  }
+
+  it('names the nearest word for an unknown one', () => {
+    expect(problem('serch x')).to.contain('Unknown word: serch').and.contain('Did you mean sch?');
+  });
+
+  for (const word of LATER_WORDS) {
+    it(`says that ${word} is not in this version yet`, () => expect(problem(`${word} x`)).to.match(/^Not in this version yet/));
+  }
+
+  const REFUSED: readonly (readonly [string, RegExp])[] = [
+    ['get', /Usage: get NAME/],
+    ['get my file.txt', /one name.*get "my file.txt"/],
+    ['get a --forse', /no option --forse\. Did you mean --force\?/],
+    ['get a --as', /--as needs a name/],
+    ['get a --force=1', /--force takes no value/],
+    ['pub a b --as c', /one path/],
+    ['sch', /list shows everything/],
+    ['lap bob', /takes nothing/],
+    ['get "a', /quote " is not closed/],
+    ['h frobnicate', /no word frobnicate/],
+  ];
+  for (const [line, expected] of REFUSED) {
+    it(`refuses ${line}`, () => expect(problem(line)).to.match(expected));
+  }
+
+  it('returns for every line, and shows nothing of it unescaped', () => {
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (line) => {
+      const parsed = parseLine(line);
+      if (parsed.kind === 'problem') expect(parsed.problem.message).to.not.match(/[\p{Cc}\u202e]/u);
+    }));
+  });
+});
