@@ -1,0 +1,18 @@
+/** What is to be fetched, and where to. */
+export interface DownloadRequest {
+  readonly publicationId: string;
+  /** 64 hex digits: the content that is wanted, whatever the publication becomes later. */
+  readonly fileId: string;
+  readonly sizeBytes: number;
+  readonly owner: string;
+  /** The publication's name, for screens. */
+  readonly name: string;
+  /** Absolute. */
+  readonly directory: string;
+  /** Name of the finished file. */
+  readonly fileName: string;
+  /** Replace a file that is there already. */
+  readonly force: boolean;
+  /** Somebody else goes on serving the finished file: the tracker is not told that it is gone. */
+  readonly keepsSharing?: boolean;
+}

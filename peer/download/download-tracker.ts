@@ -1,0 +1,32 @@
+import type { AbortOptions } from '../../common/runtime/deadline.js';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One device that has some or all of a publication. */
+export interface OfferedSource {
+  readonly user: string;
+  /** Its pin, 64 hex digits. */
+  readonly device: string;
+  readonly has: 'all' | 'part';
+  /** Best first; only those that may be dialled from here. */
+  readonly addresses: readonly Address[];
+}
+
+export interface SourcesOfPublication {
+  readonly fileId: string;
+  /** Bytes; the publisher's claim. */
+  readonly size: number;
+  readonly revision: number;
+  /** When one was asked for. */
+  readonly ticket?: string | undefined;
+  readonly sources: readonly OfferedSource[];
+}
+
+/** What a download asks of the tracker. Both throw `ProtocolError` with the tracker's code or `PeerError` `tracker-unreachable`. */
+export interface DownloadTracker {
+  sources(publicationId: string, options: AbortOptions & { readonly ticket: boolean }): Promise<SourcesOfPublication>;
+  hold(publicationId: string, fileId: string, has: 'all' | 'part' | 'none', options: AbortOptions): Promise<void>;
+}

@@ -1,0 +1,368 @@
+/**
+ * One download from the first question to the durable file. It puts the parts together: `source-pool.ts` (who sends), `scheduler.ts`
+ * (who sends what), `part-file.ts` (what is on the disk). Order of things: name and space, ticket, manifest, what an earlier run left,
+ * chunks, durability. It knows no sockets and no paths but its target's.
+ */
+import { randomBytes } from 'node:crypto';
+
+import { chunkCount } from '../../common/content/chunk-range.js';
+import { chunkSizeFor } from '../../common/content/chunk-size.js';
+import { ContentError } from '../../common/content/content-error.js';
+import { parseFileId } from '../../common/content/file-id.js';
+import { type Manifest, parseManifest } from '../../common/content/manifest.js';
+import { safeDisplay } from '../../common/content/safe-display.js';
+import { type Clock, systemClock } from '../../common/runtime/clock.js';
+import { type AbortOptions, isAbort } from '../../common/runtime/deadline.js';
+import { PeerError, type TransferRow, type TransferState } from '../api.js';
+import { RateMeter } from '../file-port/rate-meter.js';
+import type { SharedFile } from '../upload/shared-file.js';
+import { ChunkBuffers } from './chunk-buffers.js';
+import { ChunkSet } from './chunk-set.js';
+import type { DownloadRequest } from './download-request.js';
+import type { DownloadTracker } from './download-tracker.js';
+import { faultPoint } from './fault-point.js';
+import { PartFile } from './part-file.js';
+import type { Dial } from './race-addresses.js';
+import { Scheduler } from './scheduler.js';
+import type { SourceEntry } from './source-entry.js';
+import { SourceFault } from './source-fault.js';
+import { SourcePool } from './source-pool.js';
+import type { SessionSink, SourceSession } from './source-session.js';
+import { refuseExisting, refuseTooLarge, type Target, targetOf } from './target.js';
+
+/** Proven bytes that wait for the disk: beyond this nothing is taken from the network. */
+const MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024;
+/** The tracker is told that nothing is held any more, if it hears within this, ms. */
+const END_HOLD_MS = 2_000;
+
+export interface DownloadOptions {
+  readonly transferId: string;
+  readonly request: DownloadRequest;
+  readonly tracker: DownloadTracker;
+  readonly dial: Dial;
+  readonly ownPin: string;
+  readonly isPatient: boolean;
+  /** Offer what is there to others while it runs. */
+  readonly isSharing: boolean;
+  readonly onNotice: (level: 'info' | 'warning', text: string) => void;
+  readonly onUpdate: () => void;
+  readonly clock?: Clock | undefined;
+}
+
+export class Download implements SessionSink {
+  readonly #options: DownloadOptions;
+  readonly #request: DownloadRequest;
+  readonly #clock: Clock;
+  readonly #target: Target;
+  readonly #pool: SourcePool;
+  readonly #meter: RateMeter;
+  readonly #haveListeners = new Set<() => void>();
+  readonly #finished = Promise.withResolvers<void>();
+  #signal = new AbortController().signal;
+  readonly #hold = new AbortController();
+  #state: TransferState = 'waiting';
+  #problem: TransferRow['problem'];
+  #part: PartFile | undefined;
+  #manifest: Manifest | undefined;
+  #preparing: Promise<void> | undefined;
+  #scheduler: Scheduler | undefined;
+  #buffers: ChunkBuffers | undefined;
+  #held = new ChunkSet(0);
+  #doneBytes = 0;
+  #resumedBytes = 0;
+  #checkedBytes = 0;
+  #unwrittenBytes = 0;
+  #isHolding = false;
+  #settledSources: TransferRow['sources'] | undefined;
+
+  /** @throws {PeerError} `bad-name`, `too-large`: what can be told without asking anybody. */
+  constructor(options: DownloadOptions) {
+    this.#options = options;
+    this.#request = options.request;
+    this.#clock = options.clock ?? systemClock;
+    this.#meter = new RateMeter(this.#clock);
+    this.#target = targetOf(options.request.directory, options.request.fileName, options.request.fileId);
+    chunkSizeOf(options.request);
+    const { request, tracker, dial, ownPin, isPatient, onNotice, onUpdate, clock } = options;
+    const useSession = (session: SourceSession, entry: SourceEntry): Promise<void> => this.#useSession(session, entry);
+    const isWorking = (): boolean => this.#state === 'checking';
+    this.#pool = new SourcePool({ request, tracker, dial, ownPin, isPatient, useSession, isWorking, onNotice, onUpdate, clock });
+    // Only `run` waits for it; a download that ends otherwise leaves it alone.
+    this.#finished.promise.catch(() => undefined);
+  }
+
+  get target(): Target {
+    return this.#target;
+  }
+
+  /** Resolves when the file is durable under its name. @throws {PeerError}; `signal.reason` when aborted: the `.part` is kept. */
+  async run({ signal }: AbortOptions): Promise<void> {
+    try {
+      this.#signal = signal;
+      await this.#run(signal);
+      this.#setState('done');
+    } catch (error) {
+      this.#settle(error, signal);
+      throw error;
+    } finally {
+      this.#hold.abort();
+      this.#endHold();
+    }
+  }
+
+  row(): TransferRow {
+    const { request, transferId } = this.#options;
+    const bytesPerSecond = this.#state === 'fetching' ? this.#meter.bytesPerSecond : 0;
+    const left = request.sizeBytes - this.#doneBytes;
+    return {
+      transferId,
+      name: request.name,
+      owner: request.owner,
+      fileId: request.fileId,
+      sizeBytes: request.sizeBytes,
+      doneBytes: this.#state === 'checking' ? this.#checkedBytes : this.#doneBytes,
+      receivedBytes: this.#meter.total,
+      resumedBytes: this.#resumedBytes,
+      bytesPerSecond,
+      ...(bytesPerSecond > 0 ? { etaMs: Math.round((left * 1_000) / bytesPerSecond) } : {}),
+      sources: this.#settledSources ?? this.#pool.rows(),
+      state: this.#state,
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+      path: this.#target.path,
+    };
+  }
+
+  /** What others may fetch of it while it runs; undefined before there is anything. */
+  shared(): SharedFile | undefined {
+    const { request, isSharing } = this.#options;
+    const [manifest, part] = [this.#manifest, this.#part];
+    if (!isSharing || manifest === undefined || part === undefined || this.#state !== 'fetching') return undefined;
+    return {
+      publicationId: request.publicationId,
+      fileId: request.fileId,
+      name: request.name,
+      path: part.path,
+      size: manifest.size,
+      manifest: () => manifest,
+      have: () => this.#held.toRanges(),
+      onHave: (fn) => {
+        this.#haveListeners.add(fn);
+        return () => this.#haveListeners.delete(fn);
+      },
+    };
+  }
+
+  // SessionSink: only used by sessions that were given this download after `#prepare`.
+  get scheduler(): Scheduler {
+    return required(this.#scheduler);
+  }
+
+  get manifest(): Manifest {
+    return required(this.#manifest);
+  }
+
+  get buffers(): ChunkBuffers {
+    return required(this.#buffers);
+  }
+
+  onBytes(bytes: number): void {
+    this.#meter.add(bytes);
+  }
+
+  onChunk(session: SourceSession, index: number, buffer: Buffer, length: number): void {
+    faultPoint('chunk-verified');
+    const isNew = this.scheduler.arrived(session.sourceId, index);
+    if (this.scheduler.isAsked(index)) for (const other of this.#pool.sessions()) other.dropUseless();
+    this.#options.onUpdate();
+    if (!isNew) return this.buffers.give(buffer);
+    this.#pool.credit(session, length);
+    this.#unwrittenBytes += length;
+    if (this.#unwrittenBytes >= this.#mostUnwritten) for (const other of this.#pool.sessions()) other.pause();
+    void this.#write(index, buffer, length);
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    await refuseExisting(this.#target, this.#request);
+    await using part = await PartFile.open(this.#target);
+    this.#part = part;
+    await refuseTooLarge(this.#target, Math.max(0, this.#request.sizeBytes - part.allocatedBytes));
+    // Nothing has only one content: its id proves it without anybody.
+    if (this.#request.sizeBytes === 0) await this.#prepareEmpty();
+    await this.#fetchAll(signal);
+    this.#setState('finishing');
+    await part.publish({ force: this.#request.force, size: this.#request.sizeBytes });
+  }
+
+  /** Until every chunk is written, or the pool or the disk gives up. */
+  async #fetchAll(signal: AbortSignal): Promise<void> {
+    if (this.#scheduler?.isComplete === true) return;
+    const enough = new AbortController();
+    const over = AbortSignal.any([signal, enough.signal]);
+    const pool = this.#pool.run({ signal: over });
+    try {
+      await Promise.race([this.#finished.promise, pool]);
+    } finally {
+      this.#settledSources = this.#pool.rows();
+      enough.abort(new DOMException('all chunks are there', 'AbortError'));
+      await pool.catch(() => undefined); // What it says now is only that it was stopped; what it said before was thrown above.
+      await this.#preparing?.catch(() => undefined);
+      await this.#untilWritten();
+    }
+  }
+
+  async #useSession(session: SourceSession, entry: SourceEntry): Promise<void> {
+    if (this.#manifest === undefined) {
+      const bytes = await session.fetchManifest();
+      // Another source may have been sooner; this one is proven all the same, or named.
+      const manifest = this.#prove(bytes);
+      this.#preparing ??= this.#prepare(manifest);
+    }
+    await this.#preparing;
+    if (this.#unwrittenBytes >= this.#mostUnwritten) session.pause();
+    if (this.scheduler.isComplete) return;
+    session.fetch(this);
+    entry.isPreparing = false;
+  }
+
+  /** @throws {SourceFault} `lied` when the bytes are not the manifest of what is wanted. */
+  #prove(bytes: Uint8Array): Manifest {
+    try {
+      return parseManifest(bytes, parseFileId(this.#request.fileId), this.#request.sizeBytes);
+    } catch (error) {
+      if (!(error instanceof ContentError)) throw error;
+      throw new SourceFault('lied', 'sent a manifest that does not belong to the file', { cause: error });
+    }
+  }
+
+  async #prepareEmpty(): Promise<void> {
+    let manifest: Manifest;
+    try {
+      manifest = this.#prove(new Uint8Array(0));
+    } catch (error) {
+      const message = `${safeDisplay(this.#request.name)} is listed with 0 bytes, but its id says otherwise. Its publisher is wrong; nothing was kept.`;
+      throw new PeerError({ code: 'integrity', message }, { cause: error });
+    }
+    await this.#prepare(manifest);
+  }
+
+  /** Finds out which chunks an earlier run left. A file under our name that is not right any more is somebody's work: it is not touched. */
+  async #prepare(manifest: Manifest): Promise<void> {
+    const part = required(this.#part);
+    try {
+      this.#setState('checking');
+      this.#held = await part.check(manifest, { signal: this.#signal, onProgress: (bytes) => this.#checked(bytes) });
+      if (!this.#held.isFull) await this.#refuseTwin();
+    } catch (error) {
+      this.#finished.reject(error);
+      throw error;
+    }
+    const total = chunkCount(manifest.size, manifest.chunkSize);
+    this.#resumedBytes = this.#bytesOf(this.#held, manifest);
+    this.#doneBytes = this.#resumedBytes;
+    this.#manifest = manifest;
+    this.#buffers = new ChunkBuffers(Math.min(manifest.chunkSize, manifest.size), Math.ceil(this.#mostUnwritten / manifest.chunkSize));
+    this.#scheduler = new Scheduler({ total, done: this.#held.copy(), startAt: total > 0 ? randomBytes(4).readUInt32BE() % total : 0 });
+    this.#setState('fetching');
+    if (this.#held.size > 0) this.#startHold();
+    if (this.#held.isFull) this.#finished.resolve();
+  }
+
+  /** A crash may have left the `.part` and the finished file as one file; if that is not whole, the user has changed it since. */
+  async #refuseTwin(): Promise<void> {
+    if (this.#request.force || !(await required(this.#part).isTwin())) return;
+    await required(this.#part).discard();
+    await refuseExisting(this.#target, this.#request);
+  }
+
+  async #write(index: number, buffer: Buffer, length: number): Promise<void> {
+    const manifest = this.manifest;
+    try {
+      await required(this.#part).write(buffer.subarray(0, length), index * manifest.chunkSize);
+      this.#held.add(index);
+      this.#doneBytes += length;
+      this.#wrote();
+    } catch (error) {
+      this.#finished.reject(error);
+    } finally {
+      this.buffers.give(buffer);
+      this.#unwrittenBytes -= length;
+      if (this.#unwrittenBytes < this.#mostUnwritten / 2) for (const session of this.#pool.sessions()) session.resume();
+      if (this.#unwrittenBytes === 0) this.#allWritten?.();
+    }
+  }
+
+  #wrote(): void {
+    if (this.#held.isFull) this.#finished.resolve();
+    this.#startHold();
+    for (const listener of this.#haveListeners) listener();
+  }
+
+  #allWritten: (() => void) | undefined;
+
+  /** The file must not be closed under a write. */
+  async #untilWritten(): Promise<void> {
+    if (this.#unwrittenBytes === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#allWritten = resolve;
+    await promise;
+  }
+
+  #startHold(): void {
+    if (this.#isHolding || !this.#options.isSharing) return;
+    this.#isHolding = true;
+    this.#tellTracker('part', this.#hold.signal);
+  }
+
+  #endHold(): void {
+    if (!this.#isHolding || this.#request.keepsSharing === true) return;
+    this.#isHolding = false;
+    this.#tellTracker('none', AbortSignal.timeout(END_HOLD_MS));
+  }
+
+  /** Nobody waits for it: if the tracker does not hear, others find one source less, or one that says it has nothing. */
+  #tellTracker(has: 'part' | 'none', signal: AbortSignal): void {
+    const { publicationId, fileId } = this.#request;
+    this.#options.tracker.hold(publicationId, fileId, has, { signal }).catch(() => undefined);
+  }
+
+  #settle(error: unknown, signal: AbortSignal): void {
+    if (isAbort(error, signal)) return this.#setState('stopped');
+    const name = safeDisplay(this.#request.name);
+    this.#problem = error instanceof PeerError ? error.problem : { code: 'internal', message: `${name} could not be fetched: ${String(error)}` };
+    this.#setState('failed');
+  }
+
+  #checked(bytes: number): void {
+    this.#checkedBytes = bytes;
+    this.#options.onUpdate();
+  }
+
+  #setState(state: TransferState): void {
+    this.#state = state;
+    this.#options.onUpdate();
+  }
+
+  /** A whole chunk always fits. */
+  get #mostUnwritten(): number {
+    return Math.max(MAX_UNWRITTEN_BYTES, 2 * (this.#manifest?.chunkSize ?? 0));
+  }
+
+  #bytesOf(held: ChunkSet, { size, chunkSize }: Manifest): number {
+    const last = held.total - 1;
+    return held.size * chunkSize - (last >= 0 && held.has(last) ? held.total * chunkSize - size : 0);
+  }
+}
+
+function chunkSizeOf({ sizeBytes, name }: DownloadRequest): number {
+  try {
+    return chunkSizeFor(sizeBytes);
+  } catch (error) {
+    if (!(error instanceof ContentError)) throw error;
+    throw new PeerError({ code: 'too-large', message: `${safeDisplay(name)} cannot be fetched: ${error.message}.` }, { cause: error });
+  }
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a download was used before it was prepared');
+  return value;
+}

@@ -1,0 +1,57 @@
+import { closeSync, constants, lstatSync, openSync, rmSync } from 'node:fs';
+
+import { acquireLock, LockedError, type ProcessLock } from '../../common/runtime/process-lock.js';
+import { PeerError } from '../api.js';
+import { fileProblem } from './file-problem.js';
+
+/** Paths locked by this process: touching a lock file of our own, even to look, would drop its lock. */
+const ours = new Set<string>();
+/** A lock file may be removed by its last holder between our steps; more often than this it is not by chance. */
+const MAX_TRIES = 5;
+
+/**
+ * Keeps two downloads, in this process or in two, from writing the same `.part`. The lock file beside it goes with the lock.
+ * @throws {PeerError} `in-use` when somebody writes it now; what `fileProblem` says when the folder cannot be written.
+ */
+export function lockPart(partPath: string, shownPath: string): Disposable {
+  const path = `${partPath}.lock`;
+  if (ours.has(path)) throw inUse(shownPath);
+  const lock = acquire(path, shownPath);
+  ours.add(path);
+  return {
+    [Symbol.dispose]() {
+      // Removed while it is still held: whoever opened it before finds it locked, whoever comes after makes a new one.
+      rmSync(path, { force: true });
+      lock[Symbol.dispose]();
+      ours.delete(path);
+    },
+  };
+}
+
+function acquire(path: string, shownPath: string): ProcessLock {
+  try {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const before = touch(path);
+      const lock = acquireLock(path, { what: shownPath });
+      if (inodeOf(path) === before) return lock;
+      lock[Symbol.dispose](); // It was removed by its last holder meanwhile: ours would be a lock on nothing.
+    }
+  } catch (error) {
+    throw error instanceof LockedError ? inUse(shownPath) : fileProblem(shownPath, error);
+  }
+  throw inUse(shownPath);
+}
+
+/** Makes the file when there is none; a link that somebody planted there is not followed. */
+function touch(path: string): bigint | undefined {
+  closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600));
+  return inodeOf(path);
+}
+
+function inodeOf(path: string): bigint | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
+function inUse(shownPath: string): PeerError {
+  return new PeerError({ code: 'in-use', message: `${shownPath} is being fetched already. Wait for that download, or stop it first.` });
+}

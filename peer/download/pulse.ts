@@ -1,0 +1,27 @@
+import { type Clock, systemClock } from '../../common/runtime/clock.js';
+import { type AbortOptions, sleep } from '../../common/runtime/deadline.js';
+
+/** "Something changed, look again": wakes everybody who waits. */
+export class Pulse {
+  #beat = Promise.withResolvers<void>();
+
+  constructor(private readonly clock: Clock = systemClock) {}
+
+  beat(): void {
+    const { resolve } = this.#beat;
+    this.#beat = Promise.withResolvers<void>();
+    resolve();
+  }
+
+  /** Resolves at the next beat, or after `ms`. Rejects with `signal.reason` when aborted before. */
+  async wait(ms: number, { signal }: AbortOptions): Promise<void> {
+    const woken = new AbortController();
+    const pause = sleep(ms, { signal: AbortSignal.any([signal, woken.signal]), clock: this.clock });
+    try {
+      await Promise.race([this.#beat.promise, pause]);
+    } finally {
+      woken.abort();
+    }
+    signal.throwIfAborted();
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Decides which source is asked for which chunk. Pure: it knows no sockets, no files and no clock; `download.ts` tells it what sources
+ * have, how fast they are and what arrived, and asks it for the next span. Rules: a chunk is asked of one source at a time; the rarest
+ * first where sources are partial; at the end, when nothing is free, a source that would be done sooner takes over the last chunk of one
+ * that would be later, and never more than two work on the same.
+ */
+import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
+import { ChunkSet } from './chunk-set.js';
+
+export interface Span {
+  readonly first: number;
+  readonly count: number;
+}
+
+export interface SchedulerOptions {
+  /** Chunks of the file. */
+  readonly total: number;
+  /** Chunks that are there already. */
+  readonly done?: ChunkSet;
+  /** Where to begin: downloaders that begin at different places can soon help one another. Default 0. */
+  readonly startAt?: number;
+}
+
+/** A thief must be sooner by this factor: estimates are rough, and a duplicate is waste. */
+const STEAL_FACTOR = 1.5;
+const MAX_HOLDERS = 2;
+
+interface Source {
+  has: 'all' | ChunkSet;
+  /** 0 while unknown. */
+  bytesPerSecond: number;
+  /** Chunks asked of it, in the order they will come. */
+  readonly asked: Set<number>;
+}
+
+export class Scheduler {
+  readonly #total: number;
+  readonly #done: ChunkSet;
+  readonly #sources = new Map<string, Source>();
+  /** How many sources each chunk is asked of. */
+  readonly #holders: Uint8Array;
+  /** How many partial sources have each chunk; who has all has them alike. */
+  readonly #copies: Uint16Array;
+  #partialSources = 0;
+  #cursor: number;
+
+  constructor({ total, done = new ChunkSet(total), startAt = 0 }: SchedulerOptions) {
+    this.#total = total;
+    this.#done = done;
+    this.#holders = new Uint8Array(total);
+    this.#copies = new Uint16Array(total);
+    this.#cursor = total === 0 ? 0 : startAt % total;
+  }
+
+  get isComplete(): boolean {
+    return this.#done.isFull;
+  }
+
+  /** Adds a source, or says anew what it has. */
+  setSource(id: string, has: 'all' | ChunkRanges): void {
+    const known = this.#sources.get(id);
+    if (known !== undefined) this.#countCopies(known.has, -1);
+    const set = has === 'all' ? 'all' : ChunkSet.from(has, this.#total);
+    this.#countCopies(set, 1);
+    if (known !== undefined) known.has = set;
+    else this.#sources.set(id, { has: set, bytesPerSecond: 0, asked: new Set() });
+  }
+
+  setSpeed(id: string, bytesPerSecond: number): void {
+    const source = this.#sources.get(id);
+    if (source !== undefined) source.bytesPerSecond = bytesPerSecond;
+  }
+
+  /** Forgets a source; what it was asked for is free again. */
+  removeSource(id: string): void {
+    const source = this.#sources.get(id);
+    if (source === undefined) return;
+    for (const index of source.asked) this.#unhold(index);
+    this.#countCopies(source.has, -1);
+    this.#sources.delete(id);
+  }
+
+  /** The next chunks to ask `id` for, at most `most` of them; undefined when it has nothing that is of use now. */
+  next(id: string, most: number): Span | undefined {
+    const source = this.#sources.get(id);
+    if (source === undefined || most < 1) return undefined;
+    const first = this.#partialSources === 0 ? this.#nextInOrder() : this.#rarest(source);
+    const span = first === undefined ? this.#steal(source) : this.#grow(source, first, most);
+    if (span === undefined) return undefined;
+    for (let index = span.first; index < span.first + span.count; index += 1) {
+      source.asked.add(index);
+      this.#holders[index] = (this.#holders[index] ?? 0) + 1;
+    }
+    return span;
+  }
+
+  /** A verified chunk came from `id`. False when it was there already. */
+  arrived(id: string, index: number): boolean {
+    this.#unask(id, index);
+    return this.#done.add(index);
+  }
+
+  /** Whether some source is still asked for the chunk. */
+  isAsked(index: number): boolean {
+    return (this.#holders[index] ?? 0) > 0;
+  }
+
+  /** `id` will not send these after all. */
+  release(id: string, { first, count }: Span): void {
+    for (let index = first; index < first + count; index += 1) this.#unask(id, index);
+  }
+
+  /** Whether any chunk of the span is still missing. */
+  isWanted({ first, count }: Span): boolean {
+    for (let index = first; index < first + count; index += 1) if (!this.#done.has(index)) return true;
+    return false;
+  }
+
+  #unask(id: string, index: number): void {
+    if (this.#sources.get(id)?.asked.delete(index) === true) this.#unhold(index);
+  }
+
+  #unhold(index: number): void {
+    this.#holders[index] = Math.max(0, (this.#holders[index] ?? 0) - 1);
+    // What became free may lie behind the cursor, and would be found only after a whole round.
+    if (!this.#done.has(index)) this.#cursor = Math.min(this.#cursor, index);
+  }
+
+  #countCopies(has: 'all' | ChunkSet, by: 1 | -1): void {
+    if (has === 'all') return;
+    this.#partialSources += by;
+    for (let index = 0; index < this.#total; index += 1) {
+      if (has.has(index)) this.#copies[index] = (this.#copies[index] ?? 0) + by;
+    }
+  }
+
+  #isFree(index: number): boolean {
+    return this.#holders[index] === 0 && !this.#done.has(index);
+  }
+
+  /** Every source has all: any free chunk is as good as another, so in order of the file, which disks like. */
+  #nextInOrder(): number | undefined {
+    for (let step = 0; step < this.#total; step += 1) {
+      const index = (this.#cursor + step) % this.#total;
+      if (!this.#isFree(index)) continue;
+      this.#cursor = index;
+      return index;
+    }
+    return undefined;
+  }
+
+  #rarest(source: Source): number | undefined {
+    let best: number | undefined;
+    let fewest = Infinity;
+    for (let step = 0; step < this.#total; step += 1) {
+      const index = (this.#cursor + step) % this.#total;
+      const copies = this.#copies[index] ?? 0;
+      if (copies >= fewest || !this.#isFree(index) || !hasChunk(source, index)) continue;
+      best = index;
+      fewest = copies;
+    }
+    return best;
+  }
+
+  /** Neighbours in one request, but only a share of what is left: so that all sources end at about the same time. */
+  #grow(source: Source, first: number, most: number): Span {
+    const left = this.#total - this.#done.size;
+    const share = this.#sources.size > 1 ? Math.ceil(left / (2 * this.#sources.size)) : most;
+    const copies = this.#copies[first];
+    const limit = Math.min(most, share, this.#total - first);
+    let count = 1;
+    while (count < limit && this.#isFree(first + count) && this.#copies[first + count] === copies && hasChunk(source, first + count)) count += 1;
+    return { first, count };
+  }
+
+  #steal(thief: Source): Span | undefined {
+    let best: { index: number; waits: number } | undefined;
+    const own = (thief.asked.size + 1) / speedOf(thief);
+    for (const victim of this.#sources.values()) {
+      const waits = victim.asked.size / speedOf(victim);
+      if (victim === thief || waits < own * STEAL_FACTOR || waits <= (best?.waits ?? 0)) continue;
+      const index = this.#lastOf(victim, thief);
+      if (index !== undefined) best = { index, waits };
+    }
+    return best === undefined ? undefined : { first: best.index, count: 1 };
+  }
+
+  #lastOf(victim: Source, thief: Source): number | undefined {
+    let last: number | undefined;
+    for (const index of victim.asked) {
+      if (this.#done.has(index) || (this.#holders[index] ?? 0) >= MAX_HOLDERS || thief.asked.has(index) || !hasChunk(thief, index)) continue;
+      last = index;
+    }
+    return last;
+  }
+}
+
+function hasChunk(source: Source, index: number): boolean {
+  return source.has === 'all' || source.has.has(index);
+}
+
+/** A source that has sent nothing yet counts as very slow, as a victim and as a thief: one that waits in a queue may never begin. */
+function speedOf(source: Source): number {
+  return Math.max(source.bytesPerSecond, 1);
+}

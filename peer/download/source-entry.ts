@@ -1,0 +1,114 @@
+import type { TransferSource } from '../api.js';
+import type { Address, OfferedSource } from './download-tracker.js';
+import type { SourceFault } from './source-fault.js';
+import type { SourceSession } from './source-session.js';
+
+/** A source that lied this often is not asked again, even when it is the only one. */
+const MAX_STRIKES = 3;
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 10_000;
+
+/** What a download remembers of one device: where it is, how it behaved, when to try it again. */
+export class SourceEntry {
+  readonly device: string;
+  readonly user: string;
+  addresses: readonly Address[];
+  /** Whether the tracker's last list had it. */
+  isListed = true;
+  /** Earliest next try, ms of the monotonic clock. */
+  retryAt = 0;
+  session: SourceSession | undefined;
+  /** Between the connection and the first request for chunks: proves the manifest, waits for the `.part` to be checked. */
+  isPreparing = false;
+  verifiedBytes = 0;
+  fault: SourceFault | undefined;
+  #isDialling = false;
+  #failures = 0;
+  #strikes = 0;
+
+  constructor({ device, user, addresses }: OfferedSource) {
+    this.device = device;
+    this.user = user;
+    this.addresses = addresses;
+  }
+
+  /** Not asked again in this download. */
+  get isStruckOut(): boolean {
+    return this.#strikes >= MAX_STRIKES;
+  }
+
+  /** It failed in a way that makes any other source better. */
+  get isShunned(): boolean {
+    const kind = this.fault?.kind;
+    return kind === 'lied' || kind === 'stalled' || kind === 'slow';
+  }
+
+  /** True while it can bring the download on. */
+  get isHopeful(): boolean {
+    return this.session !== undefined && (this.isPreparing || this.session.isBusy);
+  }
+
+  /** The tracker lists it: if it was away, it is as good as new. */
+  list({ addresses }: OfferedSource): void {
+    this.addresses = addresses;
+    if (!this.isListed && !this.isShunned) {
+      this.#failures = 0;
+      this.retryAt = 0;
+    }
+    this.isListed = true;
+  }
+
+  startDialling(): void {
+    this.#isDialling = true;
+  }
+
+  begin(session: SourceSession): void {
+    this.#isDialling = false;
+    this.session = session;
+    this.isPreparing = true;
+  }
+
+  /** A proven chunk came: past failures are forgiven, lies are not. */
+  addVerified(bytes: number): void {
+    this.verifiedBytes += bytes;
+    this.#failures = 0;
+    if (this.#strikes === 0) this.fault = undefined;
+  }
+
+  /** Remembers a failure and when to come back: later each time. */
+  end(fault: SourceFault, now: number): void {
+    this.#isDialling = false;
+    this.session = undefined;
+    this.isPreparing = false;
+    this.fault = fault;
+    if (fault.kind === 'lied') this.#strikes += 1;
+    const growing = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    this.retryAt = now + Math.max(growing, fault.retryAfterMs ?? 0);
+  }
+
+  /** True for the first failure since it last was of use: later ones are no news. */
+  get isFirstFailure(): boolean {
+    return this.#failures === 1;
+  }
+
+  row(): TransferSource {
+    const position = this.session?.queuePosition;
+    const first = this.addresses[0];
+    return {
+      user: this.user,
+      address: this.session?.address ?? (first === undefined ? '' : `${first.host}:${first.port}`),
+      state: this.#state,
+      ...(position === undefined ? {} : { queuePosition: position }),
+      verifiedBytes: this.verifiedBytes,
+      bytesPerSecond: this.session?.meter.bytesPerSecond ?? 0,
+      ...(this.fault === undefined || this.session !== undefined ? {} : { problem: this.fault.problem }),
+    };
+  }
+
+  get #state(): TransferSource['state'] {
+    if (this.session === undefined) return this.#isDialling || this.fault === undefined ? 'connecting' : 'dropped';
+    if (this.session.queuePosition !== undefined) return 'queued';
+    return this.session.isBusy ? 'sending' : 'idle';
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * All sources of one download: asks the tracker who they are, again and again, keeps a session with each that works, remembers how each
+ * behaved, and says when there is no hope left. What a session fetches is the download's business (`useSession`).
+ */
+import { safeDisplay } from '../../common/content/safe-display.js';
+import { ProtocolError } from '../../common/protocol/errors.js';
+import { type Clock, systemClock } from '../../common/runtime/clock.js';
+import type { AbortOptions } from '../../common/runtime/deadline.js';
+import { PeerError, type TransferSource } from '../api.js';
+import type { DownloadRequest } from './download-request.js';
+import type { DownloadTracker, SourcesOfPublication } from './download-tracker.js';
+import { hopelessProblem, trackerProblem } from './pool-problems.js';
+import { Pulse } from './pulse.js';
+import { type Dial, raceAddresses } from './race-addresses.js';
+import { SourceEntry } from './source-entry.js';
+import { dialFault, SourceFault } from './source-fault.js';
+import { SourceSession } from './source-session.js';
+import { TicketHolder } from './ticket-holder.js';
+
+/** So long nothing may be in sight before a download fails, ms. */
+const NO_SOURCE_MS = 18_000;
+/** The tracker is asked for sources so often, ms: while none sends, and while some do. */
+const SEEK_EVERY_MS = 2_000;
+const LOOK_EVERY_MS = 10_000;
+/** Hope is judged so often, ms. */
+const JUDGE_EVERY_MS = 500;
+/** Sources used at once: more would split the line without making it faster. */
+const MAX_SESSIONS = 16;
+
+export interface SourcePoolOptions {
+  readonly request: DownloadRequest;
+  readonly tracker: DownloadTracker;
+  readonly dial: Dial;
+  /** Our own device: never a source. */
+  readonly ownPin: string;
+  /** Waits for sources without end: a download that continues by itself. */
+  readonly isPatient: boolean;
+  /** Prepares a session and starts fetching; resolves when chunks are being asked for. Throws `SourceFault`. */
+  readonly useSession: (session: SourceSession, entry: SourceEntry) => Promise<void>;
+  /** True while the download works on what it has, without a source: no time to give up. */
+  readonly isWorking: () => boolean;
+  readonly onNotice: (level: 'info' | 'warning', text: string) => void;
+  readonly onUpdate: () => void;
+  readonly clock?: Clock | undefined;
+}
+
+export class SourcePool {
+  readonly #options: SourcePoolOptions;
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, SourceEntry>();
+  readonly #workers = new Set<Promise<void>>();
+  readonly #ticket: TicketHolder;
+  readonly #pulse: Pulse;
+  readonly #seek: Pulse;
+  #lastHopeAt: number;
+  #isOutdated = false;
+  #hasAnswer = false;
+
+  constructor(options: SourcePoolOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#ticket = new TicketHolder(this.#clock);
+    this.#pulse = new Pulse(this.#clock);
+    this.#seek = new Pulse(this.#clock);
+    this.#lastHopeAt = this.#clock.monotonic();
+  }
+
+  /** Works until aborted. @throws {PeerError} `no-source`, `integrity`, `changed`, `not-found`, … when there is no hope. */
+  async run({ signal }: AbortOptions): Promise<void> {
+    const stopping = new AbortController();
+    const over = AbortSignal.any([signal, stopping.signal]);
+    this.#lastHopeAt = this.#clock.monotonic();
+    try {
+      await Promise.race([this.#seekSources(over), this.#judgeHope(over)]);
+    } finally {
+      stopping.abort(signal.aborted ? signal.reason : new DOMException('the download is over', 'AbortError'));
+      for (const { session } of this.#entries.values()) session?.fail(new SourceFault('left', 'is not needed any more'));
+      await Promise.allSettled(this.#workers);
+    }
+  }
+
+  /** The source of `session` sent `bytes` proven ones. */
+  credit(session: SourceSession, bytes: number): void {
+    this.#entries.get(session.sourceId)?.addVerified(bytes);
+  }
+
+  sessions(): SourceSession[] {
+    return [...this.#entries.values()].flatMap(({ session }) => session ?? []);
+  }
+
+  rows(): TransferSource[] {
+    return [...this.#entries.values()].map((entry) => entry.row());
+  }
+
+  async #seekSources(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const retryMs = await this.#askTracker(signal);
+      await this.#seek.wait(retryMs ?? (this.#hopeful().length > 0 ? LOOK_EVERY_MS : SEEK_EVERY_MS), { signal });
+    }
+  }
+
+  /** Returns when to ask again, if the tracker said so. */
+  async #askTracker(signal: AbortSignal): Promise<number | undefined> {
+    const { tracker, request, isPatient } = this.#options;
+    const needsTicket = this.#ticket.needsNew;
+    try {
+      this.#take(await tracker.sources(request.publicationId, { ticket: needsTicket, signal }), signal);
+      return undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      // With sources in hand the tracker is not needed: it may be restarting, or the publication withdrawn, and we finish all the same.
+      if (this.#hasAnswer || isRetryable(error)) return error instanceof ProtocolError ? error.retryAfterMs : undefined;
+      if (isPatient && error instanceof PeerError && error.code === 'tracker-unreachable') return undefined;
+      throw trackerProblem(request, error);
+    }
+  }
+
+  #take(reply: SourcesOfPublication, signal: AbortSignal): void {
+    const { request, ownPin } = this.#options;
+    this.#isOutdated = reply.fileId !== request.fileId;
+    if (this.#isOutdated) return;
+    if (reply.size !== request.sizeBytes) throw new PeerError({ code: 'integrity', message: 'The tracker says two different sizes of one file. Search again.' });
+    this.#hasAnswer = true;
+    if (reply.ticket !== undefined) this.#renew(reply.ticket);
+    for (const entry of this.#entries.values()) entry.isListed = reply.sources.some(({ device }) => device === entry.device) && entry.isListed;
+    for (const offer of reply.sources) {
+      if (offer.device === ownPin) continue;
+      const known = this.#entries.get(offer.device);
+      if (known !== undefined) known.list(offer);
+      else this.#start(new SourceEntry(offer), signal);
+    }
+    this.#pulse.beat();
+    this.#options.onUpdate();
+  }
+
+  /** Sessions show the new ticket where they are; what is under way goes on. */
+  #renew(text: string): void {
+    const ticket = this.#ticket.take(text);
+    for (const { session, isPreparing } of this.#entries.values()) {
+      if (session === undefined || isPreparing) continue;
+      session.open(ticket).catch((error: unknown) => session.fail(dialFault(error)));
+    }
+  }
+
+  #start(entry: SourceEntry, signal: AbortSignal): void {
+    this.#entries.set(entry.device, entry);
+    const worker = this.#work(entry, signal).catch((error: unknown) => {
+      if (!signal.aborted) entry.end(dialFault(error), this.#clock.monotonic());
+    });
+    this.#workers.add(worker);
+    void worker.finally(() => this.#workers.delete(worker));
+  }
+
+  async #work(entry: SourceEntry, signal: AbortSignal): Promise<void> {
+    while (!entry.isStruckOut) {
+      await this.#untilWorthATry(entry, signal);
+      const fault = await this.#use(entry, signal);
+      signal.throwIfAborted();
+      entry.end(fault, this.#clock.monotonic());
+      this.#report(entry, fault);
+      if (fault.kind === 'expired') this.#ticket.expire();
+      this.#pulse.beat();
+      this.#seek.beat();
+      this.#options.onUpdate();
+    }
+  }
+
+  async #untilWorthATry(entry: SourceEntry, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const waitMs = entry.retryAt - this.#clock.monotonic();
+      if (waitMs <= 0 && this.#isWorthATry(entry)) return;
+      await this.#pulse.wait(waitMs > 0 ? waitMs : SEEK_EVERY_MS, { signal });
+    }
+  }
+
+  #isWorthATry(entry: SourceEntry): boolean {
+    if (!entry.isListed || entry.addresses.length === 0 || this.#ticket.ticket === undefined) return false;
+    if (this.sessions().length >= MAX_SESSIONS) return false;
+    return !(entry.isShunned && this.#hasOther(entry));
+  }
+
+  /** Runs one session with the source to its end and returns why it ended. */
+  async #use(entry: SourceEntry, signal: AbortSignal): Promise<SourceFault> {
+    const { request, dial, useSession } = this.#options;
+    entry.startDialling();
+    this.#options.onUpdate();
+    try {
+      const connection = await raceAddresses(entry.addresses, { pin: entry.device, dial, clock: this.#clock, signal });
+      const session = new SourceSession({
+        sourceId: entry.device,
+        connection,
+        size: request.sizeBytes,
+        isReplaceable: () => this.#hasOther(entry),
+        clock: this.#clock,
+      });
+      entry.begin(session);
+      await this.#prepare(session, entry, useSession);
+      return await session.ended;
+    } catch (error) {
+      const fault = dialFault(error);
+      entry.session?.fail(fault);
+      return fault;
+    }
+  }
+
+  async #prepare(session: SourceSession, entry: SourceEntry, useSession: SourcePoolOptions['useSession']): Promise<void> {
+    const ticket = this.#ticket.ticket;
+    if (ticket === undefined) throw new SourceFault('expired', 'was asked without a ticket');
+    await session.open(ticket);
+    await useSession(session, entry);
+    entry.isPreparing = false;
+    const renewed = this.#ticket.ticket;
+    if (renewed !== undefined && renewed !== ticket) await session.open(renewed);
+    this.#options.onUpdate();
+  }
+
+  #hopeful(): SourceEntry[] {
+    return [...this.#entries.values()].filter((entry) => entry.isHopeful);
+  }
+
+  #hasOther(entry: SourceEntry): boolean {
+    return this.#hopeful().some((other) => other !== entry);
+  }
+
+  async #judgeHope(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const now = this.#clock.monotonic();
+      if (this.#hopeful().length > 0 || this.#options.isWorking()) this.#lastHopeAt = now;
+      else if (this.#isHopeless(now - this.#lastHopeAt)) {
+        throw new PeerError(hopelessProblem(this.#options.request, [...this.#entries.values()], { isOutdated: this.#isOutdated }));
+      }
+      await this.#pulse.wait(JUDGE_EVERY_MS, { signal });
+    }
+  }
+
+  #isHopeless(forMs: number): boolean {
+    if (this.#isOutdated) return true;
+    const entries = [...this.#entries.values()];
+    if (entries.length > 0 && entries.every((entry) => entry.isStruckOut)) return true;
+    return !this.#options.isPatient && forMs >= NO_SOURCE_MS;
+  }
+
+  #report(entry: SourceEntry, fault: SourceFault): void {
+    const isBad = fault.kind === 'lied' || fault.kind === 'stalled' || fault.kind === 'slow';
+    if (!isBad && !(entry.isFirstFailure && entry.verifiedBytes > 0)) return;
+    const text = `${safeDisplay(this.#options.request.name)}: ${safeDisplay(entry.user)} ${fault.message}; dropped as a source.`;
+    this.#options.onNotice(isBad ? 'warning' : 'info', text);
+  }
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof ProtocolError && (error.code === 'busy' || error.code === 'rate-limited' || error.code === 'shutting-down');
+}
+

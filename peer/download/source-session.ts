@@ -1,0 +1,311 @@
+/**
+ * One source over one connection: presents the ticket, fetches the manifest, then keeps a window of chunk requests open until the
+ * scheduler has nothing more for it or it fails. It blames nobody and retries nothing: that is `source-pool.ts`. What arrives goes to
+ * the download through `SessionSink`.
+ */
+import { chunkSizeFor } from '../../common/content/chunk-size.js';
+import { type Manifest, manifestBytesFor } from '../../common/content/manifest.js';
+import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
+import { type Clock, systemClock } from '../../common/runtime/clock.js';
+import type { PeerConnection } from '../file-port/peer-connection.js';
+import { RateMeter } from '../file-port/rate-meter.js';
+import type { ChunkBuffers } from './chunk-buffers.js';
+import { ProgressWatch } from './progress-watch.js';
+import type { Scheduler, Span } from './scheduler.js';
+import { answerFault, closedFault, SourceFault } from './source-fault.js';
+import { SpanReceiver } from './span-receiver.js';
+
+/** Asked for ahead: what comes in this time, ms, within the bounds below; so the line never runs dry between requests. */
+const WINDOW_MS = 1_000;
+const LEAST_WINDOW_BYTES = 2 * 1024 * 1024;
+const MOST_WINDOW_BYTES = 64 * 1024 * 1024;
+/** A connection that ends with a last word is closed after this, ms. */
+const LAST_WORD_MS = 500;
+
+export interface HeldTicket {
+  readonly text: string;
+  readonly ticketId: string;
+}
+
+/** Where a session puts what arrives. */
+export interface SessionSink {
+  readonly scheduler: Scheduler;
+  readonly manifest: Manifest;
+  readonly buffers: ChunkBuffers;
+  onChunk(session: SourceSession, index: number, buffer: Buffer, length: number): void;
+  /** Payload of chunks, useful or not. */
+  onBytes(bytes: number): void;
+}
+
+export interface SourceSessionOptions {
+  /** The source in the scheduler. */
+  readonly sourceId: string;
+  readonly connection: PeerConnection;
+  readonly size: number;
+  readonly isReplaceable: () => boolean;
+  readonly clock?: Clock | undefined;
+}
+
+export class SourceSession {
+  readonly sourceId: string;
+  /** Resolves when the session is over, with the reason. */
+  readonly ended: Promise<SourceFault>;
+  readonly meter: RateMeter;
+  readonly #connection: PeerConnection;
+  readonly #size: number;
+  readonly #clock: Clock;
+  readonly #watch: ProgressWatch;
+  readonly #requests = new Map<number, SpanReceiver>();
+  readonly #end: (fault: SourceFault) => void;
+  #otherRequests = 0;
+  #isOver = false;
+  #ticketId = '';
+  #has: 'all' | ChunkRanges = [];
+  #sink: SessionSink | undefined;
+  #isPaused = false;
+  #queuePosition: number | undefined;
+
+  constructor({ sourceId, connection, size, isReplaceable, clock = systemClock }: SourceSessionOptions) {
+    this.sourceId = sourceId;
+    this.#connection = connection;
+    this.#size = size;
+    this.#clock = clock;
+    this.meter = new RateMeter(clock);
+    const { promise, resolve } = Promise.withResolvers<SourceFault>();
+    this.ended = promise;
+    this.#end = resolve;
+    this.#watch = new ProgressWatch({ clock, isReplaceable, onFault: (fault) => this.#fail(fault) });
+    connection.listen({
+      onHave: (ticketId, have) => this.#takeHave(ticketId, have),
+      onChanged: () => this.#fail(new SourceFault('changed', 'says that the file has changed')),
+      onBye: () => this.#fail(new SourceFault('left', 'is leaving')),
+    });
+    connection.onClose((error) => this.#fail(closedFault(error)));
+  }
+
+  get address(): string {
+    return this.#connection.address;
+  }
+
+  /** True while an answer is due: only then can this session bring the download on. */
+  get isBusy(): boolean {
+    return !this.#isOver && this.#requests.size + this.#otherRequests > 0;
+  }
+
+  /** Place in the source's queue while it waits there. */
+  get queuePosition(): number | undefined {
+    return this.#queuePosition;
+  }
+
+  /** Shows a ticket, also a renewed one. @throws {SourceFault} */
+  async open({ text, ticketId }: HeldTicket): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#begin();
+    this.#connection.request({ type: 'open', ticket: text }, {
+      onOpened: ({ size, chunkSize, have }) => {
+        this.#finish();
+        if (size !== this.#size || chunkSize !== chunkSizeFor(this.#size)) {
+          return reject(new SourceFault('lied', `says that the file has ${size} bytes instead of ${this.#size}`));
+        }
+        this.#ticketId = ticketId;
+        this.#takeHave(ticketId, have);
+        resolve();
+      },
+      onEnd: () => reject(new SourceFault('lied', 'answered a ticket with nothing')),
+      onError: (error) => {
+        this.#finish();
+        reject(answerFault(error));
+      },
+    });
+    await this.#orEnd(promise);
+  }
+
+  /** The hash list as the source sends it, unproven. @throws {SourceFault} */
+  async fetchManifest(): Promise<Uint8Array> {
+    const hashes = Buffer.alloc(manifestBytesFor(this.#size));
+    let announced = 0;
+    let filled = 0;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#begin();
+    this.#connection.request({ type: 'manifest', ticketId: this.#ticketId }, {
+      onRun: (offset, bytes) => {
+        if (offset !== announced || offset + bytes > hashes.length) throw new SourceFault('lied', 'sent a manifest of another length');
+        announced += bytes;
+      },
+      onBytes: (bytes) => {
+        bytes.copy(hashes, filled);
+        filled += bytes.length;
+        this.#watch.progress(bytes.length);
+      },
+      onEnd: () => {
+        this.#finish();
+        if (filled === hashes.length) resolve();
+        else reject(new SourceFault('lied', 'sent a manifest that is too short'));
+      },
+      onError: (error) => {
+        this.#finish();
+        reject(answerFault(error));
+      },
+    });
+    await this.#orEnd(promise);
+    return hashes;
+  }
+
+  /** From now on asks for chunks and hands them to `sink`, until `ended`. */
+  fetch(sink: SessionSink): void {
+    if (this.#isOver) return;
+    this.#sink = sink;
+    sink.scheduler.setSource(this.sourceId, this.#has);
+    this.pump();
+  }
+
+  /** Asks for more, when there is room in the window and something of use. Call it when something became free. */
+  pump(): void {
+    const sink = this.#sink;
+    if (sink === undefined || this.#isOver || this.#isPaused) return;
+    const { scheduler, manifest } = sink;
+    scheduler.setSpeed(this.sourceId, this.meter.bytesPerSecond);
+    const window = this.#windowChunks(manifest.chunkSize);
+    for (let asked = this.#askedChunks(); asked <= window / 2; ) {
+      const span = scheduler.next(this.sourceId, Math.ceil(window / 2));
+      if (span === undefined) return;
+      this.#ask(span, sink);
+      asked += span.count;
+    }
+  }
+
+  /** Takes back requests whose chunks have all come from elsewhere. */
+  dropUseless(): void {
+    const scheduler = this.#sink?.scheduler;
+    if (scheduler === undefined) return;
+    for (const [id, receiver] of this.#requests) {
+      if (receiver.isAbandoned || scheduler.isWanted(receiver.rest)) continue;
+      scheduler.release(this.sourceId, receiver.rest);
+      receiver.abandon();
+      this.#connection.cancel(id);
+    }
+  }
+
+  /** Takes nothing from the network until `resume()`. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#watch.excuse();
+    this.#connection.resume();
+    this.pump();
+  }
+
+  /** Ends the session for a reason that the download knows. */
+  fail(fault: SourceFault): void {
+    this.#fail(fault);
+  }
+
+  #ask(span: Span, sink: SessionSink): void {
+    this.#watch.start();
+    const receiver = new SpanReceiver({
+      span,
+      manifest: sink.manifest,
+      buffers: sink.buffers,
+      onChunk: (index, buffer, length) => {
+        sink.onChunk(this, index, buffer, length);
+        this.pump();
+      },
+      onBadChunk: (index) => this.#refuseChunk(index),
+      onBytes: (bytes) => {
+        this.#queuePosition = undefined;
+        this.meter.add(bytes);
+        this.#watch.progress(bytes);
+        sink.onBytes(bytes);
+      },
+      onQueued: ({ position }) => {
+        this.#queuePosition = position;
+        this.#watch.progress(0);
+        this.#watch.excuse();
+      },
+      onDone: () => this.#forget(id),
+      onError: (error) => {
+        sink.scheduler.release(this.sourceId, receiver.rest);
+        this.#forget(id);
+        if (error.code !== 'cancelled') this.#fail(answerFault(error));
+      },
+    });
+    const id = this.#connection.request({ type: 'chunks', ticketId: this.#ticketId, ...span }, receiver);
+    this.#requests.set(id, receiver);
+  }
+
+  #forget(id: number): void {
+    this.#requests.delete(id);
+    this.#restWhenIdle();
+    this.pump();
+  }
+
+  #begin(): void {
+    this.#otherRequests += 1;
+    this.#watch.start();
+  }
+
+  #finish(): void {
+    this.#otherRequests -= 1;
+    this.#watch.progress(0);
+    this.#restWhenIdle();
+  }
+
+  #restWhenIdle(): void {
+    if (this.#requests.size + this.#otherRequests === 0) this.#watch.rest();
+  }
+
+  #askedChunks(): number {
+    let chunks = 0;
+    for (const receiver of this.#requests.values()) if (!receiver.isAbandoned) chunks += receiver.rest.count;
+    return chunks;
+  }
+
+  #windowChunks(chunkSize: number): number {
+    const bytes = Math.min(MOST_WINDOW_BYTES, Math.max(LEAST_WINDOW_BYTES, (this.meter.bytesPerSecond * WINDOW_MS) / 1_000));
+    return Math.max(2, Math.ceil(bytes / chunkSize));
+  }
+
+  #takeHave(ticketId: string, have: 'all' | ChunkRanges): void {
+    if (ticketId !== this.#ticketId) return;
+    this.#has = have;
+    if (this.#sink === undefined) return;
+    this.#sink.scheduler.setSource(this.sourceId, have);
+    this.pump();
+  }
+
+  #refuseChunk(index: number): void {
+    this.#connection.pause();
+    this.#connection.send({ type: 'bad-chunk', ticketId: this.#ticketId, index });
+    this.#fail(new SourceFault('lied', `sent bytes that are not the file (chunk ${index})`));
+  }
+
+  #fail(fault: SourceFault): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#watch.rest();
+    this.#sink?.scheduler.removeSource(this.sourceId);
+    for (const receiver of this.#requests.values()) receiver.abandon();
+    this.#requests.clear();
+    if (fault.kind === 'lied') this.#closeAfterLastWord();
+    else this.#connection.close();
+    this.#end(fault);
+  }
+
+  /** `bad-chunk` is worth a moment: the source may not know that its disk is failing. */
+  #closeAfterLastWord(): void {
+    this.#connection.end();
+    const closing = this.#clock.setTimer(() => this.#connection.close(), LAST_WORD_MS);
+    closing.unref();
+    this.#connection.onClose(() => closing.cancel());
+  }
+
+  async #orEnd<T>(promise: Promise<T>): Promise<T> {
+    const fault = this.ended.then((reason) => Promise.reject(reason));
+    return Promise.race([promise, fault]);
+  }
+}

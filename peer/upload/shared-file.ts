@@ -1,0 +1,51 @@
+import type { Manifest } from '../../common/content/manifest.js';
+import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
+import type { FileIdentity } from '../library/hashing/file-identity.js';
+
+/** One file that others may fetch, as the library or a running download offers it. */
+export interface SharedFile {
+  readonly publicationId: string;
+  readonly fileId: string;
+  /** For screens and file names of links. */
+  readonly name: string;
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** The file as it was hashed; absent for a download that still runs, whose chunks are proven by its manifest alone. */
+  readonly identity?: FileIdentity;
+  /** The chunk hashes; may come from disk. */
+  manifest(): Manifest | Promise<Manifest>;
+  /** Chunks that are there now. */
+  have(): 'all' | ChunkRanges;
+  /** Calls `fn` when `have()` has grown. Returns the undo. */
+  onHave?(fn: () => void): () => void;
+}
+
+/** What this peer serves. No path ever comes from the wire: these two are the only way from a request to a file. */
+export interface SharedFiles {
+  /** The file of that publication, when this peer holds it as that publication and with that content. */
+  find(publicationId: string, fileId: string): SharedFile | undefined;
+  /** The file under any publication; for links, which this peer made itself. */
+  findFile(fileId: string): SharedFile | undefined;
+}
+
+/** Asks each part in turn; the library comes first, then running downloads. */
+export function joinSharedFiles(...parts: readonly SharedFiles[]): SharedFiles {
+  const first = (look: (files: SharedFiles) => SharedFile | undefined): SharedFile | undefined => {
+    for (const part of parts) {
+      const found = look(part);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  return {
+    find: (publicationId, fileId) => first((part) => part.find(publicationId, fileId)),
+    findFile: (fileId) => first((part) => part.findFile(fileId)),
+  };
+}
+
+/** Whether chunks `first` to `first + count - 1` are all in `have`. */
+export function holdsChunks(have: 'all' | ChunkRanges, first: number, count: number): boolean {
+  if (have === 'all') return true;
+  return have.some(([from, to]) => from <= first && first + count <= to);
+}

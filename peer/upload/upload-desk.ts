@@ -1,0 +1,22 @@
+import type { Clock } from '../../common/runtime/clock.js';
+import type { FairQueue } from '../file-port/fair-queue.js';
+import type { RateMeter } from '../file-port/rate-meter.js';
+import type { BlockPool } from '../file-port/run-block.js';
+import type { ServedFiles } from './served-files.js';
+import type { SharedFile, SharedFiles } from './shared-file.js';
+import type { TicketGate } from './ticket-gate.js';
+import type { TokenBucket } from './token-bucket.js';
+
+/** What all connections share that are being served. */
+export interface UploadDesk {
+  readonly files: SharedFiles;
+  readonly tickets: TicketGate;
+  readonly served: ServedFiles;
+  readonly slots: FairQueue;
+  readonly limit: TokenBucket;
+  readonly blocks: BlockPool;
+  readonly meter: RateMeter;
+  readonly clock: Clock;
+  /** The file is not any more what was published: everybody who fetches it is told, and the library. */
+  fileChanged(shared: SharedFile): void;
+}

@@ -1,0 +1,249 @@
+/**
+ * Serves one connection: tickets in, runs out, one request after the other. It decides what may be sent and when; `chunk-sender.ts`
+ * sends, `served-file.ts` answers for the bytes, `uploads.ts` keeps what all connections share. See docs/protocol.md "Peer lane".
+ */
+import { chunkCount } from '../../common/content/chunk-range.js';
+import { chunkSizeFor } from '../../common/content/chunk-size.js';
+import { ProtocolError } from '../../common/protocol/errors.js';
+import { MAX_PIPELINED } from '../../common/protocol/limits.js';
+import type { PeerRequest, Ticket } from '../../common/protocol/peer-messages.js';
+import type { PeerConnection, PeerServer } from '../file-port/peer-connection.js';
+import { MAX_BLOCK_BYTES } from '../file-port/run-block.js';
+import { ChunkSender } from './chunk-sender.js';
+import { endGrant, type Grant, toProtocolError } from './grant.js';
+import { announceHave, repeatPosition } from './lane-notices.js';
+import { holdsChunks, type SharedFile } from './shared-file.js';
+import type { UploadDesk } from './upload-desk.js';
+import { type UploadTally } from './upload-row.js';
+
+/** Tickets of one connection: a downloader needs one, and a renewed one. */
+const MAX_GRANTS = 16;
+/** Bad tickets before the connection is closed: each costs us a signature check. */
+const MAX_REFUSALS = 8;
+/** `busy` asks to come back after this, ms. */
+const BUSY_RETRY_MS = 1_000;
+
+type ChunksRequest = Extract<PeerRequest, { type: 'chunks' }>;
+
+interface Work {
+  readonly request: PeerRequest;
+  readonly controller: AbortController;
+}
+
+export class UploadLane implements PeerServer {
+  readonly #grants = new Map<string, Grant>();
+  readonly #line: Work[] = [];
+  readonly #sender: ChunkSender;
+  readonly #closed = new AbortController();
+  #working: Work | undefined;
+  #refusals = 0;
+  #isCheckingChunk = false;
+  #isLeaving = false;
+
+  constructor(
+    private readonly connection: PeerConnection,
+    private readonly desk: UploadDesk,
+    private readonly newTally: (shared: SharedFile, user: string) => UploadTally,
+  ) {
+    this.#sender = new ChunkSender(connection, desk);
+    connection.onClose(() => this.#close());
+    connection.serve(this);
+  }
+
+  /** True while a request is being answered. */
+  get isBusy(): boolean {
+    return this.#working !== undefined;
+  }
+
+  onRequest(request: PeerRequest): void {
+    if (this.#isLeaving) return this.connection.sendError(request.id, 'shutting-down');
+    if (this.#line.length >= MAX_PIPELINED) return this.connection.sendError(request.id, 'busy', BUSY_RETRY_MS);
+    this.#line.push({ request, controller: new AbortController() });
+    if (this.#working === undefined) void this.#workOff();
+  }
+
+  onCancel(id: number): void {
+    const waiting = this.#line.findIndex(({ request }) => request.id === id);
+    if (waiting >= 0) {
+      this.#line.splice(waiting, 1);
+      this.connection.sendError(id, 'cancelled');
+    } else if (this.#working?.request.id === id) {
+      this.#working.controller.abort(new ProtocolError('cancelled'));
+    }
+  }
+
+  onBadChunk(ticketId: string, index: number): void {
+    const grant = this.#grants.get(ticketId);
+    // One at a time: each report makes us read up to 64 MiB.
+    if (grant === undefined || this.#isCheckingChunk || index >= chunkCount(grant.shared.size, chunkSizeFor(grant.shared.size))) return;
+    this.#isCheckingChunk = true;
+    void this.#checkChunk(grant, index);
+  }
+
+  /** The file behind `shared` is not what was published any more. */
+  dropFile(shared: SharedFile): void {
+    for (const [ticketId, grant] of this.#grants) {
+      if (grant.shared.publicationId !== shared.publicationId || grant.shared.fileId !== shared.fileId) continue;
+      this.connection.send({ type: 'changed', ticketId });
+      this.#drop(ticketId, new ProtocolError('changed'));
+    }
+  }
+
+  /** Judges every ticket again; what a revocation stands against ends now. */
+  recheck(): void {
+    for (const [ticketId, grant] of this.#grants) {
+      try {
+        this.desk.tickets.judge(grant.ticket);
+      } catch (error) {
+        // A ticket that merely ran out is good for the answer it began.
+        if (error instanceof ProtocolError && error.code === 'ticket-revoked') this.#drop(ticketId, error);
+      }
+    }
+  }
+
+  /** Says goodbye; the run under way is finished, nothing new begins. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.connection.send({ type: 'bye' });
+    for (const work of this.#line) work.controller.abort(new ProtocolError('shutting-down'));
+    this.#working?.controller.abort(new ProtocolError('shutting-down'));
+    if (this.#working === undefined) this.connection.end();
+  }
+
+  async #workOff(): Promise<void> {
+    for (let work = this.#line.shift(); work !== undefined; work = this.#line.shift()) {
+      this.#working = work;
+      try {
+        const signal = AbortSignal.any([work.controller.signal, this.#closed.signal]);
+        signal.throwIfAborted();
+        await this.desk.tickets.ready({ signal });
+        await this.#answer(work, signal);
+      } catch (error) {
+        this.#refuse(work.request, error);
+      }
+    }
+    this.#working = undefined;
+    if (this.#isLeaving) this.connection.end();
+  }
+
+  async #answer({ request, controller }: Work, signal: AbortSignal): Promise<void> {
+    if (request.type === 'open') return this.#open(request.id, request.ticket);
+    const grant = this.#grants.get(request.ticketId);
+    if (grant === undefined) throw new ProtocolError('bad-ticket');
+    this.desk.tickets.judge(grant.ticket);
+    grant.running.add(controller);
+    try {
+      if (request.type === 'manifest') await this.#sendManifest(request.id, grant, signal);
+      else await this.#sendChunks(request, grant, signal);
+    } finally {
+      grant.running.delete(controller);
+    }
+    this.connection.send({ type: 'end', id: request.id });
+  }
+
+  #refuse(request: PeerRequest, error: unknown): void {
+    if (!this.connection.isOpen) return;
+    const { code, retryAfterMs } = toProtocolError(error);
+    this.connection.sendError(request.id, code, retryAfterMs);
+    if (code === 'bad-ticket') this.#refusals += 1;
+    if (code === 'bad-message' || this.#refusals >= MAX_REFUSALS) this.connection.end();
+    if (code !== 'changed' || request.type === 'open') return;
+    const grant = this.#grants.get(request.ticketId);
+    if (grant !== undefined) this.desk.fileChanged(grant.shared);
+  }
+
+  async #open(id: number, ticketText: string): Promise<void> {
+    const ticket = this.desk.tickets.check(ticketText, this.connection.pin);
+    const shared = this.desk.files.find(ticket.publicationId, ticket.fileId);
+    if (shared === undefined || shared.size !== ticket.size) throw new ProtocolError('not-found');
+    if (!this.#grants.has(ticket.ticketId) && this.#grants.size >= MAX_GRANTS) throw new ProtocolError('busy');
+    await this.#grant(ticket, shared);
+    this.connection.setProven();
+    const chunkSize = chunkSizeFor(shared.size);
+    this.connection.send({ type: 'opened', id, size: shared.size, chunkSize, have: shared.have() });
+  }
+
+  async #grant(ticket: Ticket, shared: SharedFile): Promise<void> {
+    let lease: Awaited<ReturnType<UploadDesk['served']['acquire']>>;
+    try {
+      lease = await this.desk.served.acquire(shared);
+    } catch (error) {
+      const { code } = toProtocolError(error);
+      if (code === 'changed' || code === 'gone') this.desk.fileChanged(shared);
+      throw error;
+    }
+    if (!this.connection.isOpen) {
+      lease[Symbol.dispose]();
+      throw new ProtocolError('cancelled');
+    }
+    this.#grants.get(ticket.ticketId)?.[Symbol.dispose]();
+    const undo = announceHave(this.connection, { ticketId: ticket.ticketId, shared, clock: this.desk.clock });
+    this.#grants.set(ticket.ticketId, {
+      ticket,
+      shared,
+      lease,
+      tally: this.newTally(shared, ticket.user),
+      running: new Set(),
+      [Symbol.dispose]: () => {
+        undo();
+        lease[Symbol.dispose]();
+      },
+    });
+  }
+
+  async #sendManifest(id: number, { lease }: Grant, signal: AbortSignal): Promise<void> {
+    const { hashes } = await lease.file.manifest();
+    for (let offset = 0; offset < hashes.length; offset += MAX_BLOCK_BYTES) {
+      signal.throwIfAborted();
+      const part = hashes.subarray(offset, offset + MAX_BLOCK_BYTES);
+      const block = this.desk.blocks.take();
+      block.body.set(part);
+      await this.connection.sendRun(id, { block, offset, bytes: part.length });
+      this.desk.blocks.give(block);
+    }
+  }
+
+  async #sendChunks(request: ChunksRequest, grant: Grant, signal: AbortSignal): Promise<void> {
+    const { size } = grant.shared;
+    const chunkSize = chunkSizeFor(size);
+    const { id, first, count } = request;
+    if (first + count > chunkCount(size, chunkSize)) throw new ProtocolError('no-chunk');
+    if (!holdsChunks(grant.shared.have(), first, count)) throw new ProtocolError('no-chunk');
+    const end = Math.min(size, (first + count) * chunkSize);
+    let offset = first * chunkSize;
+    using notice = repeatPosition(this.connection, { id, clock: this.desk.clock });
+    while (offset < end) {
+      const turn = { id, file: grant.lease.file, tally: grant.tally, offset, end, signal };
+      offset = await this.desk.slots.run(() => this.#turn(turn, notice), { owner: grant.ticket.user, onPosition: notice.tell, signal });
+    }
+  }
+
+  #turn(turn: Parameters<ChunkSender['sendTurn']>[0], notice: { pause(): void }): Promise<number> {
+    notice.pause();
+    return this.#sender.sendTurn(turn);
+  }
+
+  async #checkChunk(grant: Grant, index: number): Promise<void> {
+    try {
+      if (!(await grant.lease.file.checkChunk(index))) this.desk.fileChanged(grant.shared);
+    } catch {
+      this.desk.fileChanged(grant.shared); // It cannot even be read.
+    } finally {
+      this.#isCheckingChunk = false;
+    }
+  }
+
+  #drop(ticketId: string, error: ProtocolError): void {
+    const grant = this.#grants.get(ticketId);
+    if (grant === undefined) return;
+    this.#grants.delete(ticketId);
+    endGrant(grant, error);
+    grant[Symbol.dispose]();
+  }
+
+  #close(): void {
+    this.#line.length = 0;
+    this.#closed.abort(new ProtocolError('cancelled'));
+    for (const ticketId of [...this.#grants.keys()]) this.#drop(ticketId, new ProtocolError('cancelled'));
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Serves this peer's files to others: the one object the composition knows of `peer/upload`. Every connection becomes an `UploadLane`;
+ * what they share (places, rate limit, open files, counters) is here.
+ */
+import { type Clock, systemClock } from '../../common/runtime/clock.js';
+import { sleep } from '../../common/runtime/deadline.js';
+import type { Part } from '../../common/runtime/lifecycle.js';
+import type { UploadRow } from '../api.js';
+import type { FairQueue } from '../file-port/fair-queue.js';
+import type { PeerConnection } from '../file-port/peer-connection.js';
+import { RateMeter } from '../file-port/rate-meter.js';
+import { BlockPool, MAX_BLOCK_BYTES } from '../file-port/run-block.js';
+import { ServedFiles } from './served-files.js';
+import type { SharedFile, SharedFiles } from './shared-file.js';
+import type { TicketGate } from './ticket-gate.js';
+import { TokenBucket } from './token-bucket.js';
+import type { UploadDesk } from './upload-desk.js';
+import { UploadLane } from './upload-lane.js';
+import { UploadTally } from './upload-row.js';
+import { createUploadSlots } from './upload-slots.js';
+
+/** Blocks kept for the next transfer, 1 MiB each. */
+const KEPT_BLOCKS = 32;
+/** Uploads end within this after `stop()`, ms. */
+const STOP_AFTER_MS = 1_500;
+
+export interface UploadsOptions {
+  readonly files: SharedFiles;
+  readonly tickets: TicketGate;
+  /** A file is not any more what was published as that; the library should look at it again. May come more than once. */
+  readonly onChanged: (publicationId: string, fileId: string) => void;
+  /** Of all uploads together. Default: none. */
+  readonly uploadLimitBytesPerSecond?: number | undefined;
+  readonly maxActive?: number | undefined;
+  readonly maxActivePerUser?: number | undefined;
+  /** Something in `rows()` began or ended. */
+  readonly onUpdate?: (() => void) | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+export class Uploads implements Part {
+  readonly slots: FairQueue;
+  readonly limit: TokenBucket;
+  readonly served = new ServedFiles();
+  readonly #lanes = new Map<UploadLane, PeerConnection>();
+  readonly #tallies = new Set<UploadTally>();
+  readonly #meter: RateMeter;
+  readonly #desk: UploadDesk;
+  readonly #options: UploadsOptions;
+  readonly #clock: Clock;
+  #isStopping = false;
+
+  constructor(options: UploadsOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.slots = createUploadSlots(options.maxActive, options.maxActivePerUser);
+    this.limit = new TokenBucket(options.uploadLimitBytesPerSecond, this.#clock);
+    this.#meter = new RateMeter(this.#clock);
+    this.#desk = {
+      files: options.files,
+      tickets: options.tickets,
+      served: this.served,
+      slots: this.slots,
+      limit: this.limit,
+      blocks: new BlockPool(MAX_BLOCK_BYTES, KEPT_BLOCKS),
+      meter: this.#meter,
+      clock: this.#clock,
+      fileChanged: (shared) => this.#fileChanged(shared),
+    };
+  }
+
+  /** Answers what the other end of `connection` requests, whoever dialled. */
+  accept(connection: PeerConnection): void {
+    if (this.#isStopping) {
+      connection.close();
+      return;
+    }
+    const tallies: UploadTally[] = [];
+    const lane = new UploadLane(connection, this.#desk, (shared, user) => {
+      const tally = this.startTally(shared.name, user);
+      tallies.push(tally);
+      return tally;
+    });
+    this.#lanes.set(lane, connection);
+    connection.onClose(() => {
+      this.#lanes.delete(lane);
+      for (const tally of tallies) this.endTally(tally);
+    });
+  }
+
+  /** Files being sent now, or until a moment ago. */
+  rows(): UploadRow[] {
+    return [...this.#tallies].filter((tally) => tally.isActive).map((tally) => tally.row());
+  }
+
+  /** File bytes handed to sockets since the start, links included. */
+  get sentBytes(): number {
+    return this.#meter.total;
+  }
+
+  get bytesPerSecond(): number {
+    return this.#meter.bytesPerSecond;
+  }
+
+  /** For the link lane, whose transfers count like all others. */
+  startTally(name: string, user: string): UploadTally {
+    const tally = new UploadTally(name, user, this.#clock);
+    this.#tallies.add(tally);
+    this.#options.onUpdate?.();
+    return tally;
+  }
+
+  endTally(tally: UploadTally): void {
+    this.#tallies.delete(tally);
+    this.#options.onUpdate?.();
+  }
+
+  /** Bytes that left by the link lane. */
+  count(bytes: number): void {
+    this.#meter.add(bytes);
+  }
+
+  /** Call when revocations changed: running uploads that are revoked end now. */
+  recheck(): void {
+    for (const lane of this.#lanes.keys()) lane.recheck();
+  }
+
+  /** Ends all uploads of a publication whose content was replaced or withdrawn for good: their downloaders hear `changed`. */
+  withdraw(shared: Pick<SharedFile, 'publicationId' | 'fileId'>): void {
+    for (const lane of this.#lanes.keys()) lane.dropFile(shared as SharedFile);
+  }
+
+  /** Says goodbye to everybody, lets begun runs finish, and closes what is left within 2 s. May be called twice. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    const open = [...this.#lanes.values()];
+    const closed = Promise.all(open.map((connection) => new Promise<void>((resolve) => connection.onClose(() => resolve()))));
+    for (const lane of [...this.#lanes.keys()]) lane.leave();
+    const waiting = new AbortController();
+    const timeout = sleep(STOP_AFTER_MS, { signal: waiting.signal, clock: this.#clock }).catch(() => undefined);
+    await Promise.race([closed, timeout]);
+    waiting.abort();
+    for (const connection of open) connection.close();
+  }
+
+  #fileChanged(shared: SharedFile): void {
+    for (const lane of this.#lanes.keys()) lane.dropFile(shared);
+    this.#options.onChanged(shared.publicationId, shared.fileId);
+  }
+}
