@@ -1,5 +1,5 @@
 /** The whole screen: first the way in, then the peer, then the way out. It decides what a key means when and what the end is. */
-import { type Clock } from '../../common/runtime/clock.js';
+import type { Clock } from '../../common/runtime/clock.js';
 import type { Peer, PeerDoor } from '../api.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED } from '../wording/exit-code.js';
 import { problemOf, problemText } from '../wording/problem.js';
@@ -74,7 +74,10 @@ export class AppModel {
 
   /** Ends everything. Called again while it waits for the peer, it waits no longer. */
   leave(code: number): void {
-    if (this.#isLeaving) return this.#end.resolve({ code: EXIT_INTERRUPTED, farewell: '' });
+    if (this.#isLeaving) {
+      this.#end.resolve({ code: EXIT_INTERRUPTED, farewell: '' });
+      return;
+    }
     this.#isLeaving = true;
     this.#login.stop();
     this.#main?.stop();
@@ -103,7 +106,13 @@ export class AppModel {
   #enter(peer: Peer): void {
     if (this.#isLeaving) return void peer.close();
     this.#peer = peer;
-    this.#main = new MainModel({ ...this.options, peer, size: this.#size, onChange: () => this.#changed(), onQuit: () => this.leave(EXIT_DONE) });
+    this.#main = new MainModel({
+      ...this.options,
+      peer,
+      size: this.#size,
+      onChange: () => this.#changed(),
+      onQuit: () => this.leave(EXIT_DONE),
+    });
     this.#changed();
   }
 

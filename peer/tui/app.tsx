@@ -1,12 +1,12 @@
+import { row } from '../wording/row.js';
 import type { AppModel } from './app-model.js';
+import { frameHeight } from './geometry.js';
 import { LoginScreen } from './login-screen.js';
 import { MainScreen } from './main-screen.js';
 import type { ScreenSize } from './main-state.js';
 import { RowsView } from './rows-view.js';
 import { type Theme, ThemeContext } from './theme.js';
 import { usePeer } from './use-peer.js';
-import { frameHeight } from './geometry.js';
-import { row } from '../wording/row.js';
 
 export interface AppProps {
   readonly model: AppModel;
@@ -21,7 +21,9 @@ export function App({ model, size, theme }: AppProps) {
     <ThemeContext value={theme}>
       {state.kind === 'login' ? <LoginScreen state={state.login} size={size} /> : undefined}
       {state.kind === 'main' ? <MainScreen state={state.main} size={size} /> : undefined}
-      {state.kind === 'leaving' ? <RowsView height={frameHeight(size)} rows={[row(' Logging out …', 'faint')]} /> : undefined}
+      {state.kind === 'leaving' ? (
+        <RowsView height={frameHeight(size)} rows={[row(' Logging out …', 'faint')]} />
+      ) : undefined}
     </ThemeContext>
   );
 }

@@ -2,8 +2,8 @@
 import { readdir } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { Peer, PublicationRow } from '../api.js';
-import type { CompletionRequest } from './completion.js';
 import { isUnderWay } from '../wording/transfers.js';
+import type { CompletionRequest } from './completion.js';
 import { expandHome } from './path-text.js';
 
 export interface CandidateSources {
@@ -19,7 +19,10 @@ export interface CandidateSources {
 const MAX_CANDIDATES = 2_000;
 
 /** Candidates for the argument at the cursor; none where something cannot be read. */
-export async function lookUpCandidates({ source, prefix }: CompletionRequest, from: CandidateSources): Promise<readonly string[]> {
+export async function lookUpCandidates(
+  { source, prefix }: CompletionRequest,
+  from: CandidateSources,
+): Promise<readonly string[]> {
   switch (source.kind) {
     case 'paths':
       return pathCandidates(prefix, from);
@@ -30,7 +33,10 @@ export async function lookUpCandidates({ source, prefix }: CompletionRequest, fr
     case 'found':
       return from.found.flatMap((row) => (prefix.startsWith('@') ? [`@${row.owner}/${row.name}`] : [row.name]));
     case 'downloads':
-      return from.peer.state().downloads.filter(isUnderWay).map(({ name }) => name);
+      return from.peer
+        .state()
+        .downloads.filter(isUnderWay)
+        .map(({ name }) => name);
     default:
       return [];
   }

@@ -1,8 +1,9 @@
 /** Tab: what could stand at the cursor, and the line with as much of it as is certain. Pure; the candidates come from outside. */
-import { splitShellWords } from './shell-words.js';
-import type { Editor } from './editor.js';
+
 import { quoteArgument } from '../wording/selector.js';
-import { WORD_HELP, type Word, WORDS } from './word-help.js';
+import type { Editor } from './editor.js';
+import { splitShellWords } from './shell-words.js';
+import { WORD_HELP, WORDS, type Word } from './word-help.js';
 import { wordCalled } from './words.js';
 
 /** Where candidates come from: the words, options of a word, files here, names of publications, or downloads under way. */
@@ -63,10 +64,15 @@ export function knownCandidates(source: CompletionSource): readonly string[] | u
 }
 
 /** Puts into the line what all fitting candidates have in common; a single one is completed. Folders end with `/` and go on. */
-export function complete({ text, cursor }: Editor, { prefix, start }: CompletionRequest, candidates: readonly string[]): Completed {
+export function complete(
+  { text, cursor }: Editor,
+  { prefix, start }: CompletionRequest,
+  candidates: readonly string[],
+): Completed {
   const fitting = [...new Set(candidates)].filter((candidate) => candidate.startsWith(prefix));
   const common = commonStart(fitting);
-  if (fitting.length === 0 || (fitting.length > 1 && common === prefix)) return { editor: { text, cursor }, choices: fitting };
+  if (fitting.length === 0 || (fitting.length > 1 && common === prefix))
+    return { editor: { text, cursor }, choices: fitting };
   const isWhole = fitting.length === 1 && !common.endsWith('/');
   const inserted = (common.startsWith('-') ? common : quoted(common, isWhole)) + (isWhole ? ' ' : '');
   const rest = isWhole ? text.slice(cursor).replace(/^ /, '') : text.slice(cursor);

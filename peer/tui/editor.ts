@@ -13,8 +13,17 @@ export const MAX_LINE_CHARS = 4_096;
 export const EMPTY_EDITOR: Editor = { text: '', cursor: 0 };
 
 export type EditorKey =
-  | 'left' | 'right' | 'home' | 'end' | 'word-left' | 'word-right'
-  | 'backspace' | 'delete' | 'delete-word' | 'delete-to-start' | 'delete-to-end';
+  | 'left'
+  | 'right'
+  | 'home'
+  | 'end'
+  | 'word-left'
+  | 'word-right'
+  | 'backspace'
+  | 'delete'
+  | 'delete-word'
+  | 'delete-to-start'
+  | 'delete-to-end';
 
 export function editorOf(text: string): Editor {
   return { text, cursor: text.length };
@@ -23,7 +32,10 @@ export function editorOf(text: string): Editor {
 /** Inserts typed or pasted text at the cursor: line ends and tabs become spaces, other control characters go, the rest is cut off. */
 export function insertText({ text, cursor }: Editor, added: string): Editor {
   const room = MAX_LINE_CHARS - text.length;
-  const clean = added.slice(0, room * 2).replaceAll(/\r\n?|\n|\t/g, ' ').replaceAll(/\p{Cc}/gu, '');
+  const clean = added
+    .slice(0, room * 2)
+    .replaceAll(/\r\n?|\n|\t/g, ' ')
+    .replaceAll(/\p{Cc}/gu, '');
   const fitting = wholeCharacters(clean, room);
   return { text: text.slice(0, cursor) + fitting + text.slice(cursor), cursor: cursor + fitting.length };
 }
@@ -64,7 +76,8 @@ export interface EditorWindow {
 
 /** The part of the line that fits in `width` cells and holds the cursor; `mask` stands for every character of a password. */
 export function editorWindow({ text, cursor }: Editor, width: number, mask?: string): EditorWindow {
-  const shown = (part: string): string => (mask === undefined ? safeDisplay(part) : mask.repeat(graphemes(part).length));
+  const shown = (part: string): string =>
+    mask === undefined ? safeDisplay(part) : mask.repeat(graphemes(part).length);
   const room = Math.max(1, width);
   const before = [...shown(text.slice(0, cursor))];
   let cells = 0;

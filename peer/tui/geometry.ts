@@ -53,8 +53,17 @@ export function mainGeometry(state: MainState, size: ScreenSize): Geometry {
   const activityRuleRows = activities === 0 ? 0 : take(1, 6);
   const activityRows = activities === 0 ? 0 : take(Math.min(activities, Math.max(1, Math.floor(left * 0.4))), 3);
   return {
-    width, resultWidth: Math.max(1, width - 2 * MARGIN_CELLS), height, headerRows, activityRows, activityRuleRows, resultRuleRows, messageRows,
-    promptRuleRows, hintRows, resultRows: left,
+    width,
+    resultWidth: Math.max(1, width - 2 * MARGIN_CELLS),
+    height,
+    headerRows,
+    activityRows,
+    activityRuleRows,
+    resultRuleRows,
+    messageRows,
+    promptRuleRows,
+    hintRows,
+    resultRows: left,
   };
 }
 

@@ -21,7 +21,11 @@ export function remember({ lines }: History, line: string): History {
 }
 
 /** The line before or after the one shown; `current` is what stands on the command line now. Undefined: there is none. */
-export function recall(history: History, step: -1 | 1, current: string): { history: History; line: string } | undefined {
+export function recall(
+  history: History,
+  step: -1 | 1,
+  current: string,
+): { history: History; line: string } | undefined {
   const position = history.position + step;
   if (position < 0 || position > history.lines.length) return undefined;
   const draft = history.position === history.lines.length ? current : history.draft;

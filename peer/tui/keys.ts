@@ -4,7 +4,19 @@ import type { EditorKey } from './editor.js';
 export type KeyStroke =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'edit'; readonly key: EditorKey }
-  | { readonly kind: 'enter' | 'tab' | 'back-tab' | 'up' | 'down' | 'page-up' | 'page-down' | 'escape' | 'interrupt' | 'end-of-input' };
+  | {
+      readonly kind:
+        | 'enter'
+        | 'tab'
+        | 'back-tab'
+        | 'up'
+        | 'down'
+        | 'page-up'
+        | 'page-down'
+        | 'escape'
+        | 'interrupt'
+        | 'end-of-input';
+    };
 
 /** The part of Ink's `Key` that is read here. */
 export interface InkKey {

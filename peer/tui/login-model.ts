@@ -2,7 +2,7 @@
  * The way in: fields for tracker, user and password, the question at the first contact, the wait for a tracker that is not there yet.
  * It knows the door and no screen; `login-screen.tsx` shows its state.
  */
-import { type Clock } from '../../common/runtime/clock.js';
+import type { Clock } from '../../common/runtime/clock.js';
 import { isAbort } from '../../common/runtime/deadline.js';
 import { type Peer, type PeerDoor, PeerError, type PeerProblem, type TrackerContact } from '../api.js';
 import { problemOf, problemText, problemTitle } from '../wording/problem.js';
@@ -69,17 +69,10 @@ export class LoginModel {
   }
 
   press(stroke: KeyStroke): void {
-    switch (this.#state.phase.kind) {
-      case 'editing':
-        return this.#edit(stroke);
-      case 'trusting':
-        return this.#answerWith(stroke);
-      case 'refused':
-        if (stroke.kind === 'enter' || stroke.kind === 'escape') this.#backTo('tracker');
-        return;
-      default:
-        if (stroke.kind === 'escape') this.#backTo('tracker');
-    }
+    const { kind } = this.#state.phase;
+    if (kind === 'editing') this.#edit(stroke);
+    else if (kind === 'trusting') this.#answerWith(stroke);
+    else if (stroke.kind === 'escape' || (kind === 'refused' && stroke.kind === 'enter')) this.#backTo('tracker');
   }
 
   #edit(stroke: KeyStroke): void {
@@ -95,10 +88,12 @@ export class LoginModel {
   /** Enter goes to the next field that is empty; from the last one it logs in. The password may be empty: a peer may run already. */
   #enter(): void {
     const index = LOGIN_FIELDS.indexOf(this.#state.focus);
-    const empty = LOGIN_FIELDS.find((field, at) => this.#text(field).trim() === '' && (field !== 'password' || at > index));
-    if (empty === undefined) return this.#submit();
-    if (empty === this.#state.focus) return this.#change({ problem: `Type the ${empty} first.` });
-    this.#change({ focus: empty });
+    const empty = LOGIN_FIELDS.find(
+      (field, at) => this.#text(field).trim() === '' && (field !== 'password' || at > index),
+    );
+    if (empty === undefined) this.#submit();
+    else if (empty === this.#state.focus) this.#change({ problem: `Type the ${empty} first.` });
+    else this.#change({ focus: empty });
   }
 
   #submit(): void {
@@ -117,7 +112,8 @@ export class LoginModel {
       await this.#open(tracker, signal);
     } catch (error) {
       // The tracker was not there at first and has come meanwhile: now it can be asked for its identity.
-      const isFirstContact = isKnown === 'unreachable' && error instanceof PeerError && error.code === 'untrusted-tracker';
+      const isFirstContact =
+        isKnown === 'unreachable' && error instanceof PeerError && error.code === 'untrusted-tracker';
       if (!isFirstContact) throw error;
       if ((await this.#establishTrust(tracker, signal)) === 'trusted') await this.#open(tracker, signal);
     }
@@ -179,19 +175,27 @@ export class LoginModel {
     const problem = problemOf(error);
     const field = FIELD_AT_FAULT[problem.code] ?? this.#state.focus;
     if (problem.code === 'login-failed' || problem.code === 'not-logged-in') this.#setField('password', EMPTY_EDITOR);
-    this.#backTo(field, this.#text('password') === '' && problem.code === 'not-logged-in' ? 'Type the password.' : problemText(problem));
+    this.#backTo(
+      field,
+      this.#text('password') === '' && problem.code === 'not-logged-in' ? 'Type the password.' : problemText(problem),
+    );
   }
 
   #answerWith(stroke: KeyStroke): void {
     const { phase } = this.#state;
     if (phase.kind !== 'trusting') return;
-    const { contact, answer } = phase;
+    const { answer } = phase;
     if (stroke.kind === 'text') this.#change({ phase: { ...phase, answer: insertText(answer, stroke.text) } });
     else if (stroke.kind === 'edit') this.#change({ phase: { ...phase, answer: pressKey(answer, stroke.key) } });
     else if (stroke.kind === 'escape') this.#answer?.resolve(false);
-    else if (stroke.kind === 'enter') {
-      const meaning = readAnswer(answer.text, contact.pin);
-      if (meaning === undefined) return this.#change({ phase: { ...phase, answer: EMPTY_EDITOR }, problem: 'Please type yes, no or the fingerprint.' });
+    else if (stroke.kind === 'enter') this.#takeAnswer(phase);
+  }
+
+  #takeAnswer(phase: LoginPhase & { kind: 'trusting' }): void {
+    const meaning = readAnswer(phase.answer.text, phase.contact.pin);
+    if (meaning === undefined) {
+      this.#change({ phase: { ...phase, answer: EMPTY_EDITOR }, problem: 'Please type yes, no or the fingerprint.' });
+    } else {
       this.#change({ phase: { kind: 'working', text: 'Connecting …' }, problem: undefined });
       this.#answer?.resolve(meaning);
     }

@@ -9,9 +9,17 @@ import { LOGIN_FIELDS, type LoginField, type LoginPhase, type LoginState } from 
 import type { ScreenSize } from './main-state.js';
 import { RowsView } from './rows-view.js';
 
-const PROMPTS: Readonly<Record<LoginField, string>> = { tracker: '  Tracker   ', user: '  User      ', password: '  Password  ' };
+const PROMPTS: Readonly<Record<LoginField, string>> = {
+  tracker: '  Tracker   ',
+  user: '  User      ',
+  password: '  Password  ',
+};
 const QUESTION = '  Trust it? (yes/no) ';
-const TITLE = stackedLayouts([paragraph(' Shoal', 'accent'), paragraph(' Private file sharing, straight from peer to peer', 'faint'), paragraph('')]);
+const TITLE = stackedLayouts([
+  paragraph(' Shoal', 'accent'),
+  paragraph(' Private file sharing, straight from peer to peer', 'faint'),
+  paragraph(''),
+]);
 
 /** Fields for tracker, user and password, and what the login has to say or to ask. */
 export function LoginScreen({ state, size }: { readonly state: LoginState; readonly size: ScreenSize }) {
@@ -21,29 +29,44 @@ export function LoginScreen({ state, size }: { readonly state: LoginState; reado
   if (phase.kind === 'refused') return <RowsView height={height} rows={rowsOf(refusal(phase), width)} />;
   const isQuestion = phase.kind === 'trusting';
   const fieldsHeight = Math.min(isQuestion ? 1 : LOGIN_FIELDS.length, height);
-  const aboveRows = rowsOf(isQuestion ? firstContact(phase) : TITLE, width).slice(0, Math.max(0, height - fieldsHeight));
+  const aboveRows = rowsOf(isQuestion ? firstContact(phase) : TITLE, width).slice(
+    0,
+    Math.max(0, height - fieldsHeight),
+  );
   const firstField = aboveRows.length;
   const below = height - firstField - fieldsHeight;
   return (
     <Box flexDirection="column" width={width} height={height} overflow="hidden">
       <RowsView height={firstField} rows={aboveRows} />
-      {isQuestion
-        ? <Line><CommandLine prompt={QUESTION} editor={phase.answer} width={width} y={firstField} /></Line>
-        : visibleFields(state, fieldsHeight).map((field, index) => (
-            <Line key={field}>
-              <CommandLine
-                prompt={PROMPTS[field]} editor={state.fields[field]} width={width} y={firstField + index}
-                isFocused={phase.kind === 'editing' && state.focus === field} {...(field === 'password' ? { mask: '•' } : {})}
-              />
-            </Line>
-          ))}
+      {isQuestion ? (
+        <Line>
+          <CommandLine prompt={QUESTION} editor={phase.answer} width={width} y={firstField} />
+        </Line>
+      ) : (
+        visibleFields(state, fieldsHeight).map((field, index) => (
+          <Line key={field}>
+            <CommandLine
+              prompt={PROMPTS[field]}
+              editor={state.fields[field]}
+              width={width}
+              y={firstField + index}
+              isFocused={phase.kind === 'editing' && state.focus === field}
+              {...(field === 'password' ? { mask: '•' } : {})}
+            />
+          </Line>
+        ))
+      )}
       <RowsView height={below} rows={rowsOf(statusLayout(state), width)} />
     </Box>
   );
 }
 
 function Line({ children }: { readonly children: ReactNode }) {
-  return <Box height={1} flexShrink={0} overflow="hidden">{children}</Box>;
+  return (
+    <Box height={1} flexShrink={0} overflow="hidden">
+      {children}
+    </Box>
+  );
 }
 
 /** Where not all fields fit, the one with the cursor is among those that do. */
@@ -60,13 +83,23 @@ function rowsOf(layout: Layout, width: number): Row[] {
 function firstContact({ contact }: LoginPhase & { kind: 'trusting' }): Layout {
   const [first = '', pin = '', ...rest] = firstContactText(contact);
   return stackedLayouts([
-    paragraph(' First contact', 'strong'), paragraph(''), paragraph(`  ${first}`), paragraph(`  ${pin.trim()}`, 'accent'),
-    paragraphs(rest.map((line) => `  ${line}`)), paragraph(''),
+    paragraph(' First contact', 'strong'),
+    paragraph(''),
+    paragraph(`  ${first}`),
+    paragraph(`  ${pin.trim()}`, 'accent'),
+    paragraphs(rest.map((line) => `  ${line}`)),
+    paragraph(''),
   ]);
 }
 
 function refusal({ contact }: LoginPhase & { kind: 'refused' }): Layout {
-  return stackedLayouts([paragraphs(changedPinText(contact).map((line) => ` ${line}`), 'bad'), paragraph(' Enter goes back.', 'faint')]);
+  return stackedLayouts([
+    paragraphs(
+      changedPinText(contact).map((line) => ` ${line}`),
+      'bad',
+    ),
+    paragraph(' Enter goes back.', 'faint'),
+  ]);
 }
 
 function statusLayout({ phase, problem }: LoginState): Layout {
@@ -81,7 +114,10 @@ function phaseLayouts(phase: LoginPhase): readonly Layout[] {
     case 'working':
       return [paragraph(`  ${phase.text}`, 'accent'), paragraph('  Esc stops', 'faint')];
     case 'waiting':
-      return [paragraph(`  ${phase.text}`, 'warning'), paragraph('  Esc goes back to the fields · Ctrl-C leaves', 'faint')];
+      return [
+        paragraph(`  ${phase.text}`, 'warning'),
+        paragraph('  Esc goes back to the fields · Ctrl-C leaves', 'faint'),
+      ];
     case 'trusting':
       return [paragraph('  Esc means no', 'faint')];
     case 'refused':

@@ -3,20 +3,20 @@
  * `main-screen.tsx` shows its state.
  */
 import { safeDisplay } from '../../common/content/safe-display.js';
-import { type Clock, type Timer } from '../../common/runtime/clock.js';
+import type { Clock, Timer } from '../../common/runtime/clock.js';
 import type { Peer, PeerState, PublicationRow } from '../api.js';
 import { type Layout, listingOf, paragraph, stackedLayouts } from '../wording/listing.js';
 import { problemLayout } from '../wording/problem.js';
 import { span } from '../wording/row.js';
 import { isUnderWay } from '../wording/transfers.js';
 import { lookUpCandidates } from './candidates.js';
-import { complete, type CompletionRequest, completionRequest, knownCandidates } from './completion.js';
+import { type CompletionRequest, complete, completionRequest, knownCandidates } from './completion.js';
 import { type Editor, EMPTY_EDITOR, editorOf, insertText, pressKey } from './editor.js';
 import { clampScroll, mainGeometry } from './geometry.js';
 import { EMPTY_HISTORY, type History, recall, remember } from './history.js';
 import type { KeyStroke } from './keys.js';
 import type { MainState, Message, Result, ScreenSize } from './main-state.js';
-import { perform, type Performed } from './perform.js';
+import { type Performed, perform } from './perform.js';
 import { type Command, parseLine } from './words.js';
 
 export interface MainOptions {
@@ -65,10 +65,18 @@ export class MainModel {
     this.#size = size;
     const state = peer.state();
     this.#state = {
-      peer: state, editor: EMPTY_EDITOR, result: welcome(state.user), scroll: 0, messages: [], choices: [], seen: endedIds(state), now: clock.now(),
+      peer: state,
+      editor: EMPTY_EDITOR,
+      result: welcome(state.user),
+      scroll: 0,
+      messages: [],
+      choices: [],
+      seen: endedIds(state),
+      now: clock.now(),
     };
     this.#takeNotices(state);
-    if (peer.attached) this.#say('info', `Attached to the running peer of ${safeDisplay(state.user)}; it goes on when you leave.`);
+    if (peer.attached)
+      this.#say('info', `Attached to the running peer of ${safeDisplay(state.user)}; it goes on when you leave.`);
     this.#undo = peer.onState((next) => this.#peerChanged(next));
     this.#tick();
   }
@@ -100,28 +108,36 @@ export class MainModel {
 
   press(stroke: KeyStroke): void {
     if (stroke.kind !== 'tab' && this.#state.choices.length > 0) this.#change({ choices: [] });
+    const { editor } = this.#state;
     switch (stroke.kind) {
       case 'text':
-        return this.#change({ editor: insertText(this.#state.editor, stroke.text) });
+        this.#change({ editor: insertText(editor, stroke.text) });
+        break;
       case 'edit':
-        return this.#change({ editor: pressKey(this.#state.editor, stroke.key) });
+        this.#change({ editor: pressKey(editor, stroke.key) });
+        break;
       case 'enter':
-        return this.#enter();
+        this.#enter();
+        break;
       case 'tab':
-        return this.#complete();
+        this.#complete();
+        break;
       case 'up':
       case 'down':
-        return this.#recall(stroke.kind === 'up' ? -1 : 1);
+        this.#recall(stroke.kind === 'up' ? -1 : 1);
+        break;
       case 'page-up':
       case 'page-down':
-        return this.#page(stroke.kind === 'page-up' ? -1 : 1);
+        this.#page(stroke.kind === 'page-up' ? -1 : 1);
+        break;
       case 'end-of-input':
-        if (this.#state.editor.text === '') this.options.onQuit();
-        else this.#change({ editor: pressKey(this.#state.editor, 'delete') });
-        return;
+        if (editor.text === '') this.options.onQuit();
+        else this.#change({ editor: pressKey(editor, 'delete') });
+        break;
       case 'escape':
-        return this.#change({ editor: EMPTY_EDITOR });
-      default:
+        this.#change({ editor: EMPTY_EDITOR });
+        break;
+      default: // nothing is bound to the others here
     }
   }
 
@@ -150,7 +166,8 @@ export class MainModel {
     const parsed = parseLine(line);
     const title = safeDisplay(line.trim());
     if (parsed.kind === 'empty') return;
-    if (parsed.kind === 'problem') return this.#showNow({ title, layout: problemLayout(parsed.problem, this.options.clock.now()) });
+    if (parsed.kind === 'problem')
+      return this.#showNow({ title, layout: problemLayout(parsed.problem, this.options.clock.now()) });
     const { command } = parsed;
     if (command.word === 'xit') return this.options.onQuit();
     if (command.word === 'clear') {
@@ -166,7 +183,8 @@ export class MainModel {
   }
 
   async #start(command: Command, title: string): Promise<void> {
-    const id = (this.#latest += 1);
+    this.#latest += 1;
+    const id = this.#latest;
     const controller = new AbortController();
     this.#running.set(id, { title, controller, isForeground: command.word !== 'get' });
     const working = this.options.clock.setTimer(() => this.#showWorking(id, command, title), SHOW_WORKING_MS);
@@ -179,14 +197,17 @@ export class MainModel {
 
   #showWorking(id: number, command: Command, title: string): void {
     if (id !== this.#latest) return;
-    const text = command.word === 'get' ? 'Fetching in the background; the outcome is told here or below.' : 'Working … Ctrl-C stops it.';
+    const text =
+      command.word === 'get'
+        ? 'Fetching in the background; the outcome is told here or below.'
+        : 'Working … Ctrl-C stops it.';
     this.#show({ title, layout: paragraph(text, 'faint') });
   }
 
   #finished(id: number, title: string, { layout, summary, failure, found }: Performed): void {
     if (found !== undefined) this.#found = found;
-    if (id === this.#latest) return this.#show({ title, layout });
-    this.#say(failure === undefined ? 'good' : 'error', failure === undefined ? summary : `${title}: ${summary}`);
+    if (id === this.#latest) this.#show({ title, layout });
+    else this.#say(failure === undefined ? 'good' : 'error', failure === undefined ? summary : `${title}: ${summary}`);
   }
 
   /** The result of something that is done at once; what still runs tells its outcome as a message. */
@@ -258,7 +279,10 @@ export class MainModel {
     const request = completionRequest(editor);
     if (request === undefined) return;
     const known = knownCandidates(request.source);
-    if (known !== undefined) return this.#completeWith(editor, request, known);
+    if (known !== undefined) {
+      this.#completeWith(editor, request, known);
+      return;
+    }
     const from = { ...this.options, found: this.#found, signal: this.#stopped.signal };
     lookUpCandidates(request, from).then(
       (candidates) => this.#completeWith(editor, request, candidates),
@@ -298,8 +322,17 @@ function laidOutOnce(layout: Layout): Layout {
 }
 
 function welcome(user: string): Result {
-  const first = [['sch TEXT', 'finds files that others publish'], ['get NAME', 'fetches one'], ['pub PATH', 'publishes a file of yours'], ['h', 'lists all words']];
+  const first = [
+    ['sch TEXT', 'finds files that others publish'],
+    ['get NAME', 'fetches one'],
+    ['pub PATH', 'publishes a file of yours'],
+    ['h', 'lists all words'],
+  ];
   const rows = first.map(([usage = '', does = '']) => [span(`  ${usage.padEnd(10)}`, 'strong'), span(does, 'faint')]);
-  const layout = stackedLayouts([paragraph(`Welcome to Shoal, ${safeDisplay(user)}.`), paragraph(''), () => listingOf(rows)]);
+  const layout = stackedLayouts([
+    paragraph(`Welcome to Shoal, ${safeDisplay(user)}.`),
+    paragraph(''),
+    () => listingOf(rows),
+  ]);
   return { title: '', layout: laidOutOnce(layout) };
 }

@@ -44,7 +44,10 @@ export function activityRule(state: MainState, { activityRows: height, width }: 
 }
 
 /** The rows of the result that the window shows. */
-export function resultRows({ result, scroll }: MainState, { resultRows: height, resultWidth }: Geometry): readonly Row[] {
+export function resultRows(
+  { result, scroll }: MainState,
+  { resultRows: height, resultWidth }: Geometry,
+): readonly Row[] {
   const listing = result.layout(resultWidth);
   const first = clampScroll(scroll, listing.length, height);
   return Array.from({ length: Math.min(height, listing.length) }, (_, index) => [MARGIN, ...listing.at(first + index)]);
@@ -53,15 +56,27 @@ export function resultRows({ result, scroll }: MainState, { resultRows: height, 
 export function resultRule({ result, scroll }: MainState, { resultRows: height, resultWidth, width }: Geometry): Row {
   const { length } = result.layout(resultWidth);
   const first = clampScroll(scroll, length, height);
-  return ruleRow(width, result.title, length > height ? `${first + 1}–${Math.min(length, first + height)} of ${formatCount(length, 'line')}` : '');
+  return ruleRow(
+    width,
+    result.title,
+    length > height ? `${first + 1}–${Math.min(length, first + height)} of ${formatCount(length, 'line')}` : '',
+  );
 }
 
-const LEVEL_TONES: Readonly<Record<Message['level'], Tone>> = { info: 'plain', good: 'good', warning: 'warning', error: 'bad' };
+const LEVEL_TONES: Readonly<Record<Message['level'], Tone>> = {
+  info: 'plain',
+  good: 'good',
+  warning: 'warning',
+  error: 'bad',
+};
 
 export function messageRows({ messages }: MainState, { messageRows: height, width }: Geometry): readonly Row[] {
   return (height === 0 ? [] : messages.slice(-height)).map(({ at, level, text }) => {
     const time = ` ${clockTime(at)} `;
-    return [span(time, 'faint'), span(safeDisplay(text, { maxCells: Math.max(0, width - time.length) }), LEVEL_TONES[level])];
+    return [
+      span(time, 'faint'),
+      span(safeDisplay(text, { maxCells: Math.max(0, width - time.length) }), LEVEL_TONES[level]),
+    ];
   });
 }
 
@@ -74,9 +89,16 @@ function clockTime(at: number): string {
 export function hintRow({ choices, running }: MainState, width: number): Row {
   const room = Math.max(0, width - 1);
   if (choices.length > 0) {
-    return row(` ${safeDisplay(choices.map((choice) => safeDisplay(choice)).join('  '), { maxCells: room })}`, 'accent');
+    return row(
+      ` ${safeDisplay(choices.map((choice) => safeDisplay(choice)).join('  '), { maxCells: room })}`,
+      'accent',
+    );
   }
-  if (running !== undefined) return row(` ${safeDisplay(`Running: ${running}`, { maxCells: Math.max(0, room - 16) })}  (Ctrl-C stops)`, 'warning');
+  if (running !== undefined)
+    return row(
+      ` ${safeDisplay(`Running: ${running}`, { maxCells: Math.max(0, room - 16) })}  (Ctrl-C stops)`,
+      'warning',
+    );
   const hint = ['h help', 'Tab completes', '↑↓ history', 'PgUp PgDn scroll', 'xit leaves'].reduce((line, part) => {
     return cellWidth(line) + cellWidth(part) + 3 <= room ? `${line}${line === '' ? '' : ' · '}${part}` : line;
   }, '');

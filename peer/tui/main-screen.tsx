@@ -1,7 +1,16 @@
 import { Box } from 'ink';
 import { CommandLine } from './command-line.js';
 import { mainGeometry } from './geometry.js';
-import { activityRows, activityRule, headerRow, hintRow, messageRows, resultRows, resultRule, ruleRow } from './main-rows.js';
+import {
+  activityRows,
+  activityRule,
+  headerRow,
+  hintRow,
+  messageRows,
+  resultRows,
+  resultRule,
+  ruleRow,
+} from './main-rows.js';
 import type { MainState, ScreenSize } from './main-state.js';
 import { RowsView } from './rows-view.js';
 

@@ -1,9 +1,17 @@
 /** Carries a command out on a peer and words its outcome. The terminal screen and the plain lines of standard input both come here. */
 import { basename } from 'node:path';
-import type { Clock } from '../../common/runtime/clock.js';
 import { formatCount } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
-import { type Peer, PeerError, type PeerErrorCode, type PublicationRow, type PublishOutcome, type TransferRow, type UnpublishOutcome } from '../api.js';
+import type { Clock } from '../../common/runtime/clock.js';
+import {
+  type Peer,
+  PeerError,
+  type PeerErrorCode,
+  type PublicationRow,
+  type PublishOutcome,
+  type TransferRow,
+  type UnpublishOutcome,
+} from '../api.js';
 import { type Layout, listingOf, paragraph, stackedLayouts } from '../wording/listing.js';
 import { cancelOutcome, getDetails, getOutcome, publishOutcome, unpublishOutcome } from '../wording/outcomes.js';
 import { listSources, listUsers } from '../wording/people.js';
@@ -54,7 +62,11 @@ export async function perform(command: Command, context: PerformContext, signal:
 }
 
 function firstLine(layout: Layout): string {
-  return layout(Infinity).at(0).map(({ text }) => text).join('').replace(/:$/, '');
+  return layout(Infinity)
+    .at(0)
+    .map(({ text }) => text)
+    .join('')
+    .replace(/:$/, '');
 }
 
 async function carryOut(command: Command, context: PerformContext, signal: AbortSignal): Promise<Performed> {
@@ -101,11 +113,18 @@ function told(layout: Layout): Performed {
   return { layout, summary: firstLine(layout) };
 }
 
-async function publish(command: Command & { word: 'pub' }, { peer, cwd, home }: PerformContext, signal: AbortSignal): Promise<Performed> {
+async function publish(
+  command: Command & { word: 'pub' },
+  { peer, cwd, home }: PerformContext,
+  signal: AbortSignal,
+): Promise<Performed> {
   const paths = await publishPaths(command.paths, { cwd, home, signal });
   const named = command.as === undefined ? {} : { as: command.as };
   if (command.as !== undefined && paths.length > 1) {
-    throw new PeerError({ code: 'usage', message: `--as gives one name, but ${formatCount(paths.length, 'file')} match.` });
+    throw new PeerError({
+      code: 'usage',
+      message: `--as gives one name, but ${formatCount(paths.length, 'file')} match.`,
+    });
   }
   const { outcomes } = await peer.call('pub', { paths, replace: command.replace, ...named }, { signal });
   return outcomesTold(outcomes.map(shortPath), publishOutcome, 'published');
@@ -125,7 +144,9 @@ function outcomesTold<T extends PublishOutcome | UnpublishOutcome>(
   const count = `${formatCount(done, 'file')} ${verb}`;
   const summary = failed === undefined ? count : `${count}, ${formatCount(outcomes.length - done, 'file')} failed`;
   const rows = outcomes.map((outcome): Layout => rowLayout(rowOf(outcome)));
-  const layout = stackedLayouts(outcomes.length > 1 ? [...rows, paragraph(summary, failed === undefined ? 'good' : 'bad')] : rows);
+  const layout = stackedLayouts(
+    outcomes.length > 1 ? [...rows, paragraph(summary, failed === undefined ? 'good' : 'bad')] : rows,
+  );
   return { layout, summary: outcomes.length === 1 ? firstLine(layout) : summary, ...failureOf(failed) };
 }
 
@@ -156,11 +177,22 @@ async function search(wish: SearchWish, { peer, clock }: PerformContext, signal:
   return { ...told(searchOutcome({ ...page, publications }, clock.now())), found: publications };
 }
 
-async function get(command: Command & { word: 'get' }, { peer, downloads }: PerformContext, signal: AbortSignal): Promise<Performed> {
+async function get(
+  command: Command & { word: 'get' },
+  { peer, downloads }: PerformContext,
+  signal: AbortSignal,
+): Promise<Performed> {
   const named = command.as === undefined ? {} : { as: command.as };
-  const result = await peer.call('get', { selector: command.selector, directory: downloads, force: command.force, ...named }, { signal });
+  const result = await peer.call(
+    'get',
+    { selector: command.selector, directory: downloads, force: command.force, ...named },
+    { signal },
+  );
   const text = getOutcome(result);
-  return { layout: stackedLayouts([paragraph(text, 'good'), paragraph(`  ${getDetails(result)}`, 'faint')]), summary: text };
+  return {
+    layout: stackedLayouts([paragraph(text, 'good'), paragraph(`  ${getDetails(result)}`, 'faint')]),
+    summary: text,
+  };
 }
 
 async function cancel(wanted: string | undefined, { peer }: PerformContext, signal: AbortSignal): Promise<Performed> {
@@ -168,10 +200,12 @@ async function cancel(wanted: string | undefined, { peer }: PerformContext, sign
   const fitting = wanted === undefined ? running : running.filter((transfer) => isCalled(transfer, wanted));
   const [transfer, ...others] = fitting;
   if (transfer === undefined) {
-    const message = wanted === undefined ? 'No download is running.' : `No download called ${wanted} is running; status lists them.`;
+    const message =
+      wanted === undefined ? 'No download is running.' : `No download called ${wanted} is running; status lists them.`;
     throw new PeerError({ code: 'usage', message });
   }
-  if (others.length > 0) throw new PeerError({ code: 'usage', message: `Several downloads fit: ${namesOf(fitting)}. Name one of them.` });
+  if (others.length > 0)
+    throw new PeerError({ code: 'usage', message: `Several downloads fit: ${namesOf(fitting)}. Name one of them.` });
   const stopped = await peer.call('cancel', { transferId: transfer.transferId }, { signal });
   return told(paragraph(cancelOutcome(stopped.transfer)));
 }

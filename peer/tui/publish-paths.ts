@@ -1,5 +1,5 @@
 /** The paths of a `pub`: patterns resolved, everything absolute. */
-import { lstat, glob } from 'node:fs/promises';
+import { glob, lstat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { PeerError } from '../api.js';
@@ -20,7 +20,8 @@ export async function publishPaths(words: readonly ShellWord[], options: PathOpt
   const paths: string[] = [];
   for (const { text, isPattern } of words) {
     const expanded = expandHome(text, options.home);
-    if (isPattern && !(await isThere(resolve(options.cwd, expanded)))) paths.push(...(await matches(expanded, options)));
+    if (isPattern && !(await isThere(resolve(options.cwd, expanded))))
+      paths.push(...(await matches(expanded, options)));
     else paths.push(resolve(options.cwd, expanded));
   }
   return [...new Set(paths)];
@@ -43,7 +44,10 @@ async function matches(pattern: string, { cwd, signal }: PathOptions): Promise<s
     if (entry.isDirectory()) continue; // `pub *` means the files; a folder that is named is refused in words.
     found.push(resolve(entry.parentPath, entry.name));
     if (found.length > MAX_MATCHES) {
-      throw new PeerError({ code: 'too-many', message: `${safeDisplay(pattern)} matches more than ${MAX_MATCHES} files. Name fewer.` });
+      throw new PeerError({
+        code: 'too-many',
+        message: `${safeDisplay(pattern)} matches more than ${MAX_MATCHES} files. Name fewer.`,
+      });
     }
   }
   if (found.length === 0) {

@@ -11,7 +11,12 @@ export function RowView({ row }: { readonly row: Row }) {
   const theme = useContext(ThemeContext);
   return (
     <Text wrap="truncate">
-      {row.map(({ text, tone }, index) => <Text key={index} {...theme[tone]}>{text}</Text>)}
+      {row.map(({ text, tone }, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a span is what stands at its place in the row
+        <Text key={index} {...theme[tone]}>
+          {text}
+        </Text>
+      ))}
       {row.every(({ text }) => text === '') ? BLANK : ''}
     </Text>
   );

@@ -6,7 +6,10 @@ import { RowView } from './row-view.js';
 export function RowsView({ rows, height }: { readonly rows: readonly Row[]; readonly height: number }) {
   return (
     <Box flexDirection="column" height={height} flexShrink={0} overflow="hidden">
-      {rows.slice(0, height).map((row, index) => <RowView key={index} row={row} />)}
+      {rows.slice(0, height).map((row, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a row is what stands at its place on the screen
+        <RowView key={index} row={row} />
+      ))}
     </Box>
   );
 }

@@ -4,11 +4,11 @@
  */
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
+import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import { type Peer, type PeerDoor, PeerError, type PeerProblem } from '../api.js';
 import { EXIT_DONE, EXIT_INTERRUPTED, exitCodeFor } from '../wording/exit-code.js';
-import { listingText, type Layout } from '../wording/listing.js';
+import { type Layout, listingText } from '../wording/listing.js';
 import { problemLayout, problemOf, problemText } from '../wording/problem.js';
 import { changedPinText, firstContactText } from '../wording/trust.js';
 import { perform } from './perform.js';
@@ -55,9 +55,18 @@ export async function runPlain(options: PlainOptions): Promise<number> {
   }
 }
 
-async function logIn({ door, tracker, user, password, trustOnFirstUse = false, write, signal }: PlainOptions): Promise<Peer> {
+async function logIn({
+  door,
+  tracker,
+  user,
+  password,
+  trustOnFirstUse = false,
+  write,
+  signal,
+}: PlainOptions): Promise<Peer> {
   if (tracker === undefined || user === undefined) {
-    const message = 'Without a terminal nobody can be asked: give --tracker HOST:PORT, --user NAME and --password-file FILE.';
+    const message =
+      'Without a terminal nobody can be asked: give --tracker HOST:PORT, --user NAME and --password-file FILE.';
     throw new PeerError({ code: 'usage', message });
   }
   await establishTrust({ door, tracker, trustOnFirstUse, write, signal });
@@ -67,7 +76,13 @@ async function logIn({ door, tracker, user, password, trustOnFirstUse = false, w
     isWaiting = true;
   };
   const peer = await door.open({
-    tracker, user, ...(password === undefined ? {} : { password }), serving: true, wait: true, onWaiting, signal,
+    tracker,
+    user,
+    ...(password === undefined ? {} : { password }),
+    serving: true,
+    wait: true,
+    onWaiting,
+    signal,
   });
   write(`Logged in as ${safeDisplay(user)} at ${safeDisplay(peer.state().tracker.address)}\n`);
   return peer;

@@ -103,7 +103,10 @@ class PacedResize {
   #timer: Timer | undefined;
   #isWanted = false;
 
-  constructor(private readonly screen: Screen, private readonly clock: Clock) {}
+  constructor(
+    private readonly screen: Screen,
+    private readonly clock: Clock,
+  ) {}
 
   request(): void {
     if (this.#timer !== undefined) {

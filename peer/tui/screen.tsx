@@ -1,6 +1,7 @@
 /** Puts the application on the terminal with Ink; the one place that starts Ink. */
-import { render } from 'ink';
+
 import type { ReadStream } from 'node:tty';
+import { render } from 'ink';
 import { App } from './app.js';
 import type { AppModel } from './app-model.js';
 import type { FrameOutput } from './frame-output.js';
@@ -42,12 +43,13 @@ export function openScreen({ model, stdin, output, noColor }: ScreenOptions): Sc
     isScreenReaderEnabled: false,
   });
   return {
-    resize: () => output.adoptSize(() => {
-      model.resize(output.size);
-      ink.rerender(app());
-      output.emit('resize');
-      ink.clear();
-    }),
+    resize: () =>
+      output.adoptSize(() => {
+        model.resize(output.size);
+        ink.rerender(app());
+        output.emit('resize');
+        ink.clear();
+      }),
     close: () => ink.unmount(),
     closed: ink.waitUntilExit(),
   };

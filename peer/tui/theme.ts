@@ -22,7 +22,13 @@ export const COLOURS: Theme = {
 
 /** For `NO_COLOR`. */
 export const NO_COLOURS: Theme = {
-  plain: {}, strong: { bold: true }, faint: {}, accent: {}, good: {}, warning: {}, bad: { bold: true },
+  plain: {},
+  strong: { bold: true },
+  faint: {},
+  accent: {},
+  good: {},
+  warning: {},
+  bad: { bold: true },
 };
 
 export const ThemeContext = createContext<Theme>(COLOURS);

@@ -11,17 +11,48 @@ export interface WordHelp {
   readonly more: readonly string[];
 }
 
-export const WORDS = ['lpf', 'lap', 'pub', 'unp', 'sch', 'list', 'get', 'sources', 'status', 'cancel', 'clear', 'h', 'xit'] as const;
+export const WORDS = [
+  'lpf',
+  'lap',
+  'pub',
+  'unp',
+  'sch',
+  'list',
+  'get',
+  'sources',
+  'status',
+  'cancel',
+  'clear',
+  'h',
+  'xit',
+] as const;
 
 export type Word = (typeof WORDS)[number];
 
 /** Words that are known, but not here yet. */
 export const LATER_WORDS: readonly string[] = [
-  'put', 'del', 'rename', 'rights', 'link', 'links', 'unlink', 'pause', 'resume', 'retry', 'ls', 'dir', 'doctor', 'at-risk',
+  'put',
+  'del',
+  'rename',
+  'rights',
+  'link',
+  'links',
+  'unlink',
+  'pause',
+  'resume',
+  'retry',
+  'ls',
+  'dir',
+  'doctor',
+  'at-risk',
 ];
 
 export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
-  lpf: { usage: 'lpf', does: 'list what you publish', more: ['Your publications, also those on other devices of yours.'] },
+  lpf: {
+    usage: 'lpf',
+    does: 'list what you publish',
+    more: ['Your publications, also those on other devices of yours.'],
+  },
   lap: { usage: 'lap', does: 'list the other active users', more: [] },
   pub: {
     usage: 'pub PATH… [--as NAME] [--replace]',
@@ -34,14 +65,27 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
       'Files stay published while you are offline, until unp.',
     ],
   },
-  unp: { usage: 'unp NAME…', does: 'withdraw files of yours', more: ['NAME is a name that lpf shows, or id: and its digits.'] },
+  unp: {
+    usage: 'unp NAME…',
+    does: 'withdraw files of yours',
+    more: ['NAME is a name that lpf shows, or id: and its digits.'],
+  },
   sch: {
     usage: 'sch TEXT [-i] [--all]',
     does: 'search names that others publish',
     options: ['-i', '--all'],
-    more: ['Finds TEXT anywhere in a name, upper and lower case told apart.', '-i ignores case.', '--all shows also what is offline now.'],
+    more: [
+      'Finds TEXT anywhere in a name, upper and lower case told apart.',
+      '-i ignores case.',
+      '--all shows also what is offline now.',
+    ],
   },
-  list: { usage: 'list [--all]', does: 'list everything', options: ['--all'], more: ['--all shows also what is offline now.'] },
+  list: {
+    usage: 'list [--all]',
+    does: 'list everything',
+    options: ['--all'],
+    more: ['--all shows also what is offline now.'],
+  },
   get: {
     usage: 'get NAME [--as NAME] [--force]',
     does: 'fetch a file from all its sources',
@@ -56,7 +100,11 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
   },
   sources: { usage: 'sources NAME', does: 'show who has a file now', more: ['NAME as for get.'] },
   status: { usage: 'status', does: 'show connection and transfers', more: [] },
-  cancel: { usage: 'cancel [NAME]', does: 'stop a download', more: ['Without NAME: the only one that runs. What was fetched stays for the next get.'] },
+  cancel: {
+    usage: 'cancel [NAME]',
+    does: 'stop a download',
+    more: ['Without NAME: the only one that runs. What was fetched stays for the next get.'],
+  },
   clear: { usage: 'clear', does: 'clear results and messages', more: [] },
   h: { usage: 'h [WORD]', does: 'help; with a word, more about it', more: [] },
   xit: { usage: 'xit', does: 'leave Shoal', more: ['Downloads go on at the next start, from where they are.'] },

@@ -5,8 +5,8 @@
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { nearestWord } from '../../common/runtime/nearest-word.js';
 import type { PeerProblem } from '../api.js';
-import { LATER_WORDS, WORD_HELP, type Word, WORDS } from './word-help.js';
 import { type ShellWord, splitShellWords } from './shell-words.js';
+import { LATER_WORDS, WORD_HELP, WORDS, type Word } from './word-help.js';
 
 export type Command =
   | { readonly word: 'lpf' | 'lap' | 'status' | 'clear' | 'xit' }
@@ -49,7 +49,13 @@ export function wordCalled(text: string): Word | undefined {
 function unknownWord(text: string): ParsedLine {
   const shown = safeDisplay(text, { maxCells: 40 });
   if (LATER_WORDS.includes(text)) {
-    return { kind: 'problem', problem: { code: 'not-yet', message: `Not in this version yet: ${shown} comes with a later one. h lists what is there.` } };
+    return {
+      kind: 'problem',
+      problem: {
+        code: 'not-yet',
+        message: `Not in this version yet: ${shown} comes with a later one. h lists what is there.`,
+      },
+    };
   }
   const nearest = nearestWord(text.slice(0, 40), [...WORDS, ...Object.keys(ALIASES), ...LATER_WORDS]);
   const hint = nearest === undefined ? 'h lists the words.' : `Did you mean ${nearest}? h lists the words.`;
@@ -68,29 +74,26 @@ function takeOptions(word: Word, args: readonly ShellWord[]): Taken | string {
   const operands: ShellWord[] = [];
   const flags = new Set<string>();
   let as: string | undefined;
-  for (let index = 0; index < args.length; index += 1) {
-    const argument = args[index];
-    if (argument === undefined) break;
-    const { text, isQuoted } = argument;
-    if (isQuoted && !/^--[a-z]+=/.test(text)) operands.push(argument);
-    else if (text === '--') return finish({ operands: [...operands, ...args.slice(index + 1)], flags, as });
-    else if (!text.startsWith('-') || text === '-') operands.push(argument);
+  const rest = [...args];
+  for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
+    const { text } = argument;
+    if (!isOption(argument)) operands.push(argument);
+    else if (text === '--') operands.push(...rest.splice(0));
     else {
-      const [name = '', value] = splitOption(text);
+      const [name, value] = splitOption(text);
       if (!known.includes(name)) return unknownOption(word, name, known);
-      if (name !== '--as') flags.add(name);
-      else {
-        as = value ?? args[(index += 1)]?.text;
-        if (as === undefined || as === '') return '--as needs a name after it.';
-      }
       if (name !== '--as' && value !== undefined) return `${name} takes no value.`;
+      if (name === '--as') as = value ?? rest.shift()?.text ?? '';
+      else flags.add(name);
+      if (as === '') return '--as needs a name after it.';
     }
   }
-  return finish({ operands, flags, as });
+  return as === undefined ? { operands, flags } : { operands, flags, as };
 }
 
-function finish({ operands, flags, as }: Omit<Taken, 'as'> & { as: string | undefined }): Taken {
-  return as === undefined ? { operands, flags } : { operands, flags, as };
+/** What is quoted is a name, but for the value of an option: `--as="my file"`. */
+function isOption({ text, isQuoted }: ShellWord): boolean {
+  return isQuoted ? /^--[a-z]+=/.test(text) : text.startsWith('-') && text !== '-';
 }
 
 function splitOption(text: string): [string, string | undefined] {
@@ -102,7 +105,8 @@ function unknownOption(word: Word, name: string, known: readonly string[]): stri
   const shown = safeDisplay(name, { maxCells: 40 });
   const nearest = nearestWord(name.slice(0, 40), known);
   if (nearest !== undefined) return `${word} has no option ${shown}. Did you mean ${nearest}?`;
-  if (known.length > 0) return `${word} has no option ${shown}. It has ${known.join(', ')}; quote a name that begins with "-".`;
+  if (known.length > 0)
+    return `${word} has no option ${shown}. It has ${known.join(', ')}; quote a name that begins with "-".`;
   return `${word} has no options; quote a name that begins with "-".`;
 }
 
@@ -138,13 +142,17 @@ function buildCommand(word: Word, { operands, flags, as }: Taken): Command | str
 function oneOperand(word: Word, texts: readonly string[], build: (text: string) => Command): Command | string {
   const [text, ...more] = texts;
   if (text === undefined) return missing(word);
-  return more.length === 0 ? build(text) : `${word} takes one name. Quote it when it holds spaces: ${word} "${safeDisplay(texts.join(' '))}"`;
+  return more.length === 0
+    ? build(text)
+    : `${word} takes one name. Quote it when it holds spaces: ${word} "${safeDisplay(texts.join(' '))}"`;
 }
 
 function helpCommand([topic]: readonly string[]): Command | string {
   if (topic === undefined) return { word: 'h' };
   const word = wordCalled(topic);
-  return word === undefined ? `There is no word ${safeDisplay(topic, { maxCells: 40 })}. h lists the words.` : { word: 'h', topic: word };
+  return word === undefined
+    ? `There is no word ${safeDisplay(topic, { maxCells: 40 })}. h lists the words.`
+    : { word: 'h', topic: word };
 }
 
 function missing(word: Word): string {

@@ -3,7 +3,7 @@
  * are seen. Rows are laid out for a width, so a `Layout` is kept and asked again after a resize.
  */
 import { cellWidth } from '../../common/content/safe-display.js';
-import { type Row, rowText, row, type Tone } from './row.js';
+import { type Row, row, rowText, type Tone } from './row.js';
 
 export interface Listing {
   readonly length: number;

@@ -29,7 +29,9 @@ export function getOutcome({ transfer }: Pick<GetResult, 'transfer'>): string {
 
 /** Where the file is now: `12.0 MiB from 2 sources in /home/…/file.bin`. */
 export function getDetails({ path, transfer }: GetResult): string {
-  const senders = transfer.sources.filter(({ verifiedBytes }) => verifiedBytes > 0).map(({ user }) => safeDisplay(user));
+  const senders = transfer.sources
+    .filter(({ verifiedBytes }) => verifiedBytes > 0)
+    .map(({ user }) => safeDisplay(user));
   const from = senders.length === 0 ? '' : ` from ${[...new Set(senders)].join(', ')}`;
   return `${formatSize(transfer.sizeBytes)}${from}, saved as ${safeDisplay(path)}`;
 }

@@ -34,7 +34,10 @@ export function listSources(
   const columns: readonly Column<SourceRow>[] = [
     { title: 'USER', cell: ({ user }) => safeDisplay(user), tone: 'accent' },
     { title: 'HAS', cell: ({ has }) => (has === 'all' ? 'all' : 'a part') },
-    { title: 'ADDRESS', cell: ({ addresses: [first] }) => (first === undefined ? 'not reachable' : safeDisplay(first)) },
+    {
+      title: 'ADDRESS',
+      cell: ({ addresses: [first] }) => (first === undefined ? 'not reachable' : safeDisplay(first)),
+    },
     { title: 'DEVICE', cell: ({ devicePin }) => safeDisplay(shortPin(devicePin)), tone: 'faint' },
   ];
   const heading = `${formatCount(sources.length, 'source')} of ${safeDisplay(name)}:`;

@@ -1,6 +1,7 @@
 /** Failures in words: what happened, to what, what to do next. The codes are the peer's, the first words are always the same. */
-import { safeDisplay } from '../../common/content/safe-display.js';
+
 import { formatCount } from '../../common/content/format.js';
+import { safeDisplay } from '../../common/content/safe-display.js';
 import { PeerError, type PeerErrorCode, type PeerProblem } from '../api.js';
 import { type Layout, paragraph, stackedLayouts } from './listing.js';
 import { choiceTable } from './publications.js';

@@ -30,7 +30,10 @@ const RIGHTS: Column<PublicationRow> = { title: 'RIGHTS', cell: ({ rights }) => 
 const ID: Column<PublicationRow> = { title: 'ID', cell: ({ fileId }) => shortId(fileId), tone: 'faint' };
 
 /** A table of publications without a heading; empty for none. */
-export function publicationTable(rows: readonly PublicationRow[], { width, columns, now }: PublicationsOptions): Listing {
+export function publicationTable(
+  rows: readonly PublicationRow[],
+  { width, columns, now }: PublicationsOptions,
+): Listing {
   const third = columns === 'mine' ? RIGHTS : OWNER;
   return table(rows, [NAME, SIZE, third, sourcesColumn(now), ID], width);
 }
@@ -53,7 +56,10 @@ export function searchOutcome({ publications, partial, cursor }: SearchResult, n
 }
 
 /** The publications that an ambiguous name may mean, each as it can be typed. */
-export function choiceTable(rows: readonly PublicationRow[], { width, now }: Omit<PublicationsOptions, 'columns'>): Listing {
+export function choiceTable(
+  rows: readonly PublicationRow[],
+  { width, now }: Omit<PublicationsOptions, 'columns'>,
+): Listing {
   const selector: Column<PublicationRow> = { title: 'TYPE', cell: selectorFor, tone: 'strong' };
   const id: Column<PublicationRow> = { ...ID, title: 'OR', cell: ({ fileId }) => `id:${shortId(fileId)}` };
   return table(rows, [selector, SIZE, sourcesColumn(now), id], width);
@@ -61,7 +67,8 @@ export function choiceTable(rows: readonly PublicationRow[], { width, now }: Omi
 
 function sourcesColumn(now: number): Column<PublicationRow> {
   const cell = (publication: PublicationRow): string => sourcesText(publication, now);
-  const shortCell = (publication: PublicationRow): string => (publication.sources > 0 ? `${publication.sources} src` : cell(publication));
+  const shortCell = (publication: PublicationRow): string =>
+    publication.sources > 0 ? `${publication.sources} src` : cell(publication);
   return { title: 'SOURCES', cell, shortCell, align: 'right' };
 }
 

@@ -20,12 +20,19 @@ export function statusLayout(state: PeerState, now: number): Layout {
     ...downloads.map(downloadLayout),
     paragraph(uploads.length === 0 ? 'No uploads' : `${formatCount(uploads.length, 'upload')}:`),
     ...uploads.map((upload) => paragraph(`  ${uploadText(upload)}`)),
-    ...hashing.map((file): Layout => (width) => listingOf([hashingRow(file, width)])),
+    ...hashing.map(
+      (file): Layout =>
+        (width) =>
+          listingOf([hashingRow(file, width)]),
+    ),
   ]);
 }
 
 /** The connection to the tracker in a few words. */
-export function connectionText(connection: ConnectionState, now: number): { readonly text: string; readonly tone: Tone } {
+export function connectionText(
+  connection: ConnectionState,
+  now: number,
+): { readonly text: string; readonly tone: Tone } {
   switch (connection.kind) {
     case 'connecting':
       return { text: 'connecting', tone: 'warning' };
@@ -41,7 +48,10 @@ export function connectionText(connection: ConnectionState, now: number): { read
 }
 
 function downloadLayout(transfer: TransferRow): Layout {
-  const lines = [...(transfer.problem === undefined ? [] : [problemText(transfer.problem)]), ...transfer.sources.map(sourceText)];
+  const lines = [
+    ...(transfer.problem === undefined ? [] : [problemText(transfer.problem)]),
+    ...transfer.sources.map(sourceText),
+  ];
   return stackedLayouts([
     (width) => listingOf([transferRow(transfer, width)]),
     ...lines.map((line) => paragraph(`    ${line}`, 'faint')),

@@ -39,7 +39,13 @@ export function table<T>(items: readonly T[], columns: readonly Column<T>[], wid
     at: (index) => {
       if (index === 0) return spans(titles, columns, { widths: fitted, isTitle: true });
       const item = items[index - 1];
-      return item === undefined ? [] : spans(columns.map(({ cell }) => cell(item)), columns, { widths: fitted });
+      return item === undefined
+        ? []
+        : spans(
+            columns.map(({ cell }) => cell(item)),
+            columns,
+            { widths: fitted },
+          );
     },
   };
 }
@@ -76,7 +82,9 @@ function twoRows<T>(items: readonly T[], columns: readonly Column<T>[], width: n
       if (index % 2 === 0) {
         return [span(INDENT + safeDisplay(head.cell(item), { maxCells: room }), head.tone ?? 'plain')];
       }
-      const details = rest.map(({ cell, shortCell = cell, maxCells = Infinity }) => safeDisplay(shortCell(item), { maxCells }));
+      const details = rest.map(({ cell, shortCell = cell, maxCells = Infinity }) =>
+        safeDisplay(shortCell(item), { maxCells }),
+      );
       const text = details.filter((detail) => detail !== '').join(' ');
       return [span(INDENT + safeDisplay(text, { maxCells: room }), 'faint')];
     },

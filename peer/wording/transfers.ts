@@ -24,7 +24,11 @@ const GAP = '  ';
 const RATE_CELLS = '123.4 MiB/s'.length;
 const ETA_CELLS = '12m 34s left'.length;
 const SOURCES_CELLS = '2 sources'.length;
-const DETAIL_CELLS = [RATE_CELLS, RATE_CELLS + GAP.length + ETA_CELLS, RATE_CELLS + ETA_CELLS + SOURCES_CELLS + 2 * GAP.length];
+const DETAIL_CELLS = [
+  RATE_CELLS,
+  RATE_CELLS + GAP.length + ETA_CELLS,
+  RATE_CELLS + ETA_CELLS + SOURCES_CELLS + 2 * GAP.length,
+];
 
 /** True while a download is not over. */
 export function isUnderWay({ state }: TransferRow): boolean {
@@ -114,7 +118,8 @@ function progressRow({ name, fraction, percent, details, tone, width }: Progress
   const nameCells = Math.max(Math.min(MIN_NAME_CELLS, room), Math.min(MAX_NAME_CELLS, Math.floor(room * 0.25)));
   const barRoom = (detailCells: number): number => room - nameCells - PERCENT_CELLS - detailCells - 3 * GAP.length;
   const detailCells = DETAIL_CELLS.findLast((cells) => barRoom(cells) >= MIN_BAR_CELLS);
-  const bar = detailCells === undefined ? '' : GAP + progressBar(fraction, Math.min(MAX_BAR_CELLS, barRoom(detailCells)));
+  const bar =
+    detailCells === undefined ? '' : GAP + progressBar(fraction, Math.min(MAX_BAR_CELLS, barRoom(detailCells)));
   const tail = keepFitting(details, detailCells ?? room - nameCells - PERCENT_CELLS - 2 * GAP.length);
   const shownName = safeDisplay(name, { maxCells: nameCells });
   return [

@@ -12,8 +12,18 @@ function tab(line: string, candidates: readonly string[]): { line: string; choic
 
 describe('completion', () => {
   const SOURCES: readonly (readonly [string, string | undefined])[] = [
-    ['', 'words'], ['ge', 'words'], ['pub ', 'paths'], ['unp a', 'mine'], ['get ', 'found'], ['sources x', 'found'],
-    ['cancel ', 'downloads'], ['h ', 'words'], ['get --f', 'options'], ['sch ', undefined], ['get x --as ', undefined], ['nonsense x', undefined],
+    ['', 'words'],
+    ['ge', 'words'],
+    ['pub ', 'paths'],
+    ['unp a', 'mine'],
+    ['get ', 'found'],
+    ['sources x', 'found'],
+    ['cancel ', 'downloads'],
+    ['h ', 'words'],
+    ['get --f', 'options'],
+    ['sch ', undefined],
+    ['get x --as ', undefined],
+    ['nonsense x', undefined],
   ];
   for (const [line, kind] of SOURCES) {
     it(`offers ${kind ?? 'nothing'} after ${JSON.stringify(line)}`, () => {

@@ -1,7 +1,15 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { cellWidth } from '../../common/content/safe-display.js';
-import { type Editor, editorOf, editorWindow, EMPTY_EDITOR, insertText, MAX_LINE_CHARS, pressKey } from '../../peer/tui/editor.js';
+import {
+  type Editor,
+  EMPTY_EDITOR,
+  editorOf,
+  editorWindow,
+  insertText,
+  MAX_LINE_CHARS,
+  pressKey,
+} from '../../peer/tui/editor.js';
 import { EMPTY_HISTORY, recall, remember } from '../../peer/tui/history.js';
 
 /** `ab|c` with the cursor at the bar. */
@@ -39,15 +47,22 @@ describe('editor', () => {
   });
 
   it('never shows more cells than there are, and the cursor within them', () => {
-    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), fc.nat(20), fc.integer({ min: 2, max: 30 }), (text, moves, width) => {
-      let editor = insertText(EMPTY_EDITOR, text);
-      for (let move = 0; move < moves; move += 1) editor = pressKey(editor, 'left');
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'grapheme' }),
+        fc.nat(20),
+        fc.integer({ min: 2, max: 30 }),
+        (text, moves, width) => {
+          let editor = insertText(EMPTY_EDITOR, text);
+          for (let move = 0; move < moves; move += 1) editor = pressKey(editor, 'left');
 
-      const window = editorWindow(editor, width);
+          const window = editorWindow(editor, width);
 
-      expect(cellWidth(window.text)).to.be.at.most(width);
-      expect(window.cursorCell).to.be.below(width);
-    }));
+          expect(cellWidth(window.text)).to.be.at.most(width);
+          expect(window.cursorCell).to.be.below(width);
+        },
+      ),
+    );
   });
 
   it('shows a mask for every character of a password, and nothing of it', () => {

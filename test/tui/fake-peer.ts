@@ -50,8 +50,17 @@ export interface FakeScript {
 export function publication(row: Partial<PublicationRow> = {}): PublicationRow {
   const fileId = row.fileId ?? 'a1b2c3d4e5f60718'.repeat(4);
   return {
-    publicationId: `pub-${row.owner ?? 'alice'}-${row.name ?? 'report.pdf'}`, name: 'report.pdf', owner: 'alice', sizeBytes: 1_258_291,
-    fileId, kind: 'file', rights: 'public', revision: 1, sources: 2, publishedAt: 0, ...row,
+    publicationId: `pub-${row.owner ?? 'alice'}-${row.name ?? 'report.pdf'}`,
+    name: 'report.pdf',
+    owner: 'alice',
+    sizeBytes: 1_258_291,
+    fileId,
+    kind: 'file',
+    rights: 'public',
+    revision: 1,
+    sources: 2,
+    publishedAt: 0,
+    ...row,
   };
 }
 
@@ -83,7 +92,8 @@ export class FakeDoor implements PeerDoor {
       onWaiting?.({ code: 'tracker-unreachable', message: `Nobody answers at ${tracker}.` });
       await pause(100, signal);
     }
-    if (this.script.trust === 'new' && !this.#isTrusted) throw new PeerError({ code: 'untrusted-tracker', message: 'Not known.', pin: PIN });
+    if (this.script.trust === 'new' && !this.#isTrusted)
+      throw new PeerError({ code: 'untrusted-tracker', message: 'Not known.', pin: PIN });
     if (password !== (this.script.password ?? 'secret')) {
       throw new PeerError({ code: 'login-failed', message: 'Check the user and the password, and try again.' });
     }
@@ -105,16 +115,30 @@ export class FakePeer implements Peer {
   #mine: PublicationRow[];
   #found: readonly PublicationRow[];
 
-  constructor(private readonly script: FakeScript, { user, tracker }: { user: string; tracker: string }) {
+  constructor(
+    private readonly script: FakeScript,
+    { user, tracker }: { user: string; tracker: string },
+  ) {
     this.attached = script.attached ?? false;
     this.#mine = (script.mine ?? []).map((row) => publication({ owner: user, ...row }));
-    const many = Array.from({ length: script.manyRows ?? 0 }, (_, index) => publication({ name: `dataset-${String(index).padStart(5, '0')}.csv`, sizeBytes: index * 4_096 }));
+    const many = Array.from({ length: script.manyRows ?? 0 }, (_, index) =>
+      publication({ name: `dataset-${String(index).padStart(5, '0')}.csv`, sizeBytes: index * 4_096 }),
+    );
     this.#found = [...(script.found ?? []).map(publication), ...many];
-    const notices = (script.notices ?? []).map((text, index): Notice => ({ noticeId: index, at: Date.now(), level: 'info', text }));
+    const notices = (script.notices ?? []).map(
+      (text, index): Notice => ({ noticeId: index, at: Date.now(), level: 'info', text }),
+    );
     this.#state = {
-      tracker: { address: tracker, pin: PIN }, user, connection: script.connection ?? { kind: 'online' },
+      tracker: { address: tracker, pin: PIN },
+      user,
+      connection: script.connection ?? { kind: 'online' },
       filePort: { host: '127.0.0.1', port: 40_001, pin: OTHER_PIN },
-      receivedBytesPerSecond: 0, sentBytesPerSecond: 0, downloads: [], uploads: [], hashing: [], notices,
+      receivedBytesPerSecond: 0,
+      sentBytesPerSecond: 0,
+      downloads: [],
+      uploads: [],
+      hashing: [],
+      notices,
     };
   }
 
@@ -134,10 +158,16 @@ export class FakePeer implements Peer {
   }
 
   notice(text: string, level: Notice['level'] = 'info'): void {
-    this.change({ notices: [...this.#state.notices, { noticeId: this.#state.notices.length, at: Date.now(), level, text }] });
+    this.change({
+      notices: [...this.#state.notices, { noticeId: this.#state.notices.length, at: Date.now(), level, text }],
+    });
   }
 
-  async call<K extends CommandName>(name: K, input: CommandInput<K>, { signal }: CommandOptions): Promise<CommandResult<K>> {
+  async call<K extends CommandName>(
+    name: K,
+    input: CommandInput<K>,
+    { signal }: CommandOptions,
+  ): Promise<CommandResult<K>> {
     this.calls.push({ name, input });
     signal.throwIfAborted();
     const failure = this.script.failures?.[name];
@@ -155,7 +185,9 @@ export class FakePeer implements Peer {
       case 'lpf':
         return { publications: this.#mine };
       case 'lap':
-        return { users: (this.script.users ?? []).map((user) => ({ user, publications: 3, since: Date.now() - 7_200_000 })) };
+        return {
+          users: (this.script.users ?? []).map((user) => ({ user, publications: 3, since: Date.now() - 7_200_000 })),
+        };
       case 'sch':
         return this.#search(input as CommandInput<'sch'>);
       case 'pub':
@@ -180,7 +212,9 @@ export class FakePeer implements Peer {
 
   #search({ text, ignoreCase, limit = 100, cursor = '0', mine }: CommandInput<'sch'>): CommandResult<'sch'> {
     const fold = (name: string): string => (ignoreCase === true ? name.toLowerCase() : name);
-    const all = [...(mine === true ? this.#mine : []), ...this.#found].filter(({ name }) => fold(name).includes(fold(text)));
+    const all = [...(mine === true ? this.#mine : []), ...this.#found].filter(({ name }) =>
+      fold(name).includes(fold(text)),
+    );
     const from = Number(cursor);
     const publications = all.slice(from, from + limit);
     return { publications, partial: false, ...(from + limit < all.length ? { cursor: String(from + limit) } : {}) };
@@ -217,7 +251,12 @@ export class FakePeer implements Peer {
   #unpublish({ selectors }: CommandInput<'unp'>): CommandResult<'unp'>['outcomes'] {
     return selectors.map((selector) => {
       const row = this.#mine.find(({ name }) => name === selector);
-      if (row === undefined) return { ok: false, selector, problem: { code: 'not-found', message: `You publish nothing called ${selector}.` } };
+      if (row === undefined)
+        return {
+          ok: false,
+          selector,
+          problem: { code: 'not-found', message: `You publish nothing called ${selector}.` },
+        };
       this.#mine = this.#mine.filter((other) => other !== row);
       return { ok: true, selector, publication: row };
     });
@@ -227,7 +266,8 @@ export class FakePeer implements Peer {
     const fitting = this.#found.filter(({ name, owner }) => selector === name || selector === `@${owner}/${name}`);
     const [first, ...others] = fitting;
     if (first === undefined) throw failure('not-found', `Nothing that you may fetch is called ${selector}.`);
-    if (others.length > 0) throw new PeerError({ code: 'ambiguous', message: 'Several files have this name.', choices: fitting });
+    if (others.length > 0)
+      throw new PeerError({ code: 'ambiguous', message: 'Several files have this name.', choices: fitting });
     return first;
   }
 
@@ -241,14 +281,26 @@ export class FakePeer implements Peer {
     const rowAt = (ms: number): TransferRow => {
       const doneBytes = Math.floor((sizeBytes * Math.min(ms, totalMs)) / totalMs);
       return {
-        transferId, name, owner, fileId, sizeBytes, path, doneBytes, receivedBytes: doneBytes, resumedBytes: 0, bytesPerSecond: rate,
-        etaMs: totalMs - ms, sources: [{ ...source, state: 'sending', verifiedBytes: doneBytes }], state: 'fetching',
+        transferId,
+        name,
+        owner,
+        fileId,
+        sizeBytes,
+        path,
+        doneBytes,
+        receivedBytes: doneBytes,
+        resumedBytes: 0,
+        bytesPerSecond: rate,
+        etaMs: totalMs - ms,
+        sources: [{ ...source, state: 'sending', verifiedBytes: doneBytes }],
+        state: 'fetching',
       };
     };
     for (let ms = 0; ms < totalMs; ms += 100) {
       this.#putDownload(rowAt(ms), rate);
       await pause(100, signal);
-      if (this.#state.downloads.find((row) => row.transferId === transferId)?.state === 'stopped') throw failure('interrupted', 'Stopped by cancel.');
+      if (this.#state.downloads.find((row) => row.transferId === transferId)?.state === 'stopped')
+        throw failure('interrupted', 'Stopped by cancel.');
     }
     const transfer: TransferRow = { ...rowAt(totalMs), state: 'done' };
     this.#putDownload(transfer, 0);

@@ -36,10 +36,10 @@ const common = {
 };
 const env = { noColor: (process.env['NO_COLOR'] ?? '') !== '', home: process.env['HOME'] };
 const { stdin, stdout } = process;
-process.exitCode = stdin instanceof ReadStream && stdout instanceof WriteStream
-  ? await runTui({ ...common, stdin, stdout, env })
-  : await runPlain({ ...common, home: env.home, input: stdin, write: (text) => void stdout.write(text) });
-process.exit();
+process.exitCode =
+  stdin instanceof ReadStream && stdout instanceof WriteStream
+    ? await runTui({ ...common, stdin, stdout, env })
+    : await runPlain({ ...common, home: env.home, input: stdin, write: (text) => void stdout.write(text) });
 
 function storm(left: number): void {
   door.peer?.notice(`notice ${left}`);

@@ -28,5 +28,8 @@ export function enter(terminal: Terminal, line: string): void {
 
 /** Each frame that was drawn, as the bytes between its marks. */
 export function framesOf({ recording }: Terminal): readonly string[] {
-  return recording.text.split('\x1b[?2026h').slice(1).map((rest) => rest.split('\x1b[?2026l')[0] ?? '');
+  return recording.text
+    .split('\x1b[?2026h')
+    .slice(1)
+    .map((rest) => rest.split('\x1b[?2026l')[0] ?? '');
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { framesOf, LOGGED_IN, openFake } from './fake-terminal.js';
 import { OTHER_PIN, PIN } from './fake-peer.js';
+import { framesOf, LOGGED_IN, openFake } from './fake-terminal.js';
 
 const TYPED = { tracker: '127.0.0.1:7465', user: 'alice' };
 

@@ -1,6 +1,6 @@
+import { writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { type TempDir, tempDir } from '../support/temp.js';
-import { writeFile } from 'node:fs/promises';
 import { mostInOneSecond } from '../support/terminal.js';
 import { enter, framesOf, LOGGED_IN, openFake, openMain } from './fake-terminal.js';
 
@@ -52,12 +52,16 @@ describe('main screen', () => {
   });
 
   it('moves the bar while the command line is free', async () => {
-    await using terminal = await openMain({ found: [{ owner: 'bob' }, { name: 'b.bin', owner: 'bob' }], getMs: 1_500, users: [] });
+    await using terminal = await openMain({
+      found: [{ owner: 'bob' }, { name: 'b.bin', owner: 'bob' }],
+      getMs: 1_500,
+      users: [],
+    });
 
     enter(terminal, 'get report.pdf');
     enter(terminal, 'get b.bin');
     const percents = new Set<string>();
-    await terminal.waitForText(/report\.pdf .*%[^]*b\.bin .*%/);
+    await terminal.waitForText(/report\.pdf .*%[\s\S]*b\.bin .*%/);
     enter(terminal, 'lap');
     await terminal.waitForText('No active users');
     await terminal.waitUntil('the bar to move', () => {
@@ -93,11 +97,15 @@ describe('main screen', () => {
     enter(terminal, 'get report.pdf');
 
     await terminal.waitForText('Ambiguous');
-    await terminal.waitForText(/@bob\/report\.pdf[^]*@carol\/report\.pdf/);
+    await terminal.waitForText(/@bob\/report\.pdf[\s\S]*@carol\/report\.pdf/);
   });
 
   it('shows hostile names escaped, and lets no sequence through', async () => {
-    await using terminal = await openMain({ found: [{ name: HOSTILE, owner: 'mallory\x1b[31m' }], notices: [HOSTILE], getMs: 100 });
+    await using terminal = await openMain({
+      found: [{ name: HOSTILE, owner: 'mallory\x1b[31m' }],
+      notices: [HOSTILE],
+      getMs: 100,
+    });
 
     enter(terminal, 'list');
     await terminal.waitForText('evil<U+001B>[2J<U+001B>]0;owned<U+0007><U+202E>gnp.exe');
@@ -108,7 +116,10 @@ describe('main screen', () => {
   });
 
   it('completes words, files, publications and names that were found', async () => {
-    await using terminal = await openMain({ found: [{ name: 'quarterly report.pdf', owner: 'bob' }], mine: [{ name: 'minutes.txt' }] }, { cwd: folder.path });
+    await using terminal = await openMain(
+      { found: [{ name: 'quarterly report.pdf', owner: 'bob' }], mine: [{ name: 'minutes.txt' }] },
+      { cwd: folder.path },
+    );
 
     terminal.type('sou');
     terminal.press('tab');
@@ -182,7 +193,11 @@ describe('main screen', () => {
     terminal.type('nonsense\r'.repeat(110_000));
     await terminal.waitForText('later ones were ignored', { timeoutMs: 20_000 });
     terminal.press('enter');
-    await terminal.waitUntil('the flood to end', ({ recording }) => recording.nowMs - (recording.chunks.at(-1)?.atMs ?? 0) > 300, { timeoutMs: 20_000 });
+    await terminal.waitUntil(
+      'the flood to end',
+      ({ recording }) => recording.nowMs - (recording.chunks.at(-1)?.atMs ?? 0) > 300,
+      { timeoutMs: 20_000 },
+    );
     enter(terminal, 'lpf');
 
     await terminal.waitForText('No files published');
@@ -199,12 +214,22 @@ describe('main screen', () => {
     const [, ...later] = framesOf(terminal);
     for (const frame of later) expect(frame).to.not.match(/\x1b\[0?J/);
     // Outside the frames nothing is written but the modes at the start.
-    expect(terminal.recording.text.replaceAll(/\x1b\[\?2026h[^]*?\x1b\[\?2026l/g, '')).to.equal('\x1b[?1049h\x1b[?25l\x1b[?2004h');
+    expect(terminal.recording.text.replaceAll(/\x1b\[\?2026h[\s\S]*?\x1b\[\?2026l/g, '')).to.equal(
+      '\x1b[?1049h\x1b[?25l\x1b[?2004h',
+    );
   });
 
-  for (const [cols, rows] of [[80, 24], [40, 16], [40, 10], [200, 60]] as const) {
+  for (const [cols, rows] of [
+    [80, 24],
+    [40, 16],
+    [40, 10],
+    [200, 60],
+  ] as const) {
     it(`fits ${cols} × ${rows}`, async () => {
-      await using terminal = await openMain({ found: [{ owner: 'bob' }], notices: ['one', 'two'], getMs: 60_000 }, { cols, rows });
+      await using terminal = await openMain(
+        { found: [{ owner: 'bob' }], notices: ['one', 'two'], getMs: 60_000 },
+        { cols, rows },
+      );
 
       enter(terminal, 'get report.pdf');
       await terminal.waitForText(/report\.pdf .*%/);
@@ -221,12 +246,22 @@ describe('main screen', () => {
     enter(terminal, 'list');
     await terminal.waitForText('300 files found:');
 
-    for (const [cols, rows] of [[60, 12], [1, 1], [100, 30], [2, 3], [80, 3], [1, 24], [120, 24]] as const) {
+    for (const [cols, rows] of [
+      [60, 12],
+      [1, 1],
+      [100, 30],
+      [2, 3],
+      [80, 3],
+      [1, 24],
+      [120, 24],
+    ] as const) {
       const whole = (): string[] => framesOf(terminal).filter((frame) => frame.startsWith('\x1b[H'));
       const before = whole().length;
       terminal.resize(cols, rows);
       await terminal.waitUntil(`a whole frame of ${cols} × ${rows}`, () => {
-        const lines = whole().slice(before).map((frame) => frame.split('\n').length);
+        const lines = whole()
+          .slice(before)
+          .map((frame) => frame.split('\n').length);
         return lines.includes(Math.max(1, rows));
       });
     }
@@ -247,7 +282,11 @@ describe('main screen', () => {
   });
 
   it('counts down to the next try while the tracker is away', async () => {
-    const connection = { kind: 'waiting', problem: { code: 'tracker-unreachable', message: '' }, retryAt: Date.now() + 30_000 } as const;
+    const connection = {
+      kind: 'waiting',
+      problem: { code: 'tracker-unreachable', message: '' },
+      retryAt: Date.now() + 30_000,
+    } as const;
     await using terminal = await openFake({ ...LOGGED_IN, connection });
 
     const first = Number((await terminal.waitForText(/retry in (\d+)s/))[1]);

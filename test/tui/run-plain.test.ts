@@ -1,6 +1,6 @@
-import { expect } from 'chai';
 import { Readable } from 'node:stream';
-import { runPlain, type PlainOptions } from '../../peer/tui/run-plain.js';
+import { expect } from 'chai';
+import { type PlainOptions, runPlain } from '../../peer/tui/run-plain.js';
 import { FakeDoor, type FakeScript, PIN } from './fake-peer.js';
 
 interface Run {
@@ -9,19 +9,36 @@ interface Run {
   readonly door: FakeDoor;
 }
 
-async function run(lines: readonly string[], script: FakeScript = {}, options: Partial<PlainOptions> = {}): Promise<Run> {
+async function run(
+  lines: readonly string[],
+  script: FakeScript = {},
+  options: Partial<PlainOptions> = {},
+): Promise<Run> {
   const door = new FakeDoor(script);
   let text = '';
   const code = await runPlain({
-    door, tracker: '127.0.0.1:7465', user: 'alice', password: 'secret', downloads: '/downloads', cwd: '/tmp',
-    input: Readable.from(lines.map((line) => `${line}\n`)), write: (more) => { text += more; }, signal: new AbortController().signal, ...options,
+    door,
+    tracker: '127.0.0.1:7465',
+    user: 'alice',
+    password: 'secret',
+    downloads: '/downloads',
+    cwd: '/tmp',
+    input: Readable.from(lines.map((line) => `${line}\n`)),
+    write: (more) => {
+      text += more;
+    },
+    signal: new AbortController().signal,
+    ...options,
   });
   return { code, text, door };
 }
 
 describe('runPlain', () => {
   it('carries out commands line by line and prints plain text', async () => {
-    const { code, text, door } = await run(['lpf', '# a remark', 'sch report', 'get report.pdf', 'xit', 'lap'], { found: [{ owner: 'bob' }], getMs: 0 });
+    const { code, text, door } = await run(['lpf', '# a remark', 'sch report', 'get report.pdf', 'xit', 'lap'], {
+      found: [{ owner: 'bob' }],
+      getMs: 0,
+    });
 
     expect(code).to.equal(0);
     expect(text).to.match(/^Logged in as alice at 127\.0\.0\.1:7465\nNo files published\n1 file found:\n/);
@@ -31,10 +48,17 @@ describe('runPlain', () => {
   });
 
   it('escapes hostile names', async () => {
-    expect((await run(['list'], { found: [{ name: 'a\x1b[2J' }] })).text).to.contain('a<U+001B>[2J').and.not.contain('\x1b');
+    expect((await run(['list'], { found: [{ name: 'a\x1b[2J' }] })).text)
+      .to.contain('a<U+001B>[2J')
+      .and.not.contain('\x1b');
   });
 
-  const CODES: readonly (readonly [string, number])[] = [['get nothing', 4], ['nonsense', 2], ['put x', 2], ['lpf', 0]];
+  const CODES: readonly (readonly [string, number])[] = [
+    ['get nothing', 4],
+    ['nonsense', 2],
+    ['put x', 2],
+    ['lpf', 0],
+  ];
   for (const [line, code] of CODES) {
     it(`ends with ${code} after ${line}`, async () => expect((await run([line, 'lap'])).code).to.equal(code));
   }

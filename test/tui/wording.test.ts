@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { cellWidth } from '../../common/content/safe-display.js';
-import { type PeerErrorCode, PeerError, type PublicationRow, type TransferRow } from '../../peer/api.js';
+import { PeerError, type PeerErrorCode, type PublicationRow, type TransferRow } from '../../peer/api.js';
 import { type Listing, listingText, wrapWords } from '../../peer/wording/listing.js';
 import { publishOutcome } from '../../peer/wording/outcomes.js';
 import { listUsers } from '../../peer/wording/people.js';
@@ -12,7 +12,8 @@ import { transferRow } from '../../peer/wording/transfers.js';
 import { publication } from './fake-peer.js';
 
 const NOW = 1_900_000_000_000;
-const found = (rows: readonly PublicationRow[], width = 80): string => listingText(listPublications(rows, { width, columns: 'found', now: NOW }));
+const found = (rows: readonly PublicationRow[], width = 80): string =>
+  listingText(listPublications(rows, { width, columns: 'found', now: NOW }));
 
 function rows(listing: Listing): string[] {
   return Array.from({ length: listing.length }, (_, index) => rowText(listing.at(index)));
@@ -21,18 +22,25 @@ function rows(listing: Listing): string[] {
 describe('wording of lists', () => {
   it('says that there is nothing', () => {
     expect(found([])).to.equal('No files found\n');
-    expect(listingText(listPublications([], { width: 80, columns: 'mine', now: NOW }))).to.equal('No files published\n');
+    expect(listingText(listPublications([], { width: 80, columns: 'mine', now: NOW }))).to.equal(
+      'No files published\n',
+    );
     expect(listingText(listUsers([], { width: 80, now: NOW }))).to.equal('No active users\n');
   });
 
   it('counts one and many', () => {
     expect(found([publication()])).to.match(/^1 file found:\n/);
     expect(found([publication(), publication()])).to.match(/^2 files found:\n/);
-    expect(listingText(listPublications([publication()], { width: 80, columns: 'mine', now: NOW }))).to.match(/^1 file published:\n/);
+    expect(listingText(listPublications([publication()], { width: 80, columns: 'mine', now: NOW }))).to.match(
+      /^1 file published:\n/,
+    );
   });
 
   it('shows name, size, owner, sources and 16 digits of the id, aligned', () => {
-    const text = found([publication({ name: 'a.bin', sizeBytes: 1_024 }), publication({ name: 'longer-name.bin', owner: 'bartholomew' })]);
+    const text = found([
+      publication({ name: 'a.bin', sizeBytes: 1_024 }),
+      publication({ name: 'longer-name.bin', owner: 'bartholomew' }),
+    ]);
 
     expect(text.split('\n').slice(1, 4)).to.deep.equal([
       '  NAME                SIZE  OWNER        SOURCES  ID',
@@ -46,17 +54,31 @@ describe('wording of lists', () => {
   });
 
   it('never passes the width, whatever the names', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.string(), fc.integer({ min: 1, max: 120 }), (name, owner, width) => {
-      const listing = listPublications([publication({ name, owner }), publication()], { width, columns: 'found', now: NOW });
-      for (const row of rows(listing).slice(1)) {
-        expect(cellWidth(row)).to.be.at.most(Math.max(3, width));
-        expect(row).to.not.match(/[\p{Cc}\u202a-\u202e]/u);
-      }
-    }));
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.string(),
+        fc.integer({ min: 1, max: 120 }),
+        (name, owner, width) => {
+          const listing = listPublications([publication({ name, owner }), publication()], {
+            width,
+            columns: 'found',
+            now: NOW,
+          });
+          for (const row of rows(listing).slice(1)) {
+            expect(cellWidth(row)).to.be.at.most(Math.max(3, width));
+            expect(row).to.not.match(/[\p{Cc}\u202a-\u202e]/u);
+          }
+        },
+      ),
+    );
   });
 
   it('lays out only the rows that are asked for', () => {
-    const listing = listPublications(Array.from({ length: 10_000 }, () => publication()), { width: 80, columns: 'found', now: NOW });
+    const listing = listPublications(
+      Array.from({ length: 10_000 }, () => publication()),
+      { width: 80, columns: 'found', now: NOW },
+    );
     const startedAt = performance.now();
 
     for (let index = 0; index < 1_000; index += 1) listing.at(9_000 + (index % 20));
@@ -72,7 +94,8 @@ describe('wording of failures', () => {
     ['usage', 'nothing is called x.'],
   ];
   for (const [code, text] of CODES) {
-    it(`begins ${code} in the same way always`, () => expect(problemText({ code, message: 'nothing is called x.' })).to.equal(text));
+    it(`begins ${code} in the same way always`, () =>
+      expect(problemText({ code, message: 'nothing is called x.' })).to.equal(text));
   }
 
   it('does not say a thing twice', () => {
@@ -80,16 +103,28 @@ describe('wording of failures', () => {
   });
 
   it('lists the choices of an ambiguous name as they can be typed', () => {
-    const choices = [publication({ owner: 'bob' }), publication({ owner: 'carol', name: 'my report.pdf' }), publication({ owner: 'eve', name: 'a\u202eb' })];
+    const choices = [
+      publication({ owner: 'bob' }),
+      publication({ owner: 'carol', name: 'my report.pdf' }),
+      publication({ owner: 'eve', name: 'a\u202eb' }),
+    ];
     const text = listingText(problemLayout({ code: 'ambiguous', message: '', choices }, NOW)(100));
 
     expect(text).to.match(/^Ambiguous: .*3 files/);
-    expect(text).to.contain('@bob/report.pdf').and.contain("'@carol/my report.pdf'").and.contain('id:a1b2c3d4e5f60718').and.not.contain('\u202e');
+    expect(text)
+      .to.contain('@bob/report.pdf')
+      .and.contain("'@carol/my report.pdf'")
+      .and.contain('id:a1b2c3d4e5f60718')
+      .and.not.contain('\u202e');
   });
 
   it('escapes what others chose', () => {
-    expect(problemText({ code: 'not-found', message: 'no \x1b[2J here' })).to.equal('File not found. No <U+001B>[2J here');
-    expect(rowText(publishOutcome({ ok: false, path: 'a\x07', problem: { code: 'bad-name', message: '' } }))).to.equal('a<U+0007>: Name not allowed');
+    expect(problemText({ code: 'not-found', message: 'no \x1b[2J here' })).to.equal(
+      'File not found. No <U+001B>[2J here',
+    );
+    expect(rowText(publishOutcome({ ok: false, path: 'a\x07', problem: { code: 'bad-name', message: '' } }))).to.equal(
+      'a<U+0007>: Name not allowed',
+    );
   });
 
   it('knows peer errors, aborts and bugs apart', () => {
@@ -101,37 +136,55 @@ describe('wording of failures', () => {
 
 describe('transferRow', () => {
   const transfer = (change: Partial<TransferRow> = {}): TransferRow => ({
-    transferId: 't1', name: 'report.pdf', owner: 'bob', fileId: 'a1', sizeBytes: 1_000_000, doneBytes: 420_000, receivedBytes: 420_000,
-    resumedBytes: 0, bytesPerSecond: 1_048_576, etaMs: 65_000, state: 'fetching', path: '/d/report.pdf',
-    sources: [{ user: 'bob', address: 'h:1', state: 'sending', verifiedBytes: 1, bytesPerSecond: 1 }], ...change,
+    transferId: 't1',
+    name: 'report.pdf',
+    owner: 'bob',
+    fileId: 'a1',
+    sizeBytes: 1_000_000,
+    doneBytes: 420_000,
+    receivedBytes: 420_000,
+    resumedBytes: 0,
+    bytesPerSecond: 1_048_576,
+    etaMs: 65_000,
+    state: 'fetching',
+    path: '/d/report.pdf',
+    sources: [{ user: 'bob', address: 'h:1', state: 'sending', verifiedBytes: 1, bytesPerSecond: 1 }],
+    ...change,
   });
   const text = (change?: Partial<TransferRow>, width = 80): string => rowText(transferRow(transfer(change), width));
 
   it('shows name, bar, percent, speed, time left and sources', () => {
-    expect(text()).to.match(/report\.pdf +\[█+░+\]  +42%  +1\.0 MiB\/s  +1m 05s left  1 source$/);
+    expect(text()).to.match(/report\.pdf +\[█+░+\] {2,}42% {2,}1\.0 MiB\/s {2,}1m 05s left {2}1 source$/);
   });
 
   it('keeps name, bar, percent and speed in 40 columns', () => {
-    expect(text({}, 40)).to.match(/\[█+░+\]  +42%  +1\.0 MiB\/s$/);
+    expect(text({}, 40)).to.match(/\[█+░+\] {2,}42% {2,}1\.0 MiB\/s$/);
   });
 
   it('says what it waits for, and what went wrong', () => {
     expect(text({ state: 'waiting', sources: [] })).to.contain('waiting for a source');
-    expect(text({ sources: [{ user: 'bob', address: '', state: 'queued', queuePosition: 3, verifiedBytes: 0, bytesPerSecond: 0 }] })).to.contain('place 3 in the queue');
+    expect(
+      text({
+        sources: [{ user: 'bob', address: '', state: 'queued', queuePosition: 3, verifiedBytes: 0, bytesPerSecond: 0 }],
+      }),
+    ).to.contain('place 3 in the queue');
     expect(text({ state: 'failed', problem: { code: 'disk-full', message: '' } })).to.contain('Not enough free space');
   });
 
   it('fits every width', () => {
-    for (let width = 20; width < 140; width += 1) expect(cellWidth(text({}, width)), `${width} columns`).to.be.at.most(width);
+    for (let width = 20; width < 140; width += 1)
+      expect(cellWidth(text({}, width)), `${width} columns`).to.be.at.most(width);
   });
 });
 
 describe('wrapWords', () => {
   it('loses nothing and passes no line', () => {
-    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 2, max: 40 }), (text, width) => {
-      const lines = wrapWords(text, width);
-      for (const line of lines) expect(cellWidth(line)).to.be.at.most(width);
-      expect(lines.join('').replaceAll(' ', '')).to.equal(text.replaceAll(' ', ''));
-    }));
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 2, max: 40 }), (text, width) => {
+        const lines = wrapWords(text, width);
+        for (const line of lines) expect(cellWidth(line)).to.be.at.most(width);
+        expect(lines.join('').replaceAll(' ', '')).to.equal(text.replaceAll(' ', ''));
+      }),
+    );
   });
 });

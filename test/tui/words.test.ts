@@ -23,7 +23,7 @@ describe('splitShellWords', () => {
   const LINES: readonly (readonly [string, readonly string[]])[] = [
     ['get  report.pdf ', ['get', 'report.pdf']],
     ['get "my file.txt"', ['get', 'my file.txt']],
-    ["get 'it is \"x\"'", ['get', 'it is "x"']],
+    ['get \'it is "x"\'', ['get', 'it is "x"']],
     ['get my\\ file.txt', ['get', 'my file.txt']],
     ['pub C:\\Users\\me\\a.txt', ['pub', 'C:\\Users\\me\\a.txt']],
     ['pub a""b', ['pub', 'ab']],
@@ -37,7 +37,11 @@ describe('splitShellWords', () => {
   }
 
   it('tells patterns from quoted stars', () => {
-    expect(splitShellWords('*.pdf "*.pdf" \\*.pdf').words.map(({ isPattern }) => isPattern)).to.deep.equal([true, false, false]);
+    expect(splitShellWords('*.pdf "*.pdf" \\*.pdf').words.map(({ isPattern }) => isPattern)).to.deep.equal([
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('tells of a quote that is not closed', () => {
@@ -45,9 +49,14 @@ describe('splitShellWords', () => {
   });
 
   it('gives back every text that was quoted for it', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }).filter((text) => !/[\r\n]/.test(text)), (text) => {
-      expect(texts(`get ${quoteArgument(text)}`)).to.deep.equal(['get', text]);
-    }));
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary' }).filter((text) => !/[\r\n]/.test(text)),
+        (text) => {
+          expect(texts(`get ${quoteArgument(text)}`)).to.deep.equal(['get', text]);
+        },
+      ),
+    );
   });
 });
 
@@ -64,7 +73,12 @@ describe('parseLine', () => {
   });
 
   it('joins the words of a search', () => {
-    expect(command('sch my file -i --all')).to.deep.equal({ word: 'sch', text: 'my file', ignoreCase: true, all: true });
+    expect(command('sch my file -i --all')).to.deep.equal({
+      word: 'sch',
+      text: 'my file',
+      ignoreCase: true,
+      all: true,
+    });
   });
 
   it('takes what stands in quotes or after -- as a name', () => {
@@ -81,7 +95,8 @@ describe('parseLine', () => {
   });
 
   for (const word of LATER_WORDS) {
-    it(`says that ${word} is not in this version yet`, () => expect(problem(`${word} x`)).to.match(/^Not in this version yet/));
+    it(`says that ${word} is not in this version yet`, () =>
+      expect(problem(`${word} x`)).to.match(/^Not in this version yet/));
   }
 
   const REFUSED: readonly (readonly [string, RegExp])[] = [
@@ -101,9 +116,11 @@ describe('parseLine', () => {
   }
 
   it('returns for every line, and shows nothing of it unescaped', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (line) => {
-      const parsed = parseLine(line);
-      if (parsed.kind === 'problem') expect(parsed.problem.message).to.not.match(/[\p{Cc}\u202e]/u);
-    }));
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (line) => {
+        const parsed = parseLine(line);
+        if (parsed.kind === 'problem') expect(parsed.problem.message).to.not.match(/[\p{Cc}\u202e]/u);
+      }),
+    );
   });
 });
