@@ -12,7 +12,10 @@ export function toBase64url(bytes: Uint8Array): string {
 export function fromBase64url(text: string, byteLength?: number): Buffer {
   const bytes = Buffer.from(text, 'base64url');
   if (bytes.toString('base64url') !== text || (byteLength !== undefined && bytes.length !== byteLength)) {
-    throw new ProtocolError('bad-message', byteLength === undefined ? 'This is not base64url.' : `This is not base64url of ${byteLength} bytes.`);
+    throw new ProtocolError(
+      'bad-message',
+      byteLength === undefined ? 'This is not base64url.' : `This is not base64url of ${byteLength} bytes.`,
+    );
   }
   return bytes;
 }

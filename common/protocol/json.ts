@@ -18,6 +18,7 @@ export function parseJson(bytes: Uint8Array): Record<string, unknown> {
   if (!isUtf8(bytes)) throw malformed('is not UTF-8');
   if (isTooDeep(bytes)) throw malformed(`is nested deeper than ${MAX_JSON_DEPTH} levels`);
   const value = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  if (value === undefined) throw malformed('is not JSON');
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed('is not a JSON object');
   return value as Record<string, unknown>;
 }
@@ -31,8 +32,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Without the parser's own words: they quote the input, and that may hold a password.
-    throw malformed('is not JSON');
+    return undefined; // without the parser's own words: they quote the input, and that may hold a password
   }
 }
 

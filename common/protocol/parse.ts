@@ -1,18 +1,34 @@
 /** Bytes of the wire to typed values. Whatever the bytes are, these functions return a value or throw a ProtocolError, nothing else. */
 import type { z } from 'zod';
-import { ProtocolError, type ErrorCode } from './errors.js';
+import { type ErrorCode, ProtocolError } from './errors.js';
 import { parseJson } from './json.js';
 import {
-  errorBody, eventSchema, PROTOCOL_VERSION, replySchemas, requestId, requestSchemas,
-  type Reply, type Request, type RequestType, type TrackerEvent,
+  errorBody,
+  eventSchema,
+  PROTOCOL_VERSION,
+  type Reply,
+  type Request,
+  type RequestType,
+  replySchemas,
+  requestId,
+  requestSchemas,
+  type TrackerEvent,
 } from './messages.js';
-import { peerLine, ticketSchema, type PeerLine, type Ticket } from './peer-messages.js';
+import { type PeerLine, peerLine, type Ticket, ticketSchema } from './peer-messages.js';
 
 /** A request that cannot be served; answered when `requestId` is there, otherwise there is no one to answer. */
 export class RequestError extends ProtocolError {
-  constructor(code: ErrorCode, readonly requestId: string | undefined, message?: string) {
-    super(code, message);
+  readonly requestId: string | undefined;
+
+  constructor(code: ErrorCode, { requestId, message, cause }: RequestErrorOptions) {
+    super(code, message, { cause });
+    this.requestId = requestId;
   }
+}
+
+interface RequestErrorOptions extends ErrorOptions {
+  readonly requestId?: string;
+  readonly message?: string;
 }
 
 /**
@@ -22,14 +38,18 @@ export class RequestError extends ProtocolError {
 export function parseRequest(bytes: Uint8Array, headerToken?: string): Request {
   const value = parseRequestJson(bytes);
   const id = requestId.safeParse(ownValue(value, 'id')).data;
-  if (id === undefined) throw new RequestError('bad-message', undefined, 'The request has no usable id.');
+  if (id === undefined) throw new RequestError('bad-message', { message: 'The request has no usable id.' });
   const version = ownValue(value, 'v');
-  if (Number.isSafeInteger(version) && version !== PROTOCOL_VERSION) throw new RequestError('unsupported-version', id);
+  if (Number.isSafeInteger(version) && version !== PROTOCOL_VERSION)
+    throw new RequestError('unsupported-version', { requestId: id });
   const type = ownValue(value, 'type');
-  if (!isRequestType(type)) throw new RequestError(typeof type === 'string' ? 'unknown-type' : 'bad-message', id);
-  if (headerToken !== undefined && type !== 'resume') throw new RequestError('bad-message', id, 'Only resume may travel in a resume datagram.');
+  if (!isRequestType(type))
+    throw new RequestError(typeof type === 'string' ? 'unknown-type' : 'bad-message', { requestId: id });
+  if (headerToken !== undefined && type !== 'resume')
+    throw new RequestError('bad-message', { requestId: id, message: 'Only resume may travel in a resume datagram.' });
   const result = requestSchemas[type].safeParse(headerToken === undefined ? value : { ...value, token: headerToken });
-  if (!result.success) throw new RequestError('bad-message', id, complaint(`The ${type} request`, result.error));
+  if (!result.success)
+    throw new RequestError('bad-message', { requestId: id, message: complaint(`The ${type} request`, result.error) });
   return result.data;
 }
 
@@ -51,7 +71,8 @@ export function parseReply<T extends RequestType>(type: T, value: object): Reply
   const fields = value as Record<string, unknown>;
   const id = checked(requestId, ownValue(fields, 'id'), 'The id of a reply');
   const ok = ownValue(fields, 'ok');
-  if (ok === false) return { id, ok, error: checked(errorBody, ownValue(fields, 'error'), `The error of the ${type} reply`) };
+  if (ok === false)
+    return { id, ok, error: checked(errorBody, ownValue(fields, 'error'), `The error of the ${type} reply`) };
   if (ok !== true) throw new ProtocolError('bad-message', `The ${type} reply says neither success nor failure.`);
   const schema: z.ZodType = replySchemas[type];
   const body = checked(schema, value, `The ${type} reply`) as object;
@@ -72,7 +93,7 @@ function parseRequestJson(bytes: Uint8Array): Record<string, unknown> {
   try {
     return parseJson(bytes);
   } catch (error) {
-    if (error instanceof ProtocolError) throw new RequestError(error.code, undefined, error.message);
+    if (error instanceof ProtocolError) throw new RequestError(error.code, { message: error.message, cause: error });
     throw error;
   }
 }

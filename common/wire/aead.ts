@@ -24,7 +24,9 @@ export function seal({ key, nonce }: AeadKey, plaintext: Uint8Array, aad: Uint8A
 export function open({ key, nonce }: AeadKey, sealed: Uint8Array, aad: Uint8Array = EMPTY): Buffer | undefined {
   const end = sealed.length - TAG_BYTES;
   if (end < 0) return undefined;
-  const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES }).setAAD(aad).setAuthTag(sealed.subarray(end));
+  const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES })
+    .setAAD(aad)
+    .setAuthTag(sealed.subarray(end));
   const plaintext = decipher.update(sealed.subarray(0, end));
   try {
     decipher.final();
@@ -48,6 +50,10 @@ export function padded(message: object, length: number): Buffer {
 /** The message's bytes. @throws {ProtocolError} `use-tcp` when there are more than `length`. */
 export function fitting(message: object, length: number): Buffer {
   const text = encodeJson(message);
-  if (text.length > length) throw new ProtocolError('use-tcp', `A message of ${text.length} bytes does not fit this datagram, which takes ${length}.`);
+  if (text.length > length)
+    throw new ProtocolError(
+      'use-tcp',
+      `A message of ${text.length} bytes does not fit this datagram, which takes ${length}.`,
+    );
   return text;
 }

@@ -38,7 +38,10 @@ export class Cookies {
   #cookie(period: number, address: string, port: number): Buffer {
     const cookie = Buffer.allocUnsafe(COOKIE_BYTES);
     cookie.writeBigUInt64BE(BigInt(period));
-    const mac = createHmac('sha256', this.#key).update(cookie.subarray(0, PERIOD_BYTES)).update(`${port} ${address}`).digest();
+    const mac = createHmac('sha256', this.#key)
+      .update(cookie.subarray(0, PERIOD_BYTES))
+      .update(`${port} ${address}`)
+      .digest();
     mac.copy(cookie, PERIOD_BYTES, 0, MAC_BYTES);
     return cookie;
   }

@@ -5,13 +5,20 @@
 import { MAX_DATAGRAM_BYTES, MAX_RESUME_TOKEN_LENGTH } from '../protocol/limits.js';
 import { COOKIE_BYTES } from './cookie.js';
 import { pinOfSpki, verifySignature } from './identity.js';
-import { KEM_KEY_BYTES, KEY_ID_BYTES, kemKeyId, kemOfferParts, type KemOffer } from './kem-keys.js';
+import { KEM_KEY_BYTES, KEY_ID_BYTES, type KemOffer, kemKeyId, kemOfferParts } from './kem-keys.js';
 
 export const DATAGRAM_VERSION = 1;
 
 export const KIND = {
-  hello: 0x01, login: 0x02, resume: 0x03, peerData: 0x04,
-  cookie: 0x81, loginReply: 0x82, resumeReply: 0x83, trackerData: 0x84, hint: 0x85,
+  hello: 0x01,
+  login: 0x02,
+  resume: 0x03,
+  peerData: 0x04,
+  cookie: 0x81,
+  loginReply: 0x82,
+  resumeReply: 0x83,
+  trackerData: 0x84,
+  hint: 0x85,
 } as const;
 
 /** What a hint says. */
@@ -27,7 +34,8 @@ export const DATA_HEADER_BYTES = 26;
 /** Version ‖ kind ‖ cookie ‖ keyId. */
 export const LOGIN_HEADER_BYTES = 2 + COOKIE_BYTES + KEY_ID_BYTES;
 const SIGNATURE_BYTES = 64;
-const COOKIE_REPLY_BEFORE_SPKI = 2 + NONCE_BYTES + COOKIE_BYTES + KEY_ID_BYTES + KEM_KEY_BYTES + 8 + SIGNATURE_BYTES + 2;
+const COOKIE_REPLY_BEFORE_SPKI =
+  2 + NONCE_BYTES + COOKIE_BYTES + KEY_ID_BYTES + KEM_KEY_BYTES + 8 + SIGNATURE_BYTES + 2;
 const RESUME_BEFORE_TOKEN = 2 + COOKIE_BYTES + 2;
 const HINT_TOTAL_BYTES = 19;
 /** A tracker's clock and ours may disagree; its keys open for an hour after this moment. */
@@ -49,10 +57,27 @@ interface CookieFields {
 export type Datagram =
   | { readonly kind: typeof KIND.hello; readonly nonce: Buffer }
   | CookieFields
-  | { readonly kind: typeof KIND.login; readonly cookie: Buffer; readonly keyId: Buffer; readonly enc: Buffer; readonly sealed: Buffer }
+  | {
+      readonly kind: typeof KIND.login;
+      readonly cookie: Buffer;
+      readonly keyId: Buffer;
+      readonly enc: Buffer;
+      readonly sealed: Buffer;
+    }
   | { readonly kind: typeof KIND.loginReply; readonly responseNonce: Buffer; readonly sealed: Buffer }
-  | { readonly kind: typeof KIND.resume; readonly cookie: Buffer; readonly token: string; readonly salt: Buffer; readonly sealed: Buffer }
-  | { readonly kind: typeof KIND.resumeReply; readonly salt: Buffer; readonly replySalt: Buffer; readonly sealed: Buffer }
+  | {
+      readonly kind: typeof KIND.resume;
+      readonly cookie: Buffer;
+      readonly token: string;
+      readonly salt: Buffer;
+      readonly sealed: Buffer;
+    }
+  | {
+      readonly kind: typeof KIND.resumeReply;
+      readonly salt: Buffer;
+      readonly replySalt: Buffer;
+      readonly sealed: Buffer;
+    }
   | { readonly kind: typeof KIND.peerData | typeof KIND.trackerData; readonly session: Buffer }
   | { readonly kind: typeof KIND.hint; readonly what: Hint; readonly echo: Buffer };
 
@@ -60,16 +85,26 @@ export type Datagram =
 export function decodeDatagram(bytes: Buffer): Datagram | undefined {
   if (bytes.length < 2 || bytes.length > MAX_DATAGRAM_BYTES || bytes[0] !== DATAGRAM_VERSION) return undefined;
   switch (bytes[1]) {
-    case KIND.peerData: return decodeData(KIND.peerData, bytes);
-    case KIND.trackerData: return decodeData(KIND.trackerData, bytes);
-    case KIND.hello: return decodeHello(bytes);
-    case KIND.cookie: return decodeCookie(bytes);
-    case KIND.login: return decodeLogin(bytes);
-    case KIND.loginReply: return decodeLoginReply(bytes);
-    case KIND.resume: return decodeResume(bytes);
-    case KIND.resumeReply: return decodeResumeReply(bytes);
-    case KIND.hint: return decodeHint(bytes);
-    default: return undefined;
+    case KIND.peerData:
+      return decodeData(KIND.peerData, bytes);
+    case KIND.trackerData:
+      return decodeData(KIND.trackerData, bytes);
+    case KIND.hello:
+      return decodeHello(bytes);
+    case KIND.cookie:
+      return decodeCookie(bytes);
+    case KIND.login:
+      return decodeLogin(bytes);
+    case KIND.loginReply:
+      return decodeLoginReply(bytes);
+    case KIND.resume:
+      return decodeResume(bytes);
+    case KIND.resumeReply:
+      return decodeResumeReply(bytes);
+    case KIND.hint:
+      return decodeHint(bytes);
+    default:
+      return undefined;
   }
 }
 
@@ -82,9 +117,20 @@ export function encodeHello(nonce: Uint8Array): Buffer {
   return bytes;
 }
 
-export function encodeCookie({ nonce, cookie, offer }: { nonce: Uint8Array; cookie: Uint8Array; offer: KemOffer }): Buffer {
+export function encodeCookie({
+  nonce,
+  cookie,
+  offer,
+}: {
+  nonce: Uint8Array;
+  cookie: Uint8Array;
+  offer: KemOffer;
+}): Buffer {
   return Buffer.concat([
-    Uint8Array.of(DATAGRAM_VERSION, KIND.cookie), exactly(nonce, NONCE_BYTES, 'nonce'), exactly(cookie, COOKIE_BYTES, 'cookie'), offer,
+    Uint8Array.of(DATAGRAM_VERSION, KIND.cookie),
+    exactly(nonce, NONCE_BYTES, 'nonce'),
+    exactly(cookie, COOKIE_BYTES, 'cookie'),
+    offer,
   ]);
 }
 
@@ -105,7 +151,8 @@ export interface CookieReply {
  * `now` (ms since epoch) judges the last; without it the tracker is left to refuse an old key.
  */
 export function readCookieReply(
-  datagram: Buffer, { nonce, pin, now }: { readonly nonce: Uint8Array; readonly pin: string; readonly now?: number },
+  datagram: Buffer,
+  { nonce, pin, now }: { readonly nonce: Uint8Array; readonly pin: string; readonly now?: number },
 ): CookieReply | undefined {
   const fields = decodeDatagram(datagram);
   if (fields?.kind !== KIND.cookie || !fields.nonce.equals(nonce)) return undefined;
@@ -125,15 +172,26 @@ function decodeCookie(bytes: Buffer): CookieFields | undefined {
   if (bytes.length <= COOKIE_REPLY_BEFORE_SPKI) return undefined;
   if (bytes.readUInt16BE(COOKIE_REPLY_BEFORE_SPKI - 2) !== bytes.length - COOKIE_REPLY_BEFORE_SPKI) return undefined;
   return {
-    kind: KIND.cookie, nonce: bytes.subarray(2, 18), cookie: bytes.subarray(18, 42), keyId: bytes.subarray(42, 50),
-    kemKey: bytes.subarray(50, 82), notAfter: bytes.readBigUInt64BE(82), signature: bytes.subarray(90, 154),
+    kind: KIND.cookie,
+    nonce: bytes.subarray(2, 18),
+    cookie: bytes.subarray(18, 42),
+    keyId: bytes.subarray(42, 50),
+    kemKey: bytes.subarray(50, 82),
+    notAfter: bytes.readBigUInt64BE(82),
+    signature: bytes.subarray(90, 154),
     spki: bytes.subarray(COOKIE_REPLY_BEFORE_SPKI),
   };
 }
 
 function decodeLogin(bytes: Buffer): Datagram | undefined {
   if (bytes.length !== MAX_DATAGRAM_BYTES) return undefined;
-  return { kind: KIND.login, cookie: bytes.subarray(2, 26), keyId: bytes.subarray(26, 34), enc: bytes.subarray(34, 66), sealed: bytes.subarray(66) };
+  return {
+    kind: KIND.login,
+    cookie: bytes.subarray(2, 26),
+    keyId: bytes.subarray(26, 34),
+    enc: bytes.subarray(34, 66),
+    sealed: bytes.subarray(66),
+  };
 }
 
 function decodeLoginReply(bytes: Buffer): Datagram | undefined {
@@ -147,14 +205,22 @@ function decodeResume(bytes: Buffer): Datagram | undefined {
   if (length === 0 || length > MAX_RESUME_TOKEN_LENGTH) return undefined;
   const saltAt = RESUME_BEFORE_TOKEN + length;
   return {
-    kind: KIND.resume, cookie: bytes.subarray(2, 26), token: bytes.toString('latin1', RESUME_BEFORE_TOKEN, saltAt),
-    salt: bytes.subarray(saltAt, saltAt + SALT_BYTES), sealed: bytes.subarray(saltAt + SALT_BYTES),
+    kind: KIND.resume,
+    cookie: bytes.subarray(2, 26),
+    token: bytes.toString('latin1', RESUME_BEFORE_TOKEN, saltAt),
+    salt: bytes.subarray(saltAt, saltAt + SALT_BYTES),
+    sealed: bytes.subarray(saltAt + SALT_BYTES),
   };
 }
 
 function decodeResumeReply(bytes: Buffer): Datagram | undefined {
   if (bytes.length < 34 + TAG_BYTES) return undefined;
-  return { kind: KIND.resumeReply, salt: bytes.subarray(2, 18), replySalt: bytes.subarray(18, 34), sealed: bytes.subarray(34) };
+  return {
+    kind: KIND.resumeReply,
+    salt: bytes.subarray(2, 18),
+    replySalt: bytes.subarray(18, 34),
+    sealed: bytes.subarray(34),
+  };
 }
 
 function decodeData(kind: typeof KIND.peerData | typeof KIND.trackerData, bytes: Buffer): Datagram | undefined {

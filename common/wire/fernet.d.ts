@@ -13,5 +13,5 @@ declare module 'fernet' {
   }
 
   const fernet: { readonly Secret: typeof Secret; readonly Token: typeof Token };
-  export default fernet;
+  export = fernet;
 }

@@ -2,7 +2,15 @@
  * The P-256 key and certificate that a tracker or a device is known by, and what is signed with it.
  * A pin is SHA-256 of the public key (SPKI DER) in lower-case hex. The only home of `selfsigned`.
  */
-import { createHash, createPrivateKey, createPublicKey, createSign, createVerify, X509Certificate, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  createSign,
+  createVerify,
+  type KeyObject,
+  X509Certificate,
+} from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { writeFileDurably } from '../runtime/files.js';
 
@@ -27,7 +35,10 @@ export interface Identity {
  * The identity in the PEM file `path` (key and certificate), made there when there is none: 0600, durable before it is used.
  * @throws {Error} when the file cannot be read or holds no identity; it is never replaced.
  */
-export async function loadOrCreateIdentity(path: string, { commonName }: { readonly commonName: string }): Promise<Identity> {
+export async function loadOrCreateIdentity(
+  path: string,
+  { commonName }: { readonly commonName: string },
+): Promise<Identity> {
   const pem = await readIfExists(path);
   if (pem !== undefined) return identityOf(pem, path);
   const created = await createPem(commonName);
@@ -58,7 +69,9 @@ export function formatPin(pin: string): string {
 export function parsePin(text: string): string {
   const digits = /^(?:sha256:)?([0-9a-f]{64})$/i.exec(text.trim())?.[1];
   if (digits === undefined) {
-    throw new RangeError('This is not a pin. A pin is sha256: and 64 hex digits, as the tracker prints it when it starts.');
+    throw new RangeError(
+      'This is not a pin. A pin is sha256: and 64 hex digits, as the tracker prints it when it starts.',
+    );
   }
   return digits.toLowerCase();
 }
@@ -75,14 +88,21 @@ async function readIfExists(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new Error(`The identity in ${path} cannot be read (${(error as NodeJS.ErrnoException).code}). Check who owns the file.`, { cause: error });
+    throw new Error(
+      `The identity in ${path} cannot be read (${(error as NodeJS.ErrnoException).code}). Check who owns the file.`,
+      { cause: error },
+    );
   }
 }
 
 async function createPem(commonName: string): Promise<string> {
   const { generate } = await import('selfsigned'); // only here: a start that has its identity need not load it
   const made = await generate([{ name: 'commonName', value: commonName.replace(/[^A-Za-z0-9 ._-]/g, '-') }], {
-    keyType: 'ec', curve: 'P-256', algorithm: 'sha256', notBeforeDate: NOT_BEFORE, notAfterDate: NOT_AFTER,
+    keyType: 'ec',
+    curve: 'P-256',
+    algorithm: 'sha256',
+    notBeforeDate: NOT_BEFORE,
+    notAfterDate: NOT_AFTER,
     extensions: [
       { name: 'basicConstraints', cA: false, critical: true },
       { name: 'keyUsage', digitalSignature: true, critical: true },
@@ -100,8 +120,11 @@ function identityOf(pem: string, path: string): Identity {
     if (!certificate.checkPrivateKey(key)) throw new Error('its certificate belongs to another key');
     const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
     return {
-      pin: pinOfSpki(spki), spki, sign: (...parts) => sign(key, parts),
-      keyPem: key.export({ type: 'pkcs8', format: 'pem' }).toString(), certPem: certificate.toString(),
+      pin: pinOfSpki(spki),
+      spki,
+      sign: (...parts) => sign(key, parts),
+      keyPem: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      certPem: certificate.toString(),
     };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -66,7 +66,8 @@ export class KemKeys {
       this.#previous = this.#current;
       this.#current = this.#make();
     }
-    if (this.#previous !== undefined && this.#clock.monotonic() - this.#previous.madeAt >= 2 * KEM_KEY_LIFE_MS) this.#previous = undefined;
+    if (this.#previous !== undefined && this.#clock.monotonic() - this.#previous.madeAt >= 2 * KEM_KEY_LIFE_MS)
+      this.#previous = undefined;
   }
 
   #make(): HeldKey {
@@ -78,7 +79,10 @@ export class KemKeys {
     const signature = this.#identity.sign(...kemOfferParts(kemKey, notAfter));
     return {
       id,
-      pair: { publicKey: publicKey.toCryptoKey('X25519', true, []), privateKey: privateKey.toCryptoKey('X25519', false, ['deriveBits']) },
+      pair: {
+        publicKey: publicKey.toCryptoKey('X25519', true, []),
+        privateKey: privateKey.toCryptoKey('X25519', false, ['deriveBits']),
+      },
       offer: Buffer.concat([id, kemKey, u64(notAfter), signature, u16(spki.length), spki]),
       madeAt: this.#clock.monotonic(),
     };

@@ -41,7 +41,10 @@ export class LineDecoder {
 
   /** Everything after the last line given out, for what is no line: the bytes after a `run` line. */
   takeRest(): Buffer {
-    const rest = this.#begunLength === 0 ? this.#unread : Buffer.concat([this.#begun.subarray(0, this.#begunLength), this.#unread]);
+    const rest =
+      this.#begunLength === 0
+        ? this.#unread
+        : Buffer.concat([this.#begun.subarray(0, this.#begunLength), this.#unread]);
     this.#forget();
     return rest;
   }
@@ -71,7 +74,9 @@ export class LineDecoder {
   #keep(bytes: Buffer): void {
     const length = this.#begunLength + bytes.length;
     if (length > this.#begun.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(FIRST_CAPACITY, length, Math.min(this.#begun.length * 2, this.#maxBytes)));
+      const grown = Buffer.allocUnsafeSlow(
+        Math.max(FIRST_CAPACITY, length, Math.min(this.#begun.length * 2, this.#maxBytes)),
+      );
       this.#begun.copy(grown, 0, 0, this.#begunLength);
       this.#begun = grown;
     }

@@ -4,10 +4,10 @@
  */
 import { once } from 'node:events';
 import { isIP } from 'node:net';
-import { connect, type ConnectionOptions, type TlsOptions, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type TLSSocket, type TlsOptions } from 'node:tls';
 import { TLS_HANDSHAKE_DEADLINE_MS } from '../protocol/limits.js';
 import { withDeadline } from '../runtime/deadline.js';
-import { formatPin, pinOfSpki, type Identity } from './identity.js';
+import { formatPin, type Identity, pinOfSpki } from './identity.js';
 
 /** Hybrid first: recorded traffic stays closed to a later quantum computer. The others are for clients that do not know it. */
 const GROUPS = 'X25519MLKEM768:X25519:P-256';
@@ -19,8 +19,13 @@ export class PinMismatchError extends Error {
   readonly code = 'pin-mismatch';
 
   /** Both pins are 64 hex digits. */
-  constructor(readonly expected: string, readonly found: string) {
-    super(`The other side showed the key ${formatPin(found)} instead of ${formatPin(expected)}. Nothing was sent to it.`);
+  constructor(
+    readonly expected: string,
+    readonly found: string,
+  ) {
+    super(
+      `The other side showed the key ${formatPin(found)} instead of ${formatPin(expected)}. Nothing was sent to it.`,
+    );
   }
 }
 
@@ -65,12 +70,19 @@ export async function connectPinned(target: PinnedTarget): Promise<PinnedConnect
 
 /** For `tls.createServer`: TLS 1.3 only. Client certificates are asked for when wanted, and judged by `pinOfSocket` alone. */
 export function serverTlsOptions(
-  identity: Identity, alpn: readonly string[], { requestClientCert = false }: { readonly requestClientCert?: boolean } = {},
+  identity: Identity,
+  alpn: readonly string[],
+  { requestClientCert = false }: { readonly requestClientCert?: boolean } = {},
 ): TlsOptions {
   return {
-    key: identity.keyPem, cert: identity.certPem, ALPNProtocols: [...alpn],
-    minVersion: 'TLSv1.3', ecdhCurve: GROUPS, handshakeTimeout: TLS_HANDSHAKE_DEADLINE_MS,
-    requestCert: requestClientCert, rejectUnauthorized: false,
+    key: identity.keyPem,
+    cert: identity.certPem,
+    ALPNProtocols: [...alpn],
+    minVersion: 'TLSv1.3',
+    ecdhCurve: GROUPS,
+    handshakeTimeout: TLS_HANDSHAKE_DEADLINE_MS,
+    requestCert: requestClientCert,
+    rejectUnauthorized: false,
   };
 }
 
@@ -88,7 +100,12 @@ export function keyExchangeOf(socket: TLSSocket): string {
 
 function connectionOptions({ host, port, alpn, identity }: PinnedTarget): ConnectionOptions {
   return {
-    host, port, ALPNProtocols: [alpn], minVersion: 'TLSv1.3', ecdhCurve: GROUPS, rejectUnauthorized: false,
+    host,
+    port,
+    ALPNProtocols: [alpn],
+    minVersion: 'TLSv1.3',
+    ecdhCurve: GROUPS,
+    rejectUnauthorized: false,
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(identity === undefined ? {} : { key: identity.keyPem, cert: identity.certPem }),
   };

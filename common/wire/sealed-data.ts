@@ -6,7 +6,7 @@ import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } fro
 import { ProtocolError } from '../protocol/errors.js';
 import { MAX_DATAGRAM_BYTES } from '../protocol/limits.js';
 import { hkdf } from './aead.js';
-import { DATA_HEADER_BYTES, DATAGRAM_VERSION, KIND, SESSION_BYTES, TAG_BYTES } from './datagrams.js';
+import { DATA_HEADER_BYTES, DATAGRAM_VERSION, type KIND, SESSION_BYTES, TAG_BYTES } from './datagrams.js';
 import { ReplayWindow } from './replay-window.js';
 
 /** Longest request, reply or event in one datagram. */
@@ -32,7 +32,10 @@ export interface DataKeyOptions {
 
 /** Keys of both directions: client to tracker, tracker to client. */
 export function deriveKeys(accessKey: Uint8Array, session: Uint8Array): { readonly c2t: Buffer; readonly t2c: Buffer } {
-  return { c2t: hkdf(accessKey, session, 'shoal/1 c2t', KEY_BYTES), t2c: hkdf(accessKey, session, 'shoal/1 t2c', KEY_BYTES) };
+  return {
+    c2t: hkdf(accessKey, session, 'shoal/1 c2t', KEY_BYTES),
+    t2c: hkdf(accessKey, session, 'shoal/1 t2c', KEY_BYTES),
+  };
 }
 
 /** One per key: two would use sequence numbers, and so nonces, twice. */
@@ -50,7 +53,10 @@ export class Sealer {
   /** @throws {ProtocolError} `use-tcp` when `plaintext` is longer than MAX_DATA_BYTES. */
   seal(plaintext: Uint8Array): Buffer {
     if (plaintext.length > MAX_DATA_BYTES) {
-      throw new ProtocolError('use-tcp', `A message of ${plaintext.length} bytes does not fit a datagram, which takes ${MAX_DATA_BYTES}.`);
+      throw new ProtocolError(
+        'use-tcp',
+        `A message of ${plaintext.length} bytes does not fit a datagram, which takes ${MAX_DATA_BYTES}.`,
+      );
     }
     this.#countUp();
     const datagram = Buffer.allocUnsafe(DATA_HEADER_BYTES + plaintext.length + TAG_BYTES);
@@ -115,7 +121,8 @@ export class Opener {
 }
 
 function headerOf(kind: number, session: Uint8Array): Buffer {
-  if (session.length !== SESSION_BYTES) throw new RangeError(`session must have ${SESSION_BYTES} bytes, not ${session.length}`);
+  if (session.length !== SESSION_BYTES)
+    throw new RangeError(`session must have ${SESSION_BYTES} bytes, not ${session.length}`);
   const header = Buffer.alloc(DATA_HEADER_BYTES);
   header[0] = DATAGRAM_VERSION;
   header[1] = kind;

@@ -1,7 +1,7 @@
 /** `login` over UDP: sealed to the tracker's KEM key, answered under a key exported from the same context; see docs/protocol.md "Login". */
 import { randomBytes } from 'node:crypto';
 import { MAX_DATAGRAM_BYTES } from '../protocol/limits.js';
-import { fitting, hkdf, open, padded, seal, type AeadKey } from './aead.js';
+import { type AeadKey, fitting, hkdf, open, padded, seal } from './aead.js';
 import { DATAGRAM_VERSION, decodeDatagram, KIND, LOGIN_HEADER_BYTES, NONCE_BYTES, TAG_BYTES } from './datagrams.js';
 import { hpke } from './hpke.js';
 import { KEM_KEY_BYTES, type KemKeys } from './kem-keys.js';
@@ -26,8 +26,18 @@ export interface SealedLogin {
 }
 
 /** The peer's side. `trackerPin` is hex. @throws {ProtocolError} `use-tcp` when `message` is too long. */
-export async function sealLogin({ cookie, keyId, kemKey, trackerPin, message }: {
-  readonly cookie: Uint8Array; readonly keyId: Uint8Array; readonly kemKey: Uint8Array; readonly trackerPin: string; readonly message: object;
+export async function sealLogin({
+  cookie,
+  keyId,
+  kemKey,
+  trackerPin,
+  message,
+}: {
+  readonly cookie: Uint8Array;
+  readonly keyId: Uint8Array;
+  readonly kemKey: Uint8Array;
+  readonly trackerPin: string;
+  readonly message: object;
 }): Promise<SealedLogin> {
   const plaintext = padded(message, MAX_SEALED_LOGIN_BYTES);
   const recipientPublicKey = await hpke.kem.deserializePublicKey(kemKey);
@@ -54,7 +64,8 @@ export interface OpenedLogin {
 
 /** The tracker's side; the caller has checked the cookie. Undefined: another key or pin, forged or damaged. */
 export async function openLogin(
-  datagram: Buffer, { kemKeys, trackerPin }: { readonly kemKeys: Pick<KemKeys, 'find'>; readonly trackerPin: string },
+  datagram: Buffer,
+  { kemKeys, trackerPin }: { readonly kemKeys: Pick<KemKeys, 'find'>; readonly trackerPin: string },
 ): Promise<OpenedLogin | undefined> {
   const login = decodeDatagram(datagram);
   const recipientKey = login?.kind === KIND.login ? kemKeys.find(login.keyId) : undefined;

@@ -1,7 +1,7 @@
 /** `resume` over UDP: sealed under the resume key, no public-key work on either side; see docs/protocol.md "Resume". */
 import { createHmac, randomBytes } from 'node:crypto';
 import { MAX_DATAGRAM_BYTES, MAX_RESUME_TOKEN_LENGTH } from '../protocol/limits.js';
-import { fitting, hkdf, open, padded, seal, type AeadKey } from './aead.js';
+import { type AeadKey, fitting, hkdf, open, padded, seal } from './aead.js';
 import { COOKIE_BYTES } from './cookie.js';
 import { DATAGRAM_VERSION, decodeDatagram, KIND, SALT_BYTES, TAG_BYTES } from './datagrams.js';
 
@@ -20,8 +20,16 @@ export interface SealedResume {
 }
 
 /** The peer's side. `message` is the `resume` request without `token`. @throws {ProtocolError} `use-tcp` when it is too long. */
-export function sealResume({ cookie, token, resumeKey, message }: {
-  readonly cookie: Uint8Array; readonly token: string; readonly resumeKey: Uint8Array; readonly message: object;
+export function sealResume({
+  cookie,
+  token,
+  resumeKey,
+  message,
+}: {
+  readonly cookie: Uint8Array;
+  readonly token: string;
+  readonly resumeKey: Uint8Array;
+  readonly message: object;
 }): SealedResume {
   const salt = randomBytes(SALT_BYTES);
   const header = resumeHeader(cookie, token, salt);
@@ -49,7 +57,8 @@ export interface OpenedResume {
  * `refused` is the salt to echo in a hint. Undefined: no resume datagram, forged or damaged.
  */
 export function openResume(
-  datagram: Buffer, resumeKeyOfToken: (token: string) => Uint8Array | undefined,
+  datagram: Buffer,
+  resumeKeyOfToken: (token: string) => Uint8Array | undefined,
 ): OpenedResume | { readonly refused: Buffer } | undefined {
   const resume = decodeDatagram(datagram);
   if (resume?.kind !== KIND.resume) return undefined;
@@ -76,7 +85,8 @@ function sealReply(resumeKey: Uint8Array, salt: Uint8Array, message: object): Bu
 }
 
 function resumeHeader(cookie: Uint8Array, token: string, salt: Uint8Array): Buffer {
-  if (cookie.length !== COOKIE_BYTES) throw new RangeError(`cookie must have ${COOKIE_BYTES} bytes, not ${cookie.length}`);
+  if (cookie.length !== COOKIE_BYTES)
+    throw new RangeError(`cookie must have ${COOKIE_BYTES} bytes, not ${cookie.length}`);
   if (token.length === 0 || token.length > MAX_RESUME_TOKEN_LENGTH) {
     throw new RangeError(`token must have 1 to ${MAX_RESUME_TOKEN_LENGTH} characters, not ${token.length}`);
   }

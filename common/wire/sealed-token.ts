@@ -24,7 +24,10 @@ const TEXTS: Record<SealedTokenErrorCode, string> = {
 /** The message never holds the token. */
 export class SealedTokenError extends Error {
   override readonly name = 'SealedTokenError';
-  constructor(readonly code: SealedTokenErrorCode, options?: ErrorOptions) {
+  constructor(
+    readonly code: SealedTokenErrorCode,
+    options?: ErrorOptions,
+  ) {
     super(TEXTS[code], options);
   }
 }
@@ -72,7 +75,7 @@ function parse(text: string): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new SealedTokenError('unusable'); // without the parser's words: they quote the message
+    value = undefined; // without the parser's words: they quote the message
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SealedTokenError('unusable');
   return value as Record<string, unknown>;

@@ -4,7 +4,7 @@ import { ProtocolError } from '../protocol/errors.js';
 import { encodeJson } from '../protocol/json.js';
 import { parseTicket } from '../protocol/parse.js';
 import type { Ticket } from '../protocol/peer-messages.js';
-import { verifySignature, type Identity } from './identity.js';
+import { type Identity, verifySignature } from './identity.js';
 
 const LABEL = Buffer.from('shoal/1 ticket');
 /** As the schemas have it. */
@@ -20,16 +20,21 @@ export function signTicket(ticket: Ticket, identity: Identity): string {
  * @throws {ProtocolError} `bad-ticket`.
  */
 export function openTicket(text: string, trackerSpki: Uint8Array): Ticket {
-  const [payloadText, signatureText, ...more] = text.length > MAX_TICKET_LENGTH ? [] : text.split('.');
-  if (payloadText === undefined || signatureText === undefined || more.length > 0) throw new ProtocolError('bad-ticket');
+  const ticket = text.length > MAX_TICKET_LENGTH ? undefined : verifiedTicket(text, trackerSpki);
+  if (ticket === undefined) throw new ProtocolError('bad-ticket');
+  return ticket;
+}
+
+function verifiedTicket(text: string, trackerSpki: Uint8Array): Ticket | undefined {
+  const [payloadText, signatureText, ...more] = text.split('.');
+  if (payloadText === undefined || signatureText === undefined || more.length > 0) return undefined;
   try {
     const payload = fromBase64url(payloadText);
     const signature = fromBase64url(signatureText, 64);
     // Signature first: what a stranger wrote is not parsed.
-    if (verifySignature(trackerSpki, signature, LABEL, payload)) return parseTicket(payload);
-  } catch (cause) {
-    if (!(cause instanceof ProtocolError)) throw cause;
-    throw new ProtocolError('bad-ticket', undefined, { cause });
+    return verifySignature(trackerSpki, signature, LABEL, payload) ? parseTicket(payload) : undefined;
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
   }
-  throw new ProtocolError('bad-ticket');
 }

@@ -4,10 +4,13 @@ import { ERROR_CODES } from '../../common/protocol/errors.js';
 import type { ReplyBody, Request, RequestType, TrackerEvent } from '../../common/protocol/messages.js';
 import type { ChunkRanges, PeerLine, Ticket } from '../../common/protocol/peer-messages.js';
 
-const digits = (unit: string, minLength: number, maxLength = minLength): Arbitrary<string> => fc.string({ unit: fc.constantFrom(...unit), minLength, maxLength });
-const base64url = (bytes: number): Arbitrary<string> => fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((value) => Buffer.from(value).toString('base64url'));
+const digits = (unit: string, minLength: number, maxLength = minLength): Arbitrary<string> =>
+  fc.string({ unit: fc.constantFrom(...unit), minLength, maxLength });
+const base64url = (bytes: number): Arbitrary<string> =>
+  fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((value) => Buffer.from(value).toString('base64url'));
 /** Well-formed Unicode of at most `most` UTF-16 units. */
-const text = (most: number, least = 0): Arbitrary<string> => fc.string({ unit: 'grapheme', minLength: least, maxLength: 60 }).filter((value) => value.length <= most);
+const text = (most: number, least = 0): Arbitrary<string> =>
+  fc.string({ unit: 'grapheme', minLength: least, maxLength: 60 }).filter((value) => value.length <= most);
 
 const WORD = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-';
 const count = fc.oneof(fc.nat(), fc.constantFrom(0, Number.MAX_SAFE_INTEGER));
@@ -21,59 +24,159 @@ const cursor = text(128);
 const token = digits(WORD, 1, 512);
 const host = fc.constantFrom('203.0.113.7', 'fe80::1', 'tracker.example', 'my_host.local');
 const address = fc.record({ host, port });
-const error = fc.record({ code: fc.constantFrom(...ERROR_CODES), message: text(500), retryAfterMs: count }, { requiredKeys: ['code', 'message'] });
+const error = fc.record(
+  { code: fc.constantFrom(...ERROR_CODES), message: text(500), retryAfterMs: count },
+  { requiredKeys: ['code', 'message'] },
+);
 
 const opening = { v: fc.constant(1 as const), id };
 const envelope = { ...opening, acks: fc.array(id, { maxLength: 32 }), seen: fc.array(text(32), { maxLength: 32 }) };
 const presence = {
-  serving: fc.boolean(), filePort: port, lan: fc.array(fc.constantFrom('192.168.1.7', 'fd00::7'), { maxLength: 4 }), advertise: host, libraryRevision: count,
+  serving: fc.boolean(),
+  filePort: port,
+  lan: fc.array(fc.constantFrom('192.168.1.7', 'fd00::7'), { maxLength: 4 }),
+  advertise: host,
+  libraryRevision: count,
 };
 const page = { limit: fc.integer({ min: 1, max: 1_000 }), cursor };
 const OPTIONAL = new Set([
-  'acks', 'seen', 'filePort', 'lan', 'advertise', 'limit', 'cursor', 'replace', 'ignoreCase', 'exact', 'all', 'mine', 'idPrefix', 'lastSeenAt', 'etaMs', 'fork',
+  'acks',
+  'seen',
+  'filePort',
+  'lan',
+  'advertise',
+  'limit',
+  'cursor',
+  'replace',
+  'ignoreCase',
+  'exact',
+  'all',
+  'mine',
+  'idPrefix',
+  'lastSeenAt',
+  'etaMs',
+  'fork',
 ]);
 
 /** A record whose optional fields may be absent. */
-function message<T>(fields: { [K in keyof T]-?: Arbitrary<Exclude<T[K], undefined>> }, alsoOptional: readonly string[] = []): Arbitrary<T> {
+function message<T>(
+  fields: { [K in keyof T]-?: Arbitrary<Exclude<T[K], undefined>> },
+  alsoOptional: readonly string[] = [],
+): Arbitrary<T> {
   const requiredKeys = Object.keys(fields).filter((key) => !OPTIONAL.has(key) && !alsoOptional.includes(key));
-  return fc.record(fields as unknown as Record<string, Arbitrary<unknown>>, { requiredKeys: requiredKeys as never[] }) as unknown as Arbitrary<T>;
+  return fc.record(fields as unknown as Record<string, Arbitrary<unknown>>, {
+    requiredKeys: requiredKeys as never[],
+  }) as unknown as Arbitrary<T>;
 }
 
 const entry = message({
-  name: text(255, 1), fileId: hex64, size: count, kind: fc.constant('file' as const), replace: fc.boolean(),
+  name: text(255, 1),
+  fileId: hex64,
+  size: count,
+  kind: fc.constant('file' as const),
+  replace: fc.boolean(),
 });
 
 export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = {
   login: message<Request<'login'>>({
-    ...opening, type: fc.constant('login'), attempt: base64url(16), user,
+    ...opening,
+    type: fc.constant('login'),
+    attempt: base64url(16),
+    user,
     password: text(40, 1).filter((value) => Buffer.byteLength(value) <= 128 && !/\p{Cc}/u.test(value)),
-    device: fc.record({ key: base64url(91), proof: base64url(64) }), ...presence,
+    device: fc.record({ key: base64url(91), proof: base64url(64) }),
+    ...presence,
   }),
-  resume: message<Request<'resume'>>({ ...opening, type: fc.constant('resume'), attempt: base64url(16), token, proof: base64url(32), fork: fc.boolean(), ...presence }),
+  resume: message<Request<'resume'>>({
+    ...opening,
+    type: fc.constant('resume'),
+    attempt: base64url(16),
+    token,
+    proof: base64url(32),
+    fork: fc.boolean(),
+    ...presence,
+  }),
   logout: message<Request<'logout'>>({ ...envelope, type: fc.constant('logout') }),
-  heartbeat: message<Request<'heartbeat'>>({ ...envelope, type: fc.constant('heartbeat'), libraryRevision: count }, ['libraryRevision']),
-  publish: message<Request<'publish'>>({ ...envelope, type: fc.constant('publish'), entries: fc.array(entry, { minLength: 1, maxLength: 5 }) as never }),
-  unpublish: message<Request<'unpublish'>>({ ...envelope, type: fc.constant('unpublish'), names: fc.array(text(255, 1), { minLength: 1, maxLength: 5 }) }),
+  heartbeat: message<Request<'heartbeat'>>({ ...envelope, type: fc.constant('heartbeat'), libraryRevision: count }, [
+    'libraryRevision',
+  ]),
+  publish: message<Request<'publish'>>({
+    ...envelope,
+    type: fc.constant('publish'),
+    entries: fc.array(entry, { minLength: 1, maxLength: 5 }) as never,
+  }),
+  unpublish: message<Request<'unpublish'>>({
+    ...envelope,
+    type: fc.constant('unpublish'),
+    names: fc.array(text(255, 1), { minLength: 1, maxLength: 5 }),
+  }),
   listPublished: message<Request<'listPublished'>>({ ...envelope, type: fc.constant('listPublished'), ...page }),
   listPeers: message<Request<'listPeers'>>({ ...envelope, type: fc.constant('listPeers'), ...page }),
-  search: message<Request<'search'>>({
-    ...envelope, type: fc.constant('search'), text: text(255), ignoreCase: fc.boolean(), exact: fc.boolean(), all: fc.boolean(), mine: fc.boolean(),
-    owner: user, idPrefix: digits('0123456789abcdef', 16, 64), ...page,
-  }, ['owner']),
-  sources: message<Request<'sources'>>({ ...envelope, type: fc.constant('sources'), publicationId, ticket: fc.boolean(), ...page }),
-  hold: message<Request<'hold'>>({ ...envelope, type: fc.constant('hold'), publicationId, fileId: hex64, has: fc.constantFrom('all', 'part', 'none') }),
-  revocations: message<Request<'revocations'>>({ ...envelope, type: fc.constant('revocations'), since: count, ...page }),
+  search: message<Request<'search'>>(
+    {
+      ...envelope,
+      type: fc.constant('search'),
+      text: text(255),
+      ignoreCase: fc.boolean(),
+      exact: fc.boolean(),
+      all: fc.boolean(),
+      mine: fc.boolean(),
+      owner: user,
+      idPrefix: digits('0123456789abcdef', 16, 64),
+      ...page,
+    },
+    ['owner'],
+  ),
+  sources: message<Request<'sources'>>({
+    ...envelope,
+    type: fc.constant('sources'),
+    publicationId,
+    ticket: fc.boolean(),
+    ...page,
+  }),
+  hold: message<Request<'hold'>>({
+    ...envelope,
+    type: fc.constant('hold'),
+    publicationId,
+    fileId: hex64,
+    has: fc.constantFrom('all', 'part', 'none'),
+  }),
+  revocations: message<Request<'revocations'>>({
+    ...envelope,
+    type: fc.constant('revocations'),
+    since: count,
+    ...page,
+  }),
   path: message<Request<'path'>>({ ...envelope, type: fc.constant('path'), challenge: base64url(16) }),
 };
 
 const publication = message<ReplyBody<'search'>['publications'][number]>({
-  publicationId, name: text(255, 1), owner: user, size: count, fileId: hex64, kind: fc.constant('file'), rights: fc.constant('public'),
-  revision: positive, sources: count, publishedAt: count, lastSeenAt: count,
+  publicationId,
+  name: text(255, 1),
+  owner: user,
+  size: count,
+  fileId: hex64,
+  kind: fc.constant('file'),
+  rights: fc.constant('public'),
+  revision: positive,
+  sources: count,
+  publishedAt: count,
+  lastSeenAt: count,
 });
 const interval = fc.integer({ min: 100, max: 60_000 });
 const grant = message<ReplyBody<'login'>>({
-  session: base64url(16), user, accessKey: base64url(32), resumeToken: token, resumeKey: base64url(32), heartbeatMs: interval, serverTime: count,
-  nodes: fc.array(address, { maxLength: 16 }), epoch: count, libraryRevision: count, live: fc.boolean(), observed: address,
+  session: base64url(16),
+  user,
+  accessKey: base64url(32),
+  resumeToken: token,
+  resumeKey: base64url(32),
+  heartbeatMs: interval,
+  serverTime: count,
+  nodes: fc.array(address, { maxLength: 16 }),
+  epoch: count,
+  libraryRevision: count,
+  live: fc.boolean(),
+  observed: address,
 });
 const failed = fc.record({ ok: fc.constant(false as const), error }) as Arbitrary<never>;
 const rows = <T>(row: Arbitrary<T>): Arbitrary<T[]> => fc.array(row, { maxLength: 4 });
@@ -84,20 +187,60 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
   logout: message<ReplyBody<'logout'>>({}),
   heartbeat: message<ReplyBody<'heartbeat'>>({ epoch: count, heartbeatMs: interval, serverTime: count }),
   publish: message<ReplyBody<'publish'>>({
-    results: rows(fc.oneof(fc.record({ ok: fc.constant(true as const), publicationId, revision: positive, change: fc.constantFrom('new' as const, 'unchanged' as const, 'replaced' as const) }), failed)),
+    results: rows(
+      fc.oneof(
+        fc.record({
+          ok: fc.constant(true as const),
+          publicationId,
+          revision: positive,
+          change: fc.constantFrom('new' as const, 'unchanged' as const, 'replaced' as const),
+        }),
+        failed,
+      ),
+    ),
     libraryRevision: count,
   }),
-  unpublish: message<ReplyBody<'unpublish'>>({ results: rows(fc.oneof(fc.record({ ok: fc.constant(true as const), publicationId }), failed)), libraryRevision: count }),
+  unpublish: message<ReplyBody<'unpublish'>>({
+    results: rows(fc.oneof(fc.record({ ok: fc.constant(true as const), publicationId }), failed)),
+    libraryRevision: count,
+  }),
   listPublished: message<ReplyBody<'listPublished'>>({ publications: rows(publication), cursor }),
-  listPeers: message<ReplyBody<'listPeers'>>({ peers: rows(fc.record({ user, publications: count, since: count })), cursor }),
+  listPeers: message<ReplyBody<'listPeers'>>({
+    peers: rows(fc.record({ user, publications: count, since: count })),
+    cursor,
+  }),
   search: message<ReplyBody<'search'>>({ publications: rows(publication), cursor, partial: fc.boolean() }),
-  sources: message<ReplyBody<'sources'>>({
-    publicationId, fileId: hex64, size: count, revision: positive, ticket: text(2_048),
-    sources: rows(fc.record({ user, device: hex64, has: fc.constantFrom('all' as const, 'part' as const), addresses: fc.array(address, { maxLength: 8 }) })), cursor,
-  }, ['ticket']),
+  sources: message<ReplyBody<'sources'>>(
+    {
+      publicationId,
+      fileId: hex64,
+      size: count,
+      revision: positive,
+      ticket: text(2_048),
+      sources: rows(
+        fc.record({
+          user,
+          device: hex64,
+          has: fc.constantFrom('all' as const, 'part' as const),
+          addresses: fc.array(address, { maxLength: 8 }),
+        }),
+      ),
+      cursor,
+    },
+    ['ticket'],
+  ),
   hold: message<ReplyBody<'hold'>>({}),
   revocations: message<ReplyBody<'revocations'>>({
-    revocations: rows(fc.record({ epoch: count, kind: fc.constantFrom('user' as const, 'publication' as const, 'ticket' as const), subject: text(64), at: count })), epoch: count, cursor,
+    revocations: rows(
+      fc.record({
+        epoch: count,
+        kind: fc.constantFrom('user' as const, 'publication' as const, 'ticket' as const),
+        subject: text(64),
+        at: count,
+      }),
+    ),
+    epoch: count,
+    cursor,
   }),
   path: message<ReplyBody<'path'>>({}),
 };
@@ -110,7 +253,9 @@ export const events: { readonly [T in TrackerEvent['event']]: Arbitrary<EventOf<
   challenge: fc.record({ v: fc.constant(1), event: fc.constant('challenge'), challenge: base64url(16) }),
   'shutting-down': fc.record({ v: fc.constant(1), event: fc.constant('shutting-down'), eventId }),
   revoked: fc.record({ v: fc.constant(1), event: fc.constant('revoked'), eventId, epoch: count }),
-  ended: fc.record({ v: fc.constant(1), event: fc.constant('ended'), eventId, error }) as unknown as Arbitrary<EventOf<'ended'>>,
+  ended: fc.record({ v: fc.constant(1), event: fc.constant('ended'), eventId, error }) as unknown as Arbitrary<
+    EventOf<'ended'>
+  >,
 };
 
 const number = fc.integer({ min: 1, max: 2 ** 32 - 1 });
@@ -118,7 +263,10 @@ const index = fc.integer({ min: 0, max: 65_535 });
 /** Sorted different numbers, taken in pairs, are ascending ranges that do not touch. */
 const ranges: Arbitrary<ChunkRanges> = fc.uniqueArray(index, { maxLength: 40 }).map((values) => {
   const sorted = values.toSorted((a, b) => a - b);
-  return Array.from({ length: Math.floor(sorted.length / 2) }, (_, pair) => [sorted[2 * pair] ?? 0, sorted[2 * pair + 1] ?? 0] as [number, number]);
+  return Array.from(
+    { length: Math.floor(sorted.length / 2) },
+    (_, pair) => [sorted[2 * pair] ?? 0, sorted[2 * pair + 1] ?? 0] as [number, number],
+  );
 });
 const have = fc.oneof(fc.constant('all' as const), ranges);
 type LineOf<T extends PeerLine['type']> = Extract<PeerLine, { type: T }>;
@@ -126,9 +274,20 @@ type LineOf<T extends PeerLine['type']> = Extract<PeerLine, { type: T }>;
 export const peerLines: { readonly [T in PeerLine['type']]: Arbitrary<LineOf<T>> } = {
   open: fc.record({ id: number, type: fc.constant('open'), ticket: text(2_048) }),
   manifest: fc.record({ id: number, type: fc.constant('manifest'), ticketId: publicationId }),
-  chunks: fc.record({ id: number, type: fc.constant('chunks'), ticketId: publicationId, first: index, count: fc.integer({ min: 1, max: 65_536 }) }),
+  chunks: fc.record({
+    id: number,
+    type: fc.constant('chunks'),
+    ticketId: publicationId,
+    first: index,
+    count: fc.integer({ min: 1, max: 65_536 }),
+  }),
   opened: fc.record({ type: fc.constant('opened'), id: number, size: count, chunkSize: count, have }),
-  run: fc.record({ type: fc.constant('run'), id: number, offset: count, bytes: fc.integer({ min: 1, max: 4_194_304 }) }),
+  run: fc.record({
+    type: fc.constant('run'),
+    id: number,
+    offset: count,
+    bytes: fc.integer({ min: 1, max: 4_194_304 }),
+  }),
   end: fc.record({ type: fc.constant('end'), id: number }),
   error: fc.record({ type: fc.constant('error'), id: number, error }) as unknown as Arbitrary<LineOf<'error'>>,
   queued: message<LineOf<'queued'>>({ type: fc.constant('queued'), id: number, position: positive, etaMs: count }),
@@ -140,5 +299,14 @@ export const peerLines: { readonly [T in PeerLine['type']]: Arbitrary<LineOf<T>>
 };
 
 export const tickets: Arbitrary<Ticket> = fc.record({
-  v: fc.constant(1), ticketId: publicationId, publicationId, fileId: hex64, size: count, user, device: hex64, limits: fc.constant({}), issuedAt: count, notAfter: count,
+  v: fc.constant(1),
+  ticketId: publicationId,
+  publicationId,
+  fileId: hex64,
+  size: count,
+  user,
+  device: hex64,
+  limits: fc.constant({}),
+  issuedAt: count,
+  notAfter: count,
 });

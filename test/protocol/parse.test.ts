@@ -3,7 +3,14 @@ import fc from 'fast-check';
 import { ProtocolError } from '../../common/protocol/errors.js';
 import { encodeJson } from '../../common/protocol/json.js';
 import { eventSchema, REQUEST_TYPES } from '../../common/protocol/messages.js';
-import { parseIncoming, parsePeerLine, parseReply, parseRequest, parseTicket, RequestError } from '../../common/protocol/parse.js';
+import {
+  parseIncoming,
+  parsePeerLine,
+  parseReply,
+  parseRequest,
+  parseTicket,
+  RequestError,
+} from '../../common/protocol/parse.js';
 import { peerLine } from '../../common/protocol/peer-messages.js';
 import { seedFor } from '../support/seed.js';
 import { errors, events, peerLines, replyBodies, requests, tickets } from './arbitrary-messages.js';
@@ -14,68 +21,108 @@ const parsers = { parseRequest, parseIncoming, parsePeerLine, parseTicket };
 describe('messages', () => {
   for (const type of REQUEST_TYPES) {
     it(`${type}: a request is parsed as it was encoded, and unknown fields are dropped`, () => {
-      fc.assert(fc.property(requests[type], (request) => {
-        expect(parseRequest(encodeJson(request))).to.deep.equal(request);
-        expect(parseRequest(encodeJson({ ...request, later: [1] }))).to.deep.equal(request);
-      }), { seed: seedFor(`request ${type}`) });
+      fc.assert(
+        fc.property(requests[type], (request) => {
+          expect(parseRequest(encodeJson(request))).to.deep.equal(request);
+          expect(parseRequest(encodeJson({ ...request, later: [1] }))).to.deep.equal(request);
+        }),
+        { seed: seedFor(`request ${type}`) },
+      );
     });
 
     it(`${type}: a reply is parsed as it was encoded, success and failure`, () => {
-      fc.assert(fc.property(replyBodies[type], errors, (body, error) => {
-        for (const reply of [{ id: 'a1', ok: true, ...body }, { id: 'a1', ok: false, error }]) {
-          const incoming = parseIncoming(encodeJson(reply));
-          expect(incoming).to.include({ kind: 'reply', id: 'a1' });
-          expect(parseReply(type, incoming.kind === 'reply' ? incoming.value : {})).to.deep.equal(reply);
-        }
-      }), { seed: seedFor(`reply ${type}`) });
+      fc.assert(
+        fc.property(replyBodies[type], errors, (body, error) => {
+          for (const reply of [
+            { id: 'a1', ok: true, ...body },
+            { id: 'a1', ok: false, error },
+          ]) {
+            const incoming = parseIncoming(encodeJson(reply));
+            expect(incoming).to.include({ kind: 'reply', id: 'a1' });
+            expect(parseReply(type, incoming.kind === 'reply' ? incoming.value : {})).to.deep.equal(reply);
+          }
+        }),
+        { seed: seedFor(`reply ${type}`) },
+      );
     });
   }
 
   it('every event is parsed as it was encoded', () => {
     expect(Object.keys(events)).to.have.members(eventSchema.options.map((option) => option.shape.event.value));
-    fc.assert(fc.property(fc.oneof(...Object.values(events)), (event) => {
-      expect(parseIncoming(encodeJson(event))).to.deep.equal({ kind: 'event', event });
-    }), { seed: seedFor('events') });
+    fc.assert(
+      fc.property(fc.oneof(...Object.values(events)), (event) => {
+        expect(parseIncoming(encodeJson(event))).to.deep.equal({ kind: 'event', event });
+      }),
+      { seed: seedFor('events') },
+    );
   });
 
   it('every line of the peer lane is parsed as it was encoded', () => {
     expect(Object.keys(peerLines)).to.have.members(peerLine.options.map((option) => option.shape.type.value));
-    fc.assert(fc.property(fc.oneof(...Object.values(peerLines)), (line) => {
-      expect(parsePeerLine(encodeJson(line))).to.deep.equal(line);
-    }), { seed: seedFor('peer lines'), numRuns: 400 });
+    fc.assert(
+      fc.property(fc.oneof(...Object.values(peerLines)), (line) => {
+        expect(parsePeerLine(encodeJson(line))).to.deep.equal(line);
+      }),
+      { seed: seedFor('peer lines'), numRuns: 400 },
+    );
   });
 
   it('a ticket is parsed as it was encoded', () => {
-    fc.assert(fc.property(tickets, (ticket) => { expect(parseTicket(encodeJson(ticket))).to.deep.equal(ticket); }), { seed: seedFor('tickets') });
+    fc.assert(
+      fc.property(tickets, (ticket) => {
+        expect(parseTicket(encodeJson(ticket))).to.deep.equal(ticket);
+      }),
+      { seed: seedFor('tickets') },
+    );
   });
 });
 
 describe('parsers', () => {
   it('return a value or throw a ProtocolError for any bytes of any length', () => {
-    const mutant = fc.tuple(fc.oneof(...Object.values(requests), ...Object.values(peerLines), ...Object.values(events), tickets), fc.nat(), fc.integer({ min: 0, max: 255 }), fc.nat())
+    const mutant = fc
+      .tuple(
+        fc.oneof(...Object.values(requests), ...Object.values(peerLines), ...Object.values(events), tickets),
+        fc.nat(),
+        fc.integer({ min: 0, max: 255 }),
+        fc.nat(),
+      )
       .map(([message, at, byte, cut]) => {
         const bytes = encodeJson(message);
         bytes[at % bytes.length] = byte;
         return bytes.subarray(0, cut % 4 === 0 ? cut % bytes.length : bytes.length);
       });
-    fc.assert(fc.property(fc.oneof(mutant, fc.json().map((text) => Buffer.from(text)), fc.uint8Array({ maxLength: 300 })), (bytes) => {
-      for (const parse of Object.values(parsers)) throwsOnlyItsOwn(() => parse(bytes));
-    }), { seed: seedFor('mutants'), numRuns: 3_000 });
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          mutant,
+          fc.json().map((text) => Buffer.from(text)),
+          fc.uint8Array({ maxLength: 300 }),
+        ),
+        (bytes) => {
+          for (const parse of Object.values(parsers)) throwsOnlyItsOwn(() => parse(bytes));
+        },
+      ),
+      { seed: seedFor('mutants'), numRuns: 3_000 },
+    );
   });
 
   it('do so for every shortened message', () => {
     const [login] = fc.sample(requests.login, { seed: seedFor('shortened'), numRuns: 1 });
     const bytes = encodeJson(login ?? {});
     for (let length = 0; length < bytes.length; length += 1) {
-      for (const parse of Object.values(parsers)) expect(() => parse(bytes.subarray(0, length)), String(length)).to.throw(ProtocolError);
+      for (const parse of Object.values(parsers))
+        expect(() => parse(bytes.subarray(0, length)), String(length)).to.throw(ProtocolError);
     }
   });
 
   it('parseReply does so for any object', () => {
-    fc.assert(fc.property(fc.constantFrom(...REQUEST_TYPES), fc.object(), fc.boolean(), (type, value, ok) => {
-      throwsOnlyItsOwn(() => parseReply(type, value));
-      throwsOnlyItsOwn(() => parseReply(type, { id: 'a1', ok, ...value }));
-    }), { seed: seedFor('random replies') });
+    fc.assert(
+      fc.property(fc.constantFrom(...REQUEST_TYPES), fc.object(), fc.boolean(), (type, value, ok) => {
+        throwsOnlyItsOwn(() => parseReply(type, value));
+        throwsOnlyItsOwn(() => parseReply(type, { id: 'a1', ok, ...value }));
+      }),
+      { seed: seedFor('random replies') },
+    );
   });
 
   for (const [what, message, code, requestId] of [
@@ -95,7 +142,12 @@ describe('parsers', () => {
     ['a lone surrogate', { v: 1, id: 'a1', type: 'search', text: '\ud800' }, 'bad-message', 'a1'],
     ['no entries', { v: 1, id: 'a1', type: 'publish', entries: [] }, 'bad-message', 'a1'],
     ['1,001 names', { v: 1, id: 'a1', type: 'unpublish', names: Array(1_001).fill('a') }, 'bad-message', 'a1'],
-    ['base64url that is not canonical', { v: 1, id: 'a1', type: 'path', challenge: `${'A'.repeat(21)}B` }, 'bad-message', 'a1'],
+    [
+      'base64url that is not canonical',
+      { v: 1, id: 'a1', type: 'path', challenge: `${'A'.repeat(21)}B` },
+      'bad-message',
+      'a1',
+    ],
   ] as const) {
     it(`a request with ${what} is ${code}, ${requestId === undefined ? 'and cannot be answered' : 'answered under its id'}`, () => {
       const error = failureOf(() => parseRequest(encodeJson(message)));
@@ -107,7 +159,10 @@ describe('parsers', () => {
 
   it('1e400 and -1 in the place of numbers are refused', () => {
     for (const number of ['1e400', '-1', '1e308', '9007199254740992']) {
-      expect(() => parseRequest(Buffer.from(`{"v":1,"id":"a","type":"revocations","since":${number}}`)), number).to.throw(RequestError);
+      expect(
+        () => parseRequest(Buffer.from(`{"v":1,"id":"a","type":"revocations","since":${number}}`)),
+        number,
+      ).to.throw(RequestError);
     }
   });
 
@@ -115,8 +170,10 @@ describe('parsers', () => {
     const [login] = fc.sample(requests.login, { seed: 1, numRuns: 1 });
     const withPassword = (password: string): Buffer => encodeJson({ ...login, password });
 
-    for (const password of ['a'.repeat(128), 'ä'.repeat(64), '"'.repeat(128)]) expect(parseRequest(withPassword(password)).type).to.equal('login');
-    for (const password of ['', 'a'.repeat(129), 'ä'.repeat(65), 'a\tb', 'a\0', '\u007f']) expect(() => parseRequest(withPassword(password))).to.throw(RequestError);
+    for (const password of ['a'.repeat(128), 'ä'.repeat(64), '"'.repeat(128)])
+      expect(parseRequest(withPassword(password)).type).to.equal('login');
+    for (const password of ['', 'a'.repeat(129), 'ä'.repeat(65), 'a\tb', 'a\0', '\u007f'])
+      expect(() => parseRequest(withPassword(password))).to.throw(RequestError);
   });
 
   it('complaints name the place and never the value', () => {
@@ -131,7 +188,10 @@ describe('parsers', () => {
 
     expect(parseRequest(encodeJson(resume), token)).to.deep.equal({ ...resume, token });
     expect(parseRequest(encodeJson({ ...resume, token: 'other' }), token)).to.deep.equal({ ...resume, token });
-    expect(failureOf(() => parseRequest(encodeJson(HEARTBEAT), token))).to.include({ code: 'bad-message', requestId: 'a1' });
+    expect(failureOf(() => parseRequest(encodeJson(HEARTBEAT), token))).to.include({
+      code: 'bad-message',
+      requestId: 'a1',
+    });
   });
 
   it('a code of a later version is read as internal', () => {
@@ -141,17 +201,45 @@ describe('parsers', () => {
   });
 
   it('chunk ranges that touch, overlap, run backwards or lie beyond the largest file are refused', () => {
-    const have = (ranges: number[][]): Buffer => encodeJson({ type: 'have', ticketId: 'LZ3w0ZcN1o2xk8YHq4mQp', have: ranges });
+    const have = (ranges: number[][]): Buffer =>
+      encodeJson({ type: 'have', ticketId: 'LZ3w0ZcN1o2xk8YHq4mQp', have: ranges });
 
-    expect(parsePeerLine(have([[0, 1], [2, 65_536]])).type).to.equal('have');
-    for (const ranges of [[[0, 1], [1, 2]], [[0, 5], [3, 6]], [[5, 6], [0, 1]], [[3, 3]], [[4, 2]], [[0, 65_537]], [[0]], [[0, 1, 2]]]) {
+    expect(
+      parsePeerLine(
+        have([
+          [0, 1],
+          [2, 65_536],
+        ]),
+      ).type,
+    ).to.equal('have');
+    for (const ranges of [
+      [
+        [0, 1],
+        [1, 2],
+      ],
+      [
+        [0, 5],
+        [3, 6],
+      ],
+      [
+        [5, 6],
+        [0, 1],
+      ],
+      [[3, 3]],
+      [[4, 2]],
+      [[0, 65_537]],
+      [[0]],
+      [[0, 1, 2]],
+    ]) {
       expect(() => parsePeerLine(have(ranges)), JSON.stringify(ranges)).to.throw(ProtocolError);
     }
   });
 
   it('a run is refused by its announced length: nothing, more than 4 MiB, 2^32 − 1', () => {
     for (const bytes of [0, 4_194_305, 2 ** 32 - 1, 4 * 2 ** 30]) {
-      expect(() => parsePeerLine(encodeJson({ type: 'run', id: 1, offset: 0, bytes })), String(bytes)).to.throw(ProtocolError);
+      expect(() => parsePeerLine(encodeJson({ type: 'run', id: 1, offset: 0, bytes })), String(bytes)).to.throw(
+        ProtocolError,
+      );
     }
   });
 });

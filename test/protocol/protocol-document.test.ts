@@ -4,7 +4,13 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { ERROR_TEXTS } from '../../common/protocol/errors.js';
 import * as limits from '../../common/protocol/limits.js';
-import { eventSchema, replySchemas, REQUEST_TYPES, requestSchemas, type RequestType } from '../../common/protocol/messages.js';
+import {
+  eventSchema,
+  REQUEST_TYPES,
+  type RequestType,
+  replySchemas,
+  requestSchemas,
+} from '../../common/protocol/messages.js';
 import { parseIncoming, parsePeerLine, parseReply, parseRequest, parseTicket } from '../../common/protocol/parse.js';
 import { peerLine, ticketSchema } from '../../common/protocol/peer-messages.js';
 import { KIND } from '../../common/wire/datagrams.js';
@@ -12,9 +18,14 @@ import { projectRoot } from '../support/shoal-command.js';
 
 const text = readFileSync(join(projectRoot(), 'docs', 'protocol.md'), 'utf8');
 
-interface Example { readonly kind: string; readonly name: string; readonly json: string }
-const examples: readonly Example[] = [...text.matchAll(/^```json ?(\S*) ?(\S*)\n([\s\S]*?)^```$/gm)]
-  .map(([, kind = '', name = '', json = '']) => ({ kind, name, json }));
+interface Example {
+  readonly kind: string;
+  readonly name: string;
+  readonly json: string;
+}
+const examples: readonly Example[] = [...text.matchAll(/^```json ?(\S*) ?(\S*)\n([\s\S]*?)^```$/gm)].map(
+  ([, kind = '', name = '', json = '']) => ({ kind, name, json }),
+);
 const named = (kind: string): string[] => examples.filter((example) => example.kind === kind).map(({ name }) => name);
 
 describe('docs/protocol.md', () => {
@@ -35,8 +46,18 @@ describe('docs/protocol.md', () => {
   });
 
   it('mentions every field of every message', () => {
-    const fields = new Set([...Object.values(requestSchemas), ...Object.values(replySchemas), eventSchema, peerLine, ticketSchema].flatMap(fieldsOf));
-    const missing = [...fields].filter((field) => !text.includes(`"${field}"`) && !text.includes(`\`${field}\``) && !text.includes(`\`${field}:`) && !text.includes(`${field}?`));
+    const fields = new Set(
+      [...Object.values(requestSchemas), ...Object.values(replySchemas), eventSchema, peerLine, ticketSchema].flatMap(
+        fieldsOf,
+      ),
+    );
+    const missing = [...fields].filter(
+      (field) =>
+        !text.includes(`"${field}"`) &&
+        !text.includes(`\`${field}\``) &&
+        !text.includes(`\`${field}:`) &&
+        !text.includes(`${field}?`),
+    );
 
     expect(missing).to.deep.equal([]);
   });
@@ -49,8 +70,14 @@ describe('docs/protocol.md', () => {
   });
 
   it('lists every limit with its value, and no other', () => {
-    const rows = tableOf('## Limits').map(([name = '', value = '']) => [name.replaceAll('`', ''), value.split(',').map(Number)]);
-    const actual = Object.entries(limits).map(([name, value]) => [name, typeof value === 'number' ? [value] : [...value]]);
+    const rows = tableOf('## Limits').map(([name = '', value = '']) => [
+      name.replaceAll('`', ''),
+      value.split(',').map(Number),
+    ]);
+    const actual = Object.entries(limits).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? [value] : [...value],
+    ]);
 
     expect(Object.fromEntries(rows)).to.deep.equal(Object.fromEntries(actual));
   });
@@ -63,8 +90,12 @@ describe('docs/protocol.md', () => {
 
   it('speaks of the lengths and versions the program has', () => {
     for (const [phrase, value] of [
-      ['at most 8,192 bytes before login', limits.MAX_HELLO_LINE_BYTES], ['1,048,576 after', limits.MAX_LINE_BYTES], ['at most 1,200 bytes', limits.MAX_DATAGRAM_BYTES],
-      ['at most 65,536 bytes', limits.MAX_PEER_LINE_BYTES], ['at most 4,194,304', limits.MAX_RUN_BYTES], ['at most 8 levels', limits.MAX_JSON_DEPTH],
+      ['at most 8,192 bytes before login', limits.MAX_HELLO_LINE_BYTES],
+      ['1,048,576 after', limits.MAX_LINE_BYTES],
+      ['at most 1,200 bytes', limits.MAX_DATAGRAM_BYTES],
+      ['at most 65,536 bytes', limits.MAX_PEER_LINE_BYTES],
+      ['at most 4,194,304', limits.MAX_RUN_BYTES],
+      ['at most 8 levels', limits.MAX_JSON_DEPTH],
     ] as const) {
       expect(text).to.include(phrase);
       expect(phrase).to.include(value.toLocaleString('en-US'));
@@ -75,34 +106,51 @@ describe('docs/protocol.md', () => {
 function parseExample(kind: string, name: string, json: string): unknown {
   const bytes = Buffer.from(json);
   switch (kind) {
-    case 'request': return parseRequest(bytes);
-    case 'reply': return parseReply(name as RequestType, JSON.parse(json) as object);
+    case 'request':
+      return parseRequest(bytes);
+    case 'reply':
+      return parseReply(name as RequestType, JSON.parse(json) as object);
     case 'event': {
       const incoming = parseIncoming(bytes);
       return incoming.kind === 'event' ? incoming.event : incoming;
     }
-    case 'peer': return parsePeerLine(bytes);
-    case 'ticket': return parseTicket(bytes);
-    default: throw new Error(`an example of an unknown kind: "${kind} ${name}"`);
+    case 'peer':
+      return parsePeerLine(bytes);
+    case 'ticket':
+      return parseTicket(bytes);
+    default:
+      throw new Error(`an example of an unknown kind: "${kind} ${name}"`);
   }
 }
 
 function sectionTitles(mark: string): string[] {
-  return text.split('\n').filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length));
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(mark))
+    .map((line) => line.slice(mark.length));
 }
 
 /** Rows of the first table below a heading, without its head. */
 function tableOf(heading: string): string[][] {
   const after = text.slice(text.indexOf(`\n${heading}\n`) + heading.length + 2);
   const section = after.slice(0, after.search(/^## /m) === -1 ? undefined : after.search(/^## /m));
-  return section.split('\n').filter((line) => line.startsWith('| `')).map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()));
+  return section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
 }
 
 function fieldsOf(schema: z.ZodType): string[] {
   const found: string[] = [];
   const walk = (node: unknown): void => {
     if (typeof node !== 'object' || node === null) return;
-    if ('properties' in node && typeof node.properties === 'object' && node.properties !== null) found.push(...Object.keys(node.properties));
+    if ('properties' in node && typeof node.properties === 'object' && node.properties !== null)
+      found.push(...Object.keys(node.properties));
     for (const value of Object.values(node)) walk(value);
   };
   walk(z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' }));

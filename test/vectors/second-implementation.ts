@@ -3,15 +3,30 @@
  * nothing but node:crypto is used. HPKE is RFC 9180 base mode with DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM.
  */
 import {
-  createCipheriv, createDecipheriv, createECDH, createHash, createHmac, createPrivateKey, createPublicKey, diffieHellman, sign, verify,
+  createCipheriv,
+  createDecipheriv,
+  createECDH,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
   type KeyObject,
+  sign,
+  verify,
 } from 'node:crypto';
 
 export const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 export const ascii = (text: string): Buffer => Buffer.from(text, 'latin1');
 export const join = (...parts: readonly Uint8Array[]): Buffer => Buffer.concat(parts);
-export const sha256 = (...parts: readonly Uint8Array[]): Buffer => createHash('sha256').update(join(...parts)).digest();
-export const hmac = (key: Uint8Array, ...parts: readonly Uint8Array[]): Buffer => createHmac('sha256', key).update(join(...parts)).digest();
+export const sha256 = (...parts: readonly Uint8Array[]): Buffer =>
+  createHash('sha256')
+    .update(join(...parts))
+    .digest();
+export const hmac = (key: Uint8Array, ...parts: readonly Uint8Array[]): Buffer =>
+  createHmac('sha256', key)
+    .update(join(...parts))
+    .digest();
 export const u16 = (value: number): Buffer => hex(value.toString(16).padStart(4, '0'));
 export const u64 = (value: number | bigint): Buffer => hex(value.toString(16).padStart(16, '0'));
 
@@ -30,7 +45,8 @@ export function expand(prk: Uint8Array, info: Uint8Array, length: number): Buffe
   return all.subarray(0, length);
 }
 
-const hkdf = (secret: Uint8Array, salt: Uint8Array, info: string, length: number): Buffer => expand(extract(salt, secret), ascii(info), length);
+const hkdf = (secret: Uint8Array, salt: Uint8Array, info: string, length: number): Buffer =>
+  expand(extract(salt, secret), ascii(info), length);
 
 export function gcmSeal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Buffer {
   const cipher = createCipheriv('aes-128-gcm', key, nonce).setAAD(aad);
@@ -49,8 +65,11 @@ const NOTHING = Buffer.alloc(0);
 
 const labeledExtract = (suite: Buffer, salt: Uint8Array, label: string, secret: Uint8Array): Buffer =>
   extract(salt, join(ascii('HPKE-v1'), suite, ascii(label), secret));
-const labeledExpand = (suite: Buffer, prk: Uint8Array, label: string, info: Uint8Array, length: number): Buffer =>
-  expand(prk, join(u16(length), ascii('HPKE-v1'), suite, ascii(label), info), length);
+const labeledExpand = (
+  suite: Buffer,
+  prk: Uint8Array,
+  { label, info, length }: { label: string; info: Uint8Array; length: number },
+): Buffer => expand(prk, join(u16(length), ascii('HPKE-v1'), suite, ascii(label), info), length);
 
 const x25519Private = (raw: Uint8Array): KeyObject =>
   createPrivateKey({ key: join(hex('302e020100300506032b656e04220420'), raw), format: 'der', type: 'pkcs8' });
@@ -58,8 +77,12 @@ const x25519Public = (raw: Uint8Array): KeyObject =>
   createPublicKey({ key: join(hex('302a300506032b656e032100'), raw), format: 'der', type: 'spki' });
 export const x25519PublicOf = (privateKey: Uint8Array): Buffer =>
   createPublicKey(x25519Private(privateKey)).export({ format: 'der', type: 'spki' }).subarray(-32);
-export const x25519KeysOf = (privateKey: Uint8Array): { readonly privateKey: KeyObject; readonly publicKey: KeyObject } =>
-  ({ privateKey: x25519Private(privateKey), publicKey: x25519Public(x25519PublicOf(privateKey)) });
+export const x25519KeysOf = (
+  privateKey: Uint8Array,
+): { readonly privateKey: KeyObject; readonly publicKey: KeyObject } => ({
+  privateKey: x25519Private(privateKey),
+  publicKey: x25519Public(x25519PublicOf(privateKey)),
+});
 const x25519 = (privateKey: Uint8Array, publicKey: Uint8Array): Buffer =>
   diffieHellman({ privateKey: x25519Private(privateKey), publicKey: x25519Public(publicKey) });
 
@@ -72,48 +95,76 @@ export interface HpkeContext {
 }
 
 /** Both ends: with the sender's private key or the recipient's. */
-export function hpkeContext(keys: { skE?: Buffer; skR?: Buffer; pkE: Buffer; pkR: Buffer }, info: Uint8Array): HpkeContext {
+export function hpkeContext(
+  keys: { skE?: Buffer; skR?: Buffer; pkE: Buffer; pkR: Buffer },
+  info: Uint8Array,
+): HpkeContext {
   const dh = keys.skE === undefined ? x25519(keys.skR ?? NOTHING, keys.pkE) : x25519(keys.skE, keys.pkR);
-  const shared = labeledExpand(KEM_SUITE, labeledExtract(KEM_SUITE, NOTHING, 'eae_prk', dh), 'shared_secret', join(keys.pkE, keys.pkR), 32);
+  const shared = labeledExpand(KEM_SUITE, labeledExtract(KEM_SUITE, NOTHING, 'eae_prk', dh), {
+    label: 'shared_secret',
+    info: join(keys.pkE, keys.pkR),
+    length: 32,
+  });
   const context = join(
-    Uint8Array.of(0), labeledExtract(HPKE_SUITE, NOTHING, 'psk_id_hash', NOTHING), labeledExtract(HPKE_SUITE, NOTHING, 'info_hash', info),
+    Uint8Array.of(0),
+    labeledExtract(HPKE_SUITE, NOTHING, 'psk_id_hash', NOTHING),
+    labeledExtract(HPKE_SUITE, NOTHING, 'info_hash', info),
   );
   const secret = labeledExtract(HPKE_SUITE, shared, 'secret', NOTHING);
-  const baseNonce = labeledExpand(HPKE_SUITE, secret, 'base_nonce', context, 12);
-  const exporterSecret = labeledExpand(HPKE_SUITE, secret, 'exp', context, 32);
+  const baseNonce = labeledExpand(HPKE_SUITE, secret, { label: 'base_nonce', info: context, length: 12 });
+  const exporterSecret = labeledExpand(HPKE_SUITE, secret, { label: 'exp', info: context, length: 32 });
   return {
-    key: labeledExpand(HPKE_SUITE, secret, 'key', context, 16), baseNonce, exporterSecret,
+    key: labeledExpand(HPKE_SUITE, secret, { label: 'key', info: context, length: 16 }),
+    baseNonce,
+    exporterSecret,
     nonce: (seq) => hex((BigInt(`0x${baseNonce.toString('hex')}`) ^ BigInt(seq)).toString(16).padStart(24, '0')),
-    export: (context_, length) => labeledExpand(HPKE_SUITE, exporterSecret, 'sec', context_, length),
+    export: (exporterContext, length) =>
+      labeledExpand(HPKE_SUITE, exporterSecret, { label: 'sec', info: exporterContext, length }),
   };
 }
 
 /** A P-256 key from its 32-byte private number. */
-export function p256(privateNumber: Uint8Array): { readonly key: KeyObject; readonly spki: Buffer; readonly pin: string } {
+export function p256(privateNumber: Uint8Array): {
+  readonly key: KeyObject;
+  readonly spki: Buffer;
+  readonly pin: string;
+} {
   const curve = createECDH('prime256v1');
   curve.setPrivateKey(privateNumber);
   const point = curve.getPublicKey();
   const jwk = {
-    kty: 'EC', crv: 'P-256', d: Buffer.from(privateNumber).toString('base64url'),
-    x: point.subarray(1, 33).toString('base64url'), y: point.subarray(33).toString('base64url'),
+    kty: 'EC',
+    crv: 'P-256',
+    d: Buffer.from(privateNumber).toString('base64url'),
+    x: point.subarray(1, 33).toString('base64url'),
+    y: point.subarray(33).toString('base64url'),
   };
   const spki = join(hex('3059301306072a8648ce3d020106082a8648ce3d030107034200'), point);
   return { key: createPrivateKey({ key: jwk, format: 'jwk' }), spki, pin: sha256(spki).toString('hex') };
 }
 
-export const ecdsaSign = (key: KeyObject, ...parts: readonly Uint8Array[]): Buffer => sign('sha256', join(...parts), { key, dsaEncoding: 'ieee-p1363' });
+export const ecdsaSign = (key: KeyObject, ...parts: readonly Uint8Array[]): Buffer =>
+  sign('sha256', join(...parts), { key, dsaEncoding: 'ieee-p1363' });
 export const ecdsaVerify = (spki: Uint8Array, signature: Uint8Array, ...parts: readonly Uint8Array[]): boolean =>
-  verify('sha256', join(...parts), { key: createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' }), dsaEncoding: 'ieee-p1363' }, signature);
+  verify(
+    'sha256',
+    join(...parts),
+    { key: createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' }), dsaEncoding: 'ieee-p1363' },
+    signature,
+  );
 
 const VERSION = Uint8Array.of(1);
 const json = (message: object): Buffer => Buffer.from(JSON.stringify(message));
-const padded = (message: object, length: number): Buffer => join(json(message), Buffer.alloc(length - json(message).length, ' '));
+const padded = (message: object, length: number): Buffer =>
+  join(json(message), Buffer.alloc(length - json(message).length, ' '));
 const unsealed = (bytes: Buffer): unknown => JSON.parse(bytes.toString());
 
 export const kemOffer = (kemKey: Buffer, notAfter: number, signature: Buffer, spki: Buffer): Buffer =>
   join(sha256(kemKey).subarray(0, 8), kemKey, u64(notAfter), signature, u16(spki.length), spki);
-export const kemSigned = (kemKey: Buffer, notAfter: number): Buffer => join(ascii('shoal/1 kem'), kemKey, u64(notAfter));
-export const cookieReply = (nonce: Buffer, cookie: Buffer, offer: Buffer): Buffer => join(VERSION, hex('81'), nonce, cookie, offer);
+export const kemSigned = (kemKey: Buffer, notAfter: number): Buffer =>
+  join(ascii('shoal/1 kem'), kemKey, u64(notAfter));
+export const cookieReply = (nonce: Buffer, cookie: Buffer, offer: Buffer): Buffer =>
+  join(VERSION, hex('81'), nonce, cookie, offer);
 
 const loginInfo = (pin: string): Buffer => join(ascii('shoal/1 login'), hex(pin));
 const replyKeys = (context: HpkeContext, salt: Buffer): { key: Buffer; nonce: Buffer } => {
@@ -121,7 +172,13 @@ const replyKeys = (context: HpkeContext, salt: Buffer): { key: Buffer; nonce: Bu
   return { key: hkdf(secret, salt, 'key', 16), nonce: hkdf(secret, salt, 'nonce', 12) };
 };
 
-export interface LoginKeys { readonly skE?: Buffer; readonly skR?: Buffer; readonly pkE: Buffer; readonly pkR: Buffer; readonly pin: string }
+export interface LoginKeys {
+  readonly skE?: Buffer;
+  readonly skR?: Buffer;
+  readonly pkE: Buffer;
+  readonly pkR: Buffer;
+  readonly pin: string;
+}
 
 export function loginDatagram(keys: LoginKeys, cookie: Buffer, message: object): Buffer {
   const header = join(VERSION, hex('02'), cookie, sha256(keys.pkR).subarray(0, 8));
@@ -146,9 +203,21 @@ export function openLoginReply(keys: LoginKeys, datagram: Buffer): unknown {
 
 const ZERO_NONCE = Buffer.alloc(12);
 
-export function resumeDatagram(resumeKey: Buffer, cookie: Buffer, token: string, salt: Buffer, message: object): Buffer {
+export function resumeDatagram(
+  resumeKey: Buffer,
+  { cookie, token, salt }: { cookie: Buffer; token: string; salt: Buffer },
+  message: object,
+): Buffer {
   const header = join(VERSION, hex('03'), cookie, u16(token.length), ascii(token), salt);
-  return join(header, gcmSeal(hkdf(resumeKey, salt, 'shoal/1 resume c2t', 16), ZERO_NONCE, header, padded(message, 1_200 - header.length - 16)));
+  return join(
+    header,
+    gcmSeal(
+      hkdf(resumeKey, salt, 'shoal/1 resume c2t', 16),
+      ZERO_NONCE,
+      header,
+      padded(message, 1_200 - header.length - 16),
+    ),
+  );
 }
 
 export function openResumeDatagram(resumeKey: Buffer, datagram: Buffer): unknown {
@@ -159,7 +228,10 @@ export function openResumeDatagram(resumeKey: Buffer, datagram: Buffer): unknown
 
 export function resumeReply(resumeKey: Buffer, salt: Buffer, replySalt: Buffer, message: object): Buffer {
   const header = join(VERSION, hex('83'), salt, replySalt);
-  return join(header, gcmSeal(hkdf(resumeKey, join(salt, replySalt), 'shoal/1 resume t2c', 16), ZERO_NONCE, header, json(message)));
+  return join(
+    header,
+    gcmSeal(hkdf(resumeKey, join(salt, replySalt), 'shoal/1 resume t2c', 16), ZERO_NONCE, header, json(message)),
+  );
 }
 
 export function openResumeReply(resumeKey: Buffer, datagram: Buffer): unknown {
@@ -168,15 +240,25 @@ export function openResumeReply(resumeKey: Buffer, datagram: Buffer): unknown {
 }
 
 export type Direction = 'c2t' | 't2c';
-export const dataKey = (accessKey: Buffer, session: Buffer, direction: Direction): Buffer => hkdf(accessKey, session, `shoal/1 ${direction}`, 16);
+export const dataKey = (accessKey: Buffer, session: Buffer, direction: Direction): Buffer =>
+  hkdf(accessKey, session, `shoal/1 ${direction}`, 16);
 
-export function dataDatagram(key: Buffer, direction: Direction, session: Buffer, seq: bigint, plaintext: Uint8Array): Buffer {
+export function dataDatagram(
+  key: Buffer,
+  { direction, session, seq }: { direction: Direction; session: Buffer; seq: bigint },
+  plaintext: Uint8Array,
+): Buffer {
   const header = join(VERSION, hex(direction === 'c2t' ? '04' : '84'), session, u64(seq));
   return join(header, gcmSeal(key, join(Buffer.alloc(4), u64(seq)), header, plaintext));
 }
 
 export function openDataDatagram(key: Buffer, datagram: Buffer): Buffer {
-  return gcmOpen(key, join(Buffer.alloc(4), datagram.subarray(18, 26)), datagram.subarray(0, 26), datagram.subarray(26));
+  return gcmOpen(
+    key,
+    join(Buffer.alloc(4), datagram.subarray(18, 26)),
+    datagram.subarray(0, 26),
+    datagram.subarray(26),
+  );
 }
 
 const base64 = (bytes: Buffer): string => bytes.toString('base64').replaceAll('+', '-').replaceAll('/', '_');
@@ -192,12 +274,16 @@ export function fernetToken(key: Buffer, time: number, iv: Buffer, message: stri
 export function openFernetToken(key: Buffer, token: string): string {
   const bytes = Buffer.from(token, 'base64url');
   const body = bytes.subarray(0, -32);
-  if (base64(bytes) !== token || bytes[0] !== 0x80 || !hmac(key.subarray(0, 16), body).equals(bytes.subarray(-32))) throw new Error('not authentic');
+  if (base64(bytes) !== token || bytes[0] !== 0x80 || !hmac(key.subarray(0, 16), body).equals(bytes.subarray(-32)))
+    throw new Error('not authentic');
   const decipher = createDecipheriv('aes-128-cbc', key.subarray(16), body.subarray(9, 25));
   return join(decipher.update(body.subarray(25)), decipher.final()).toString();
 }
 
 export const ticketSigned = (payload: Uint8Array): Buffer => join(ascii('shoal/1 ticket'), payload);
-export const ticketText = (payload: Buffer, signature: Buffer): string => `${payload.toString('base64url')}.${signature.toString('base64url')}`;
-export const deviceProofSigned = (trackerPin: string, attempt: Buffer): Buffer => join(ascii('shoal/1 device'), hex(trackerPin), attempt);
-export const resumeProof = (resumeKey: Buffer, attempt: Buffer): Buffer => hmac(resumeKey, ascii('shoal/1 resume proof'), attempt);
+export const ticketText = (payload: Buffer, signature: Buffer): string =>
+  `${payload.toString('base64url')}.${signature.toString('base64url')}`;
+export const deviceProofSigned = (trackerPin: string, attempt: Buffer): Buffer =>
+  join(ascii('shoal/1 device'), hex(trackerPin), attempt);
+export const resumeProof = (resumeKey: Buffer, attempt: Buffer): Buffer =>
+  hmac(resumeKey, ascii('shoal/1 resume proof'), attempt);

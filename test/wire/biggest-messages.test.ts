@@ -2,8 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { encodeJson } from '../../common/protocol/json.js';
 import {
-  MAX_ADVERTISE_LENGTH, MAX_BULK_ENTRIES, MAX_DATAGRAM_BYTES, MAX_HELLO_LINE_BYTES, MAX_LAN_ADDRESSES, MAX_LINE_BYTES, MAX_PASSWORD_BYTES,
-  MAX_PEER_LINE_BYTES, MAX_RESUME_TOKEN_LENGTH,
+  MAX_ADVERTISE_LENGTH,
+  MAX_BULK_ENTRIES,
+  MAX_DATAGRAM_BYTES,
+  MAX_HELLO_LINE_BYTES,
+  MAX_LAN_ADDRESSES,
+  MAX_LINE_BYTES,
+  MAX_PASSWORD_BYTES,
+  MAX_PEER_LINE_BYTES,
+  MAX_RESUME_TOKEN_LENGTH,
 } from '../../common/protocol/limits.js';
 import type { Request, SessionGrant } from '../../common/protocol/messages.js';
 import { parsePeerLine, parseReply, parseRequest } from '../../common/protocol/parse.js';
@@ -25,18 +32,46 @@ const TIME = 9_999_999_999_999;
 const HEX = 'a'.repeat(64);
 const text = (bytes: number): string => randomBytes(bytes).toString('base64url');
 const presence = {
-  serving: false, filePort: 65_535, lan: Array<string>(MAX_LAN_ADDRESSES).fill('f'.repeat(45)), advertise: 'h'.repeat(MAX_ADVERTISE_LENGTH), libraryRevision: MAX,
+  serving: false,
+  filePort: 65_535,
+  lan: Array<string>(MAX_LAN_ADDRESSES).fill('f'.repeat(45)),
+  advertise: 'h'.repeat(MAX_ADVERTISE_LENGTH),
+  libraryRevision: MAX,
 };
 
 const login: Request<'login'> = {
-  v: 1, id: ID, type: 'login', attempt: text(16), user: USER, password: '"'.repeat(MAX_PASSWORD_BYTES), device: { key: text(91), proof: text(64) }, ...presence,
+  v: 1,
+  id: ID,
+  type: 'login',
+  attempt: text(16),
+  user: USER,
+  password: '"'.repeat(MAX_PASSWORD_BYTES),
+  device: { key: text(91), proof: text(64) },
+  ...presence,
 };
 const { token, ...resume }: Request<'resume'> = {
-  v: 1, id: ID, type: 'resume', attempt: text(16), token: 't'.repeat(MAX_RESUME_TOKEN_LENGTH), proof: text(32), fork: false, ...presence,
+  v: 1,
+  id: ID,
+  type: 'resume',
+  attempt: text(16),
+  token: 't'.repeat(MAX_RESUME_TOKEN_LENGTH),
+  proof: text(32),
+  fork: false,
+  ...presence,
 };
 const grant: SessionGrant = {
-  session: text(16), user: USER, accessKey: text(32), resumeToken: token, resumeKey: text(32), heartbeatMs: 60_000, serverTime: MAX,
-  nodes: [], epoch: MAX, libraryRevision: MAX, live: false, observed: { host: 'f'.repeat(45), port: 65_535 },
+  session: text(16),
+  user: USER,
+  accessKey: text(32),
+  resumeToken: token,
+  resumeKey: text(32),
+  heartbeatMs: 60_000,
+  serverTime: MAX,
+  nodes: [],
+  epoch: MAX,
+  libraryRevision: MAX,
+  live: false,
+  observed: { host: 'f'.repeat(45), port: 65_535 },
 };
 const grantReply = { id: ID, ok: true, ...grant };
 const longestName = '"'.repeat(255);
@@ -46,13 +81,21 @@ describe('the biggest messages', () => {
     const identity = await newIdentity();
     const kemKeys = await KemKeys.create(identity, new VirtualClock());
     const offer = kemKeys.offer();
-    const sealed = await sealLogin({ cookie: randomBytes(24), keyId: offer.subarray(0, 8), kemKey: offer.subarray(8, 40), trackerPin: identity.pin, message: login });
+    const sealed = await sealLogin({
+      cookie: randomBytes(24),
+      keyId: offer.subarray(0, 8),
+      kemKey: offer.subarray(8, 40),
+      trackerPin: identity.pin,
+      message: login,
+    });
     const opened = await openLogin(sealed.datagram, { kemKeys, trackerPin: identity.pin });
     const reply = await opened?.sealReply(grantReply);
 
     expect(parseRequest(opened?.plaintext ?? Buffer.alloc(0))).to.deep.equal(login);
     expect(reply?.length).to.be.at.most(MAX_DATAGRAM_BYTES);
-    expect(parseReply('login', JSON.parse(String(await sealed.openReply(reply ?? Buffer.alloc(0))))  as object)).to.deep.equal(grantReply);
+    expect(
+      parseReply('login', JSON.parse(String(await sealed.openReply(reply ?? Buffer.alloc(0)))) as object),
+    ).to.deep.equal(grantReply);
   });
 
   it('resume and the reply to it fit one datagram each, with a node to spare', () => {
@@ -68,7 +111,15 @@ describe('the biggest messages', () => {
   });
 
   it('a resume token with the longest user and numbers keeps to its limit', () => {
-    const message = { v: 1, user: USER, session: text(16), generation: MAX, resumeKey: text(32), device: HEX, notAfter: MAX };
+    const message = {
+      v: 1,
+      user: USER,
+      session: text(16),
+      generation: MAX,
+      resumeKey: text(32),
+      device: HEX,
+      notAfter: MAX,
+    };
 
     expect(sealToken(message, randomBytes(32)).length).to.be.at.most(MAX_RESUME_TOKEN_LENGTH);
   });
@@ -77,12 +128,35 @@ describe('the biggest messages', () => {
     const sealer = new Sealer({ key: randomBytes(16), kind: KIND.peerData, session: randomBytes(16) });
     const entry = { name: longestName, fileId: HEX, size: MAX, kind: 'file', replace: false };
     const row = {
-      publicationId: 'p'.repeat(21), name: longestName, owner: USER, size: MAX, fileId: HEX, kind: 'file', rights: 'public', revision: MAX, sources: MAX,
-      publishedAt: MAX, lastSeenAt: MAX,
+      publicationId: 'p'.repeat(21),
+      name: longestName,
+      owner: USER,
+      size: MAX,
+      fileId: HEX,
+      kind: 'file',
+      rights: 'public',
+      revision: MAX,
+      sources: MAX,
+      publishedAt: MAX,
+      lastSeenAt: MAX,
     };
     const requests = [
-      { v: 1, id: ID, type: 'publish', entries: [entry] }, { v: 1, id: ID, type: 'unpublish', names: [longestName] },
-      { v: 1, id: ID, type: 'search', text: longestName, ignoreCase: false, exact: false, all: false, mine: false, owner: USER, idPrefix: HEX, limit: 1_000, cursor: 'c'.repeat(128) },
+      { v: 1, id: ID, type: 'publish', entries: [entry] },
+      { v: 1, id: ID, type: 'unpublish', names: [longestName] },
+      {
+        v: 1,
+        id: ID,
+        type: 'search',
+        text: longestName,
+        ignoreCase: false,
+        exact: false,
+        all: false,
+        mine: false,
+        owner: USER,
+        idPrefix: HEX,
+        limit: 1_000,
+        cursor: 'c'.repeat(128),
+      },
     ];
     const replies = [
       ['search', { id: ID, ok: true, publications: [row], cursor: 'c'.repeat(128), partial: false }],
@@ -100,11 +174,33 @@ describe('the biggest messages', () => {
   });
 
   it('a ticket with one source fits one datagram', async () => {
-    const ticket = signTicket({
-      v: 1, ticketId: 't'.repeat(21), publicationId: 'p'.repeat(21), fileId: HEX, size: MAX, user: USER, device: HEX, limits: {}, issuedAt: TIME, notAfter: TIME,
-    }, await newIdentity());
+    const ticket = signTicket(
+      {
+        v: 1,
+        ticketId: 't'.repeat(21),
+        publicationId: 'p'.repeat(21),
+        fileId: HEX,
+        size: MAX,
+        user: USER,
+        device: HEX,
+        limits: {},
+        issuedAt: TIME,
+        notAfter: TIME,
+      },
+      await newIdentity(),
+    );
     const source = { user: USER, device: HEX, has: 'part', addresses: [{ host: 'f'.repeat(45), port: 65_535 }] };
-    const reply = { id: ID, ok: true, publicationId: 'p'.repeat(21), fileId: HEX, size: MAX, revision: MAX, ticket, sources: [source], cursor: 'c'.repeat(40) };
+    const reply = {
+      id: ID,
+      ok: true,
+      publicationId: 'p'.repeat(21),
+      fileId: HEX,
+      size: MAX,
+      revision: MAX,
+      ticket,
+      sources: [source],
+      cursor: 'c'.repeat(40),
+    };
     const sealer = new Sealer({ key: randomBytes(16), kind: KIND.trackerData, session: randomBytes(16) });
 
     expect(parseReply('sources', reply)).to.deep.equal(reply);
@@ -113,7 +209,14 @@ describe('the biggest messages', () => {
 
   it('login and resume fit a line before login, and 1,000 of the longest entries one after it', () => {
     const entry = { name: longestName, fileId: HEX, size: MAX, kind: 'file', replace: false };
-    const bulk = { v: 1, id: ID, type: 'publish', acks: Array(32).fill(ID), seen: Array(32).fill(ID), entries: Array(MAX_BULK_ENTRIES).fill(entry) };
+    const bulk = {
+      v: 1,
+      id: ID,
+      type: 'publish',
+      acks: Array(32).fill(ID),
+      seen: Array(32).fill(ID),
+      entries: Array(MAX_BULK_ENTRIES).fill(entry),
+    };
 
     expect(encodeJson(login).length).to.be.at.most(MAX_HELLO_LINE_BYTES);
     expect(encodeJson({ ...resume, token }).length).to.be.at.most(MAX_HELLO_LINE_BYTES);
@@ -122,7 +225,9 @@ describe('the biggest messages', () => {
   });
 
   it('the most ranges fit one line of the peer lane', () => {
-    const have = Array.from({ length: 2_048 }, (_, index) => [60_000 + 2 * index, 60_001 + 2 * index]).map(([from = 0, to = 0]) => [from % 65_536, to % 65_536]).toSorted((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+    const have = Array.from({ length: 2_048 }, (_, index) => [60_000 + 2 * index, 60_001 + 2 * index])
+      .map(([from = 0, to = 0]) => [from % 65_536, to % 65_536])
+      .toSorted((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
     const line = encodeJson({ type: 'opened', id: 2 ** 32 - 1, size: MAX, chunkSize: MAX, have });
 
     expect(parsePeerLine(line).type).to.equal('opened');

@@ -13,7 +13,10 @@ describe('Cookies', () => {
     expect(cookies.check(cookie, '203.0.113.8', 50_123)).to.equal(false);
     expect(cookies.check(cookie, '203.0.113.7', 50_124)).to.equal(false);
     expect(cookies.check(cookie, '::ffff:203.0.113.7', 50_123)).to.equal(false);
-    expect(cookies.check(cookies.make('1.2.3.4', 55), '1.2.3.45', 5), 'port and address must not run together').to.equal(false);
+    expect(
+      cookies.check(cookies.make('1.2.3.4', 55), '1.2.3.45', 5),
+      'port and address must not run together',
+    ).to.equal(false);
   });
 
   for (const offset of [0, 1, COOKIE_LIFE_MS / 2, COOKIE_LIFE_MS - 1]) {

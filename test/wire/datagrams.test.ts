@@ -3,7 +3,16 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { MAX_DATAGRAM_BYTES } from '../../common/protocol/limits.js';
 import { VirtualClock } from '../../common/runtime/clock.js';
-import { decodeDatagram, encodeCookie, encodeHello, encodeHint, HINT, KIND, readCookieReply, type CookieReply } from '../../common/wire/datagrams.js';
+import {
+  type CookieReply,
+  decodeDatagram,
+  encodeCookie,
+  encodeHello,
+  encodeHint,
+  HINT,
+  KIND,
+  readCookieReply,
+} from '../../common/wire/datagrams.js';
 import type { Identity } from '../../common/wire/identity.js';
 import { KemKeys } from '../../common/wire/kem-keys.js';
 import { seedFor } from '../support/seed.js';
@@ -70,7 +79,7 @@ describe('datagrams', () => {
     expect(read(foreign)).to.equal(undefined);
   });
 
-  it('a key signed by a stranger under our tracker\'s SPKI is refused', async () => {
+  it("a key signed by a stranger under our tracker's SPKI is refused", async () => {
     const offer = Buffer.from((await KemKeys.create(stranger, clock)).offer());
     identity.spki.copy(offer, offer.length - identity.spki.length);
 
@@ -108,16 +117,23 @@ describe('datagrams', () => {
         if (datagram !== undefined) expect(datagram.kind).to.equal(kind);
       }
     }
-    fc.assert(fc.property(fc.constantFrom(...kinds), fc.uint8Array({ maxLength: 1_300 }), (kind, rest) => {
-      const bytes = Buffer.concat([Uint8Array.of(1, kind), rest]);
-      const datagram = decodeDatagram(bytes);
-      expect(datagram === undefined || datagram.kind === kind).to.equal(true);
-      expect(read(bytes)).to.equal(undefined);
-    }), { seed: seedFor('random datagrams') });
+    fc.assert(
+      fc.property(fc.constantFrom(...kinds), fc.uint8Array({ maxLength: 1_300 }), (kind, rest) => {
+        const bytes = Buffer.concat([Uint8Array.of(1, kind), rest]);
+        const datagram = decodeDatagram(bytes);
+        expect(datagram === undefined || datagram.kind === kind).to.equal(true);
+        expect(read(bytes)).to.equal(undefined);
+      }),
+      { seed: seedFor('random datagrams') },
+    );
   });
 
   for (const [what, length, isTaken] of [
-    ['an empty token', 0, false], ['a token of one character', 1, true], ['the longest token', 512, true], ['too long a token', 513, false], ['a token beyond the datagram', 65_535, false],
+    ['an empty token', 0, false],
+    ['a token of one character', 1, true],
+    ['the longest token', 512, true],
+    ['too long a token', 513, false],
+    ['a token beyond the datagram', 65_535, false],
   ] as const) {
     it(`a resume with ${what} is ${isTaken ? 'taken' : 'dropped'}`, () => {
       const bytes = Buffer.alloc(MAX_DATAGRAM_BYTES, 0x41);
@@ -138,7 +154,7 @@ describe('datagrams', () => {
     expect(decodeDatagram(hello)).to.equal(undefined);
   });
 
-  it('fields of a wrong length are the caller\'s mistake', () => {
+  it("fields of a wrong length are the caller's mistake", () => {
     expect(() => encodeHello(randomBytes(15))).to.throw(RangeError, '16');
     expect(() => encodeCookie({ nonce, cookie: randomBytes(23), offer: keys.offer() })).to.throw(RangeError, '24');
     expect(() => encodeHint(HINT.noSession, randomBytes(17))).to.throw(RangeError, '16');

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { formatPin, loadOrCreateIdentity, parsePin, pinOfSpki, verifySignature } from '../../common/wire/identity.js';
-import { tempDir, type TempDir } from '../support/temp.js';
+import { type TempDir, tempDir } from '../support/temp.js';
 import { newIdentity } from './test-identity.js';
 
 describe('identity', () => {
@@ -12,14 +12,18 @@ describe('identity', () => {
     folder = await tempDir();
     path = folder.join('identity.pem');
   });
-  afterEach(async () => { await folder[Symbol.asyncDispose](); });
+  afterEach(async () => {
+    await folder[Symbol.asyncDispose]();
+  });
 
   it('is made once, readable by its owner alone, and the same ever after', async () => {
     const made = await loadOrCreateIdentity(path, { commonName: 'shoal tracker' });
     const loaded = await loadOrCreateIdentity(path, { commonName: 'another name' });
 
     expect((await stat(path)).mode & 0o777).to.equal(0o600);
-    expect(loaded.pin).to.equal(made.pin).and.match(/^[0-9a-f]{64}$/);
+    expect(loaded.pin)
+      .to.equal(made.pin)
+      .and.match(/^[0-9a-f]{64}$/);
     expect([loaded.keyPem, loaded.certPem]).to.deep.equal([made.keyPem, made.certPem]);
     expect(verifySignature(made.spki, loaded.sign(Buffer.from('x')), Buffer.from('x'))).to.equal(true);
   });
@@ -42,12 +46,21 @@ describe('identity', () => {
   it('a file that holds none is named, explained and left alone', async () => {
     const other = await newIdentity();
     const own = await newIdentity();
-    const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+      .privateKey.export({ type: 'pkcs8', format: 'pem' })
+      .toString();
     for (const [content, reason] of [
-      ['', ''], ['not a key', ''], [own.keyPem, ''], [own.keyPem + other.certPem, 'another key'], [rsa + own.certPem, 'not P-256'],
+      ['', ''],
+      ['not a key', ''],
+      [own.keyPem, ''],
+      [own.keyPem + other.certPem, 'another key'],
+      [rsa + own.certPem, 'not P-256'],
     ] as const) {
       await writeFile(path, content);
-      const error = await loadOrCreateIdentity(path, { commonName: 'x' }).then(() => undefined, (reason_: Error) => reason_);
+      const error = await loadOrCreateIdentity(path, { commonName: 'x' }).then(
+        () => undefined,
+        (reason_: Error) => reason_,
+      );
 
       expect(error?.message).to.include(path).and.include(reason).and.include('backup');
       expect(await readFile(path, 'utf8')).to.equal(content);
@@ -56,7 +69,12 @@ describe('identity', () => {
 
   it('a folder that is missing or a path that is a folder is an error, not a new identity elsewhere', async () => {
     for (const bad of [folder.join('missing', 'identity.pem'), folder.path]) {
-      expect(await loadOrCreateIdentity(bad, { commonName: 'x' }).then(() => 'made', () => 'refused')).to.equal('refused');
+      expect(
+        await loadOrCreateIdentity(bad, { commonName: 'x' }).then(
+          () => 'made',
+          () => 'refused',
+        ),
+      ).to.equal('refused');
     }
   });
 
@@ -80,7 +98,10 @@ describe('identity', () => {
     const data = Buffer.from('x');
     const signature = sign(data);
     const ed25519 = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'der' });
-    const p384 = generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).publicKey.export({ type: 'spki', format: 'der' });
+    const p384 = generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).publicKey.export({
+      type: 'spki',
+      format: 'der',
+    });
 
     for (const key of [Buffer.alloc(0), randomBytes(91), spki.subarray(1), ed25519, p384, (await newIdentity()).spki]) {
       expect(verifySignature(key, signature, data)).to.equal(false);
@@ -93,7 +114,8 @@ describe('identity', () => {
     const { pin, spki } = await newIdentity();
 
     expect(pinOfSpki(spki)).to.equal(pin);
-    for (const text of [pin, formatPin(pin), formatPin(pin).toUpperCase(), ` ${formatPin(pin)}\n`]) expect(parsePin(text)).to.equal(pin);
+    for (const text of [pin, formatPin(pin), formatPin(pin).toUpperCase(), ` ${formatPin(pin)}\n`])
+      expect(parsePin(text)).to.equal(pin);
     for (const text of ['', 'sha256:', pin.slice(1), `${pin}0`, `sha1:${pin}`, `sha256:${pin} x`, 'g'.repeat(64)]) {
       expect(() => parsePin(text), text).to.throw(RangeError, 'sha256:');
     }

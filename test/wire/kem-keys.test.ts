@@ -7,7 +7,9 @@ import { newIdentity } from './test-identity.js';
 
 describe('KemKeys', () => {
   let identity: Identity;
-  before(async () => { identity = await newIdentity(); });
+  before(async () => {
+    identity = await newIdentity();
+  });
 
   const idOf = (offer: Buffer): Buffer => offer.subarray(0, 8);
 

@@ -5,19 +5,30 @@ import { LineDecoder } from '../../common/wire/line-decoder.js';
 import { seedFor } from '../support/seed.js';
 
 const MAX = 64;
-const line = fc.uint8Array({ maxLength: MAX }).map((bytes) => Buffer.from(bytes).map((byte) => (byte === 0x0a ? 0x0b : byte)));
+const line = fc
+  .uint8Array({ maxLength: MAX })
+  .map((bytes) => Buffer.from(bytes).map((byte) => (byte === 0x0a ? 0x0b : byte)));
 
 describe('LineDecoder', () => {
   it('gives the same lines however the bytes are split', () => {
-    fc.assert(fc.property(fc.array(line, { maxLength: 12 }), fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (lines, sizes) => {
-      const stream = Buffer.concat(lines.flatMap((bytes) => [bytes, Buffer.from('\n')]));
-      const decoder = new LineDecoder(MAX);
+    fc.assert(
+      fc.property(
+        fc.array(line, { maxLength: 12 }),
+        fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }),
+        (lines, sizes) => {
+          const stream = Buffer.concat(lines.flatMap((bytes) => [bytes, Buffer.from('\n')]));
+          const decoder = new LineDecoder(MAX);
 
-      const found = pieces(stream, sizes).flatMap((piece) => [...decoder.push(piece)].map((bytes) => Buffer.from(bytes).toString('hex')));
+          const found = pieces(stream, sizes).flatMap((piece) =>
+            [...decoder.push(piece)].map((bytes) => Buffer.from(bytes).toString('hex')),
+          );
 
-      expect(found).to.deep.equal(lines.map((bytes) => Buffer.from(bytes).toString('hex')));
-      expect(decoder.buffered).to.equal(0);
-    }), { seed: seedFor('line splits') });
+          expect(found).to.deep.equal(lines.map((bytes) => Buffer.from(bytes).toString('hex')));
+          expect(decoder.buffered).to.equal(0);
+        },
+      ),
+      { seed: seedFor('line splits') },
+    );
   });
 
   it('survives that the caller reuses its read buffer for the next piece', () => {
@@ -94,7 +105,8 @@ describe('LineDecoder', () => {
     this.timeout(5_000);
     const decoder = new LineDecoder(2 ** 20);
     const byte = Buffer.from('a');
-    for (let count = 0; count < 2 ** 20; count += 1) for (const _ of decoder.push(byte)) throw new Error('no line is complete');
+    for (let count = 0; count < 2 ** 20; count += 1)
+      for (const _ of decoder.push(byte)) throw new Error('no line is complete');
 
     expect([...decoder.push(Buffer.from('\n'))][0]?.length).to.equal(2 ** 20);
   });

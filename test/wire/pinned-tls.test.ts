@@ -1,10 +1,18 @@
 import { once } from 'node:events';
-import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { DeadlineError } from '../../common/runtime/deadline.js';
 import type { Identity } from '../../common/wire/identity.js';
-import { connectPinned, keyExchangeOf, PinMismatchError, pinOfSocket, serverTlsOptions, type PinnedConnection, type PinnedTarget } from '../../common/wire/pinned-tls.js';
+import {
+  connectPinned,
+  keyExchangeOf,
+  PinMismatchError,
+  type PinnedConnection,
+  type PinnedTarget,
+  pinOfSocket,
+  serverTlsOptions,
+} from '../../common/wire/pinned-tls.js';
 import { waitFor } from '../support/wait-for.js';
 import { newIdentity } from './test-identity.js';
 
@@ -19,14 +27,20 @@ describe('pinned TLS', () => {
   let accepted: { socket: TLSSocket; received: Buffer[] }[];
   let failures: Error[];
 
-  before(async () => { [server, device] = await Promise.all([newIdentity(), newIdentity()]); });
-  beforeEach(() => { [listeners, sockets, accepted, failures] = [[], [], [], []]; });
+  before(async () => {
+    [server, device] = await Promise.all([newIdentity(), newIdentity()]);
+  });
+  beforeEach(() => {
+    [listeners, sockets, accepted, failures] = [[], [], [], []];
+  });
   afterEach(async () => {
     for (const socket of sockets) socket.destroy();
-    await Promise.all(listeners.map(async (listener) => {
-      listener.close();
-      await once(listener, 'close');
-    }));
+    await Promise.all(
+      listeners.map(async (listener) => {
+        listener.close();
+        await once(listener, 'close');
+      }),
+    );
   });
 
   async function listen(listener: Server, host = '127.0.0.1'): Promise<number> {
@@ -37,7 +51,9 @@ describe('pinned TLS', () => {
     return (listener.address() as AddressInfo).port;
   }
 
-  async function tracker(options: { alpn?: string[]; requestClientCert?: boolean; host?: string } = {}): Promise<number> {
+  async function tracker(
+    options: { alpn?: string[]; requestClientCert?: boolean; host?: string } = {},
+  ): Promise<number> {
     const { alpn = [ALPN], host, ...rest } = options;
     const listener = createServer(serverTlsOptions(server, alpn, rest), (socket) => {
       const received: Buffer[] = [];
@@ -51,13 +67,23 @@ describe('pinned TLS', () => {
 
   async function pinned(port: number, target: Partial<PinnedTarget> = {}): Promise<PinnedConnection> {
     const connection = await connectPinned({
-      host: '127.0.0.1', port, pin: server.pin, alpn: ALPN, timeoutMs: 5_000, signal: new AbortController().signal, ...target,
+      host: '127.0.0.1',
+      port,
+      pin: server.pin,
+      alpn: ALPN,
+      timeoutMs: 5_000,
+      signal: new AbortController().signal,
+      ...target,
     });
     sockets.push(connection.socket);
     return connection;
   }
 
-  const failureOf = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => undefined, (error: unknown) => error);
+  const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
+    promise.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
 
   it('connects to the right key with TLS 1.3 and post-quantum key exchange, and data passes', async () => {
     const { socket, pin, spki } = await pinned(await tracker());
@@ -92,8 +118,14 @@ describe('pinned TLS', () => {
       const outside = new (inside.constructor as new () => Socket)();
       outside.connect(port, '127.0.0.1');
       sockets.push(outside);
-      for (const [from, to] of [[inside, outside], [outside, inside]] as const) {
-        from.on('data', (bytes: Buffer) => { recorded.push(bytes); to.write(bytes); });
+      for (const [from, to] of [
+        [inside, outside],
+        [outside, inside],
+      ] as const) {
+        from.on('data', (bytes: Buffer) => {
+          recorded.push(bytes);
+          to.write(bytes);
+        });
         from.on('error', () => to.destroy());
         from.on('close', () => to.destroy());
       }
@@ -126,7 +158,14 @@ describe('pinned TLS', () => {
 
   it('a TLS 1.2 client is refused', async () => {
     const port = await tracker();
-    const old = connect({ port, host: '127.0.0.1', minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ALPNProtocols: [ALPN], checkServerIdentity: () => undefined });
+    const old = connect({
+      port,
+      host: '127.0.0.1',
+      minVersion: 'TLSv1.2',
+      maxVersion: 'TLSv1.2',
+      ALPNProtocols: [ALPN],
+      checkServerIdentity: () => undefined,
+    });
     sockets.push(old);
 
     const [error] = await once(old, 'error').then((values) => values as [NodeJS.ErrnoException]);
@@ -156,13 +195,16 @@ describe('pinned TLS', () => {
 
   describe('gives up', () => {
     /** Accepts and never says a word. */
-    const silent = (): Promise<number> => listen(createTcpServer((socket) => socket.on('error', () => undefined).resume()));
+    const silent = (): Promise<number> =>
+      listen(createTcpServer((socket) => socket.on('error', () => undefined).resume()));
 
     it('after timeoutMs when the other side is silent, and closes the socket', async () => {
       const port = await silent();
 
       expect(await failureOf(pinned(port, { timeoutMs: 30 }))).to.be.instanceOf(DeadlineError);
-      await waitFor(() => sockets.every((socket) => socket.destroyed || socket.readableEnded), { what: 'the silent side to see the end' });
+      await waitFor(() => sockets.every((socket) => socket.destroyed || socket.readableEnded), {
+        what: 'the silent side to see the end',
+      });
     });
 
     it('at once with the reason of the signal, before or during the handshake', async () => {
@@ -181,7 +223,11 @@ describe('pinned TLS', () => {
       const gone = await silent();
       listeners[0]?.close();
       const hangsUp = await listen(createTcpServer((socket) => socket.destroy()));
-      const chatty = await listen(createTcpServer((socket) => { socket.on('error', () => undefined).end('SSH-2.0-OpenSSH\r\n'); }));
+      const chatty = await listen(
+        createTcpServer((socket) => {
+          socket.on('error', () => undefined).end('SSH-2.0-OpenSSH\r\n');
+        }),
+      );
 
       expect(await failureOf(pinned(gone))).to.have.property('code', 'ECONNREFUSED');
       for (const port of [hangsUp, chatty]) expect(await failureOf(pinned(port))).to.be.instanceOf(Error);
@@ -196,8 +242,17 @@ describe('pinned TLS', () => {
     });
     const port = await listen(listener);
 
-    const result = await connectPinned({ host: '127.0.0.1', port, pin: server.pin, alpn: ALPN, timeoutMs: 5_000, signal: new AbortController().signal })
-      .then(({ socket }) => socket, (error: unknown) => error);
+    const result = await connectPinned({
+      host: '127.0.0.1',
+      port,
+      pin: server.pin,
+      alpn: ALPN,
+      timeoutMs: 5_000,
+      signal: new AbortController().signal,
+    }).then(
+      ({ socket }) => socket,
+      (error: unknown) => error,
+    );
 
     if (result instanceof Error) return;
     await waitFor(() => (result as TLSSocket).destroyed, { what: 'the socket to see the reset' });

@@ -15,7 +15,7 @@ const WINDOW = 2_048n;
 const hello = Buffer.from('hello');
 
 /** Sealed with a number of the test's choice, as no Sealer does. */
-const sealed = (seq: bigint): Buffer => dataDatagram(c2t, 'c2t', session, seq, hello);
+const sealed = (seq: bigint): Buffer => dataDatagram(c2t, { direction: 'c2t', session, seq }, hello);
 
 describe('sealed data', () => {
   it('what is sealed opens at the other end, in order and once', () => {
@@ -35,7 +35,9 @@ describe('sealed data', () => {
     const sealer = new Sealer(direction);
 
     expect(sealer.seal(Buffer.alloc(MAX_DATA_BYTES)).length).to.equal(MAX_DATAGRAM_BYTES);
-    expect(() => sealer.seal(Buffer.alloc(MAX_DATA_BYTES + 1))).to.throw(ProtocolError).with.property('code', 'use-tcp');
+    expect(() => sealer.seal(Buffer.alloc(MAX_DATA_BYTES + 1)))
+      .to.throw(ProtocolError)
+      .with.property('code', 'use-tcp');
   });
 
   it('two datagrams with one text have nothing in common but session and version', () => {
@@ -73,19 +75,26 @@ describe('sealed data', () => {
   it('other session, kind, direction, version and key are refused', () => {
     const datagram = sealed(1n);
     for (const other of [
-      { ...direction, session: randomBytes(16) }, { ...direction, kind: KIND.trackerData }, { ...direction, key: t2c },
-    ]) expect(new Opener(other).open(datagram)).to.equal(undefined);
+      { ...direction, session: randomBytes(16) },
+      { ...direction, kind: KIND.trackerData },
+      { ...direction, key: t2c },
+    ])
+      expect(new Opener(other).open(datagram)).to.equal(undefined);
     expect(new Opener(direction).open(Buffer.concat([Uint8Array.of(2), datagram.subarray(1)]))).to.equal(undefined);
   });
 
   it('every shortened datagram and random bytes are refused, never an exception', () => {
     const opener = new Opener(direction);
     const datagram = sealed(1n);
-    for (let length = 0; length < datagram.length; length += 1) expect(opener.open(datagram.subarray(0, length))).to.equal(undefined);
+    for (let length = 0; length < datagram.length; length += 1)
+      expect(opener.open(datagram.subarray(0, length))).to.equal(undefined);
     expect(opener.open(Buffer.concat([datagram, Buffer.alloc(MAX_DATAGRAM_BYTES)]))).to.equal(undefined);
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 1_300 }), (rest) => {
-      expect(opener.open(Buffer.concat([datagram.subarray(0, 18), rest]))).to.equal(undefined);
-    }), { seed: seedFor('random data datagrams') });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 1_300 }), (rest) => {
+        expect(opener.open(Buffer.concat([datagram.subarray(0, 18), rest]))).to.equal(undefined);
+      }),
+      { seed: seedFor('random data datagrams') },
+    );
   });
 
   describe('replay window', () => {
@@ -108,18 +117,21 @@ describe('sealed data', () => {
 
     it('agrees with a plain set of seen numbers for any row of numbers', () => {
       const jump = fc.oneof(fc.integer({ min: -2_100, max: 40 }), fc.integer({ min: 2_000, max: 5_000 }));
-      fc.assert(fc.property(fc.array(jump, { maxLength: 120 }), (jumps) => {
-        const opener = new Opener(direction);
-        const seen = new Set<bigint>();
-        let highest = 0n;
-        for (const step of jumps) {
-          const seq = highest + BigInt(step) > 0n ? highest + BigInt(step) : 1n;
-          const isNew = !seen.has(seq) && seq >= highest - WINDOW;
-          expect(opener.open(sealed(seq)) !== undefined, `${seq} after ${highest}`).to.equal(isNew);
-          if (isNew) seen.add(seq);
-          if (isNew && seq > highest) highest = seq;
-        }
-      }), { seed: seedFor('replay window'), numRuns: 60 });
+      fc.assert(
+        fc.property(fc.array(jump, { maxLength: 120 }), (jumps) => {
+          const opener = new Opener(direction);
+          const seen = new Set<bigint>();
+          let highest = 0n;
+          for (const step of jumps) {
+            const seq = highest + BigInt(step) > 0n ? highest + BigInt(step) : 1n;
+            const isNew = !seen.has(seq) && seq >= highest - WINDOW;
+            expect(opener.open(sealed(seq)) !== undefined, `${seq} after ${highest}`).to.equal(isNew);
+            if (isNew) seen.add(seq);
+            if (isNew && seq > highest) highest = seq;
+          }
+        }),
+        { seed: seedFor('replay window'), numRuns: 60 },
+      );
     });
 
     it('is exact up to 2^53 − 1, and refuses what lies above although its tag is right', () => {
@@ -127,7 +139,8 @@ describe('sealed data', () => {
       const last = 2n ** 53n - 1n;
       expect(opener.open(sealed(last - 2n))).to.deep.equal(hello);
 
-      for (const seq of [2n ** 53n, 2n ** 53n + 1n, 2n ** 63n, 2n ** 64n - 1n]) expect(opener.open(sealed(seq)), String(seq)).to.equal(undefined);
+      for (const seq of [2n ** 53n, 2n ** 53n + 1n, 2n ** 63n, 2n ** 64n - 1n])
+        expect(opener.open(sealed(seq)), String(seq)).to.equal(undefined);
 
       for (const seq of [last - 1n, last]) {
         expect(opener.open(sealed(seq)), String(seq)).to.deep.equal(hello);

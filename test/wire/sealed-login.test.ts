@@ -3,10 +3,16 @@ import { expect } from 'chai';
 import { ProtocolError } from '../../common/protocol/errors.js';
 import { KEM_KEY_LIFE_MS, MAX_DATAGRAM_BYTES } from '../../common/protocol/limits.js';
 import { VirtualClock } from '../../common/runtime/clock.js';
-import { encodeCookie, readCookieReply, type CookieReply } from '../../common/wire/datagrams.js';
+import { type CookieReply, encodeCookie, readCookieReply } from '../../common/wire/datagrams.js';
 import type { Identity } from '../../common/wire/identity.js';
 import { KemKeys } from '../../common/wire/kem-keys.js';
-import { MAX_SEALED_LOGIN_BYTES, MAX_SEALED_LOGIN_REPLY_BYTES, openLogin, sealLogin, type SealedLogin } from '../../common/wire/sealed-login.js';
+import {
+  MAX_SEALED_LOGIN_BYTES,
+  MAX_SEALED_LOGIN_REPLY_BYTES,
+  openLogin,
+  type SealedLogin,
+  sealLogin,
+} from '../../common/wire/sealed-login.js';
 import { newIdentity } from './test-identity.js';
 
 const PASSWORD = 'correct horse battery staple';
@@ -18,7 +24,9 @@ describe('sealed login', () => {
   let kemKeys: KemKeys;
   let offered: CookieReply;
 
-  before(async () => { identity = await newIdentity(); });
+  before(async () => {
+    identity = await newIdentity();
+  });
   beforeEach(async () => {
     clock = new VirtualClock();
     kemKeys = await KemKeys.create(identity, clock);
@@ -27,12 +35,17 @@ describe('sealed login', () => {
 
   const offerOf = (keys: KemKeys): CookieReply => {
     const nonce = randomBytes(16);
-    const reply = readCookieReply(encodeCookie({ nonce, cookie: randomBytes(24), offer: keys.offer() }), { nonce, pin: identity.pin });
+    const reply = readCookieReply(encodeCookie({ nonce, cookie: randomBytes(24), offer: keys.offer() }), {
+      nonce,
+      pin: identity.pin,
+    });
     if (reply === undefined) throw new Error('the offer was refused');
     return reply;
   };
-  const sealed = (content: object = message): Promise<SealedLogin> => sealLogin({ ...offered, trackerPin: identity.pin, message: content });
-  const opened = (datagram: Buffer, trackerPin = identity.pin): ReturnType<typeof openLogin> => openLogin(datagram, { kemKeys, trackerPin });
+  const sealed = (content: object = message): Promise<SealedLogin> =>
+    sealLogin({ ...offered, trackerPin: identity.pin, message: content });
+  const opened = (datagram: Buffer, trackerPin = identity.pin): ReturnType<typeof openLogin> =>
+    openLogin(datagram, { kemKeys, trackerPin });
 
   it('carries login and reply between two ends that share only the pin', async () => {
     const login = await sealed();
@@ -75,7 +88,8 @@ describe('sealed login', () => {
     }
 
     expect(await other.openReply(good)).to.equal(undefined);
-    for (let length = 0; length < good.length; length += 1) expect(await login.openReply(good.subarray(0, length))).to.equal(undefined);
+    for (let length = 0; length < good.length; length += 1)
+      expect(await login.openReply(good.subarray(0, length))).to.equal(undefined);
     expect(await login.openReply(good)).to.deep.equal(Buffer.from('{"ok":true}'));
   });
 
@@ -86,7 +100,7 @@ describe('sealed login', () => {
     expect(await opened(datagram)).to.equal(undefined);
   });
 
-  it('sealed for another tracker\'s pin does not open', async () => {
+  it("sealed for another tracker's pin does not open", async () => {
     const { datagram } = await sealed();
 
     expect(await opened(datagram, 'ab'.repeat(32))).to.equal(undefined);
@@ -105,7 +119,12 @@ describe('sealed login', () => {
 
   it('a point of low order and random bytes in the place of enc are refused', async () => {
     const { datagram } = await sealed();
-    for (const enc of [Buffer.alloc(32), Buffer.from([1, ...Buffer.alloc(31)]), Buffer.alloc(32, 0xff), randomBytes(32)]) {
+    for (const enc of [
+      Buffer.alloc(32),
+      Buffer.from([1, ...Buffer.alloc(31)]),
+      Buffer.alloc(32, 0xff),
+      randomBytes(32),
+    ]) {
       const bad = Buffer.from(datagram);
       enc.copy(bad, 34);
       expect(await opened(bad)).to.equal(undefined);

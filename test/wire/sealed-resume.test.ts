@@ -4,14 +4,21 @@ import fc from 'fast-check';
 import { ProtocolError } from '../../common/protocol/errors.js';
 import { MAX_DATAGRAM_BYTES, MAX_RESUME_TOKEN_LENGTH } from '../../common/protocol/limits.js';
 import { KIND } from '../../common/wire/datagrams.js';
-import { MAX_SEALED_RESUME_REPLY_BYTES, openResume, resumeProof, sealResume, type OpenedResume } from '../../common/wire/sealed-resume.js';
+import {
+  MAX_SEALED_RESUME_REPLY_BYTES,
+  type OpenedResume,
+  openResume,
+  resumeProof,
+  sealResume,
+} from '../../common/wire/sealed-resume.js';
 import { seedFor } from '../support/seed.js';
 
 const cookie = randomBytes(24);
 const resumeKey = randomBytes(32);
 const token = 'gAAAAABo-token';
 const message = { type: 'resume', serving: true };
-const sealed = (content: object = message): ReturnType<typeof sealResume> => sealResume({ cookie, token, resumeKey, message: content });
+const sealed = (content: object = message): ReturnType<typeof sealResume> =>
+  sealResume({ cookie, token, resumeKey, message: content });
 const keyOf = (text: string): Buffer | undefined => (text === token ? resumeKey : undefined);
 
 describe('sealed resume', () => {
@@ -50,7 +57,8 @@ describe('sealed resume', () => {
       bad[bit >> 3] = (bad[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       expect(resume.openReply(bad), `bit ${bit}`).to.equal(undefined);
     }
-    for (let length = 0; length < good.length; length += 1) expect(resume.openReply(good.subarray(0, length))).to.equal(undefined);
+    for (let length = 0; length < good.length; length += 1)
+      expect(resume.openReply(good.subarray(0, length))).to.equal(undefined);
 
     expect(sealed().openReply(good)).to.equal(undefined);
   });
@@ -69,14 +77,18 @@ describe('sealed resume', () => {
   });
 
   it('no bytes make it throw', () => {
-    fc.assert(fc.property(fc.uint8Array({ minLength: 0, maxLength: 1_198 }), (rest) => {
-      const bytes = Buffer.alloc(MAX_DATAGRAM_BYTES);
-      bytes.set([1, KIND.resume]);
-      bytes.set(rest, 2);
-      const result = openResume(bytes, () => resumeKey);
-      expect(result).to.equal(undefined);
-    }), { seed: seedFor('random resumes') });
-    for (let length = 0; length < MAX_DATAGRAM_BYTES; length += 1) expect(openResume(sealed().datagram.subarray(0, length), keyOf)).to.equal(undefined);
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 0, maxLength: 1_198 }), (rest) => {
+        const bytes = Buffer.alloc(MAX_DATAGRAM_BYTES);
+        bytes.set([1, KIND.resume]);
+        bytes.set(rest, 2);
+        const result = openResume(bytes, () => resumeKey);
+        expect(result).to.equal(undefined);
+      }),
+      { seed: seedFor('random resumes') },
+    );
+    for (let length = 0; length < MAX_DATAGRAM_BYTES; length += 1)
+      expect(openResume(sealed().datagram.subarray(0, length), keyOf)).to.equal(undefined);
   });
 
   it('a message or token that does not fit is refused', () => {
@@ -84,8 +96,12 @@ describe('sealed resume', () => {
     const request = accepted(openResume(sealed().datagram, keyOf));
 
     expect(request.sealReply(fill(MAX_SEALED_RESUME_REPLY_BYTES)).length).to.equal(MAX_DATAGRAM_BYTES);
-    expect(() => request.sealReply(fill(MAX_SEALED_RESUME_REPLY_BYTES + 1))).to.throw(ProtocolError).with.property('code', 'use-tcp');
-    expect(() => sealed(fill(1_200))).to.throw(ProtocolError).with.property('code', 'use-tcp');
+    expect(() => request.sealReply(fill(MAX_SEALED_RESUME_REPLY_BYTES + 1)))
+      .to.throw(ProtocolError)
+      .with.property('code', 'use-tcp');
+    expect(() => sealed(fill(1_200)))
+      .to.throw(ProtocolError)
+      .with.property('code', 'use-tcp');
     for (const length of [0, MAX_RESUME_TOKEN_LENGTH + 1]) {
       expect(() => sealResume({ cookie, token: 'a'.repeat(length), resumeKey, message })).to.throw(RangeError, 'token');
     }

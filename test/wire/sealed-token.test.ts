@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { openToken, sealToken, SealedTokenError } from '../../common/wire/sealed-token.js';
+import { openToken, SealedTokenError, sealToken } from '../../common/wire/sealed-token.js';
 import { seedFor } from '../support/seed.js';
 import { fernetToken } from '../vectors/second-implementation.js';
 
@@ -29,7 +29,10 @@ describe('sealed token', () => {
       const token = sealToken(content, key);
       for (let at = 0; at < token.length; at += 1) {
         for (const other of ['A', 'B', '_', '=', '+', ' ', '\u00e4']) {
-          if (token[at] !== other) expect(codeOf(token.slice(0, at) + other + token.slice(at + 1)), `${other} at ${at}`).to.not.equal('accepted');
+          if (token[at] !== other)
+            expect(codeOf(token.slice(0, at) + other + token.slice(at + 1)), `${other} at ${at}`).to.not.equal(
+              'accepted',
+            );
         }
       }
     }
@@ -40,10 +43,16 @@ describe('sealed token', () => {
     const withDigits = tokenWhere((token) => token.includes('-') || token.includes('_'));
 
     for (const text of [
-      padded.replace(/=+$/, ''), `${padded}=`, `${padded}\n`, ` ${padded}`, `${padded.slice(0, 8)}\n${padded.slice(8)}`, `${padded.slice(0, 8)}!${padded.slice(8)}`,
+      padded.replace(/=+$/, ''),
+      `${padded}=`,
+      `${padded}\n`,
+      ` ${padded}`,
+      `${padded.slice(0, 8)}\n${padded.slice(8)}`,
+      `${padded.slice(0, 8)}!${padded.slice(8)}`,
       padded.replace(/.(=+)$/, (_, end: string) => `${nextDigit(padded.at(-end.length - 1) ?? 'A')}${end}`),
       withDigits.replaceAll('-', '+').replaceAll('_', '/'),
-    ]) expect(codeOf(text), text).to.equal('malformed');
+    ])
+      expect(codeOf(text), text).to.equal('malformed');
   });
 
   it('a token of another key is refused', () => {
@@ -51,8 +60,14 @@ describe('sealed token', () => {
   });
 
   for (const [what, text] of [
-    ['an empty message', ''], ['text', 'hello'], ['an array', '[1]'], ['a number', '7'], ['null', 'null'], ['no notAfter', '{"v":1}'],
-    ['a notAfter that is text', '{"notAfter":"9999999999999"}'], ['a notAfter beyond numbers', '{"notAfter":1e400}'],
+    ['an empty message', ''],
+    ['text', 'hello'],
+    ['an array', '[1]'],
+    ['a number', '7'],
+    ['null', 'null'],
+    ['no notAfter', '{"v":1}'],
+    ['a notAfter that is text', '{"notAfter":"9999999999999"}'],
+    ['a notAfter beyond numbers', '{"notAfter":1e400}'],
     ['an inherited notAfter', '{"__proto__":{"notAfter":9999999999999}}'],
   ] as const) {
     it(`an authentic token with ${what} is refused`, () => {
@@ -61,11 +76,24 @@ describe('sealed token', () => {
   }
 
   it('no text makes it throw anything else', () => {
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.base64String(), fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.concat([Uint8Array.of(0x80), bytes]).toString('base64url'))), (text) => {
-      expect(codeOf(text)).to.be.oneOf(['malformed', 'forged']);
-    }), { seed: seedFor('random tokens') });
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.base64String(),
+          fc
+            .uint8Array({ maxLength: 300 })
+            .map((bytes) => Buffer.concat([Uint8Array.of(0x80), bytes]).toString('base64url')),
+        ),
+        (text) => {
+          expect(codeOf(text)).to.be.oneOf(['malformed', 'forged']);
+        },
+      ),
+      { seed: seedFor('random tokens') },
+    );
     const token = sealToken(message, key);
-    for (let length = 0; length < token.length; length += 1) expect(codeOf(token.slice(0, length))).to.be.oneOf(['malformed', 'forged']);
+    for (let length = 0; length < token.length; length += 1)
+      expect(codeOf(token.slice(0, length))).to.be.oneOf(['malformed', 'forged']);
     expect(codeOf('A'.repeat(1_000_000))).to.equal('malformed');
   });
 
@@ -80,7 +108,7 @@ describe('sealed token', () => {
     throw new Error('the token was accepted');
   });
 
-  it('a key of a wrong length is the caller\'s mistake', () => {
+  it("a key of a wrong length is the caller's mistake", () => {
     expect(() => sealToken(message, randomBytes(31))).to.throw(RangeError, '32');
   });
 });

@@ -1,14 +1,19 @@
 import { expect } from 'chai';
 import { hpke } from '../../common/wire/hpke.js';
 import { openToken, SealedTokenError, type SealedTokenErrorCode } from '../../common/wire/sealed-token.js';
-import { hex, fernetToken, gcmSeal, hpkeContext, openFernetToken } from '../vectors/second-implementation.js';
+import { fernetToken, gcmSeal, hex, hpkeContext, openFernetToken } from '../vectors/second-implementation.js';
 import { readVectors } from './vectors.js';
 
 describe('RFC 9180 appendix A.1.1', () => {
-  const vector = readVectors<Record<'info' | 'ikmE' | 'ikmR' | 'pkEm' | 'skEm' | 'pkRm' | 'skRm' | 'enc' | 'key' | 'base_nonce' | 'exporter_secret', string> & {
-    encryptions: readonly { seq: number; pt: string; aad: string; nonce: string; ct: string }[];
-    exports: readonly { context: string; length: number; value: string }[];
-  }>('rfc9180');
+  const vector = readVectors<
+    Record<
+      'info' | 'ikmE' | 'ikmR' | 'pkEm' | 'skEm' | 'pkRm' | 'skRm' | 'enc' | 'key' | 'base_nonce' | 'exporter_secret',
+      string
+    > & {
+      encryptions: readonly { seq: number; pt: string; aad: string; nonce: string; ct: string }[];
+      exports: readonly { context: string; length: number; value: string }[];
+    }
+  >('rfc9180');
   const text = (bytes: ArrayBuffer): string => Buffer.from(bytes).toString('hex');
 
   it('holds for the sealing the program uses: every encryption', async () => {
@@ -37,7 +42,8 @@ describe('RFC 9180 appendix A.1.1', () => {
   it('holds for the exports the program uses', async () => {
     const context = await senderContext();
 
-    for (const row of vector.exports) expect(text(await context.export(hex(row.context), row.length))).to.equal(row.value);
+    for (const row of vector.exports)
+      expect(text(await context.export(hex(row.context), row.length))).to.equal(row.value);
   });
 
   it('holds for the second implementation, from both ends', () => {
@@ -50,21 +56,36 @@ describe('RFC 9180 appendix A.1.1', () => {
       expect(context.exporterSecret.toString('hex')).to.equal(vector.exporter_secret);
       for (const row of vector.encryptions) {
         expect(context.nonce(row.seq).toString('hex')).to.equal(row.nonce);
-        expect(gcmSeal(context.key, context.nonce(row.seq), hex(row.aad), hex(row.pt)).toString('hex')).to.equal(row.ct);
+        expect(gcmSeal(context.key, context.nonce(row.seq), hex(row.aad), hex(row.pt)).toString('hex')).to.equal(
+          row.ct,
+        );
       }
-      for (const row of vector.exports) expect(context.export(hex(row.context), row.length).toString('hex')).to.equal(row.value);
+      for (const row of vector.exports)
+        expect(context.export(hex(row.context), row.length).toString('hex')).to.equal(row.value);
     }
   });
 
   async function senderContext(): ReturnType<typeof hpke.createSenderContext> {
     const recipientPublicKey = await hpke.kem.deserializePublicKey(hex(vector.pkRm));
-    return await hpke.createSenderContext({ recipientPublicKey, info: hex(vector.info), ekm: await hpke.kem.deriveKeyPair(hex(vector.ikmE)) });
+    return await hpke.createSenderContext({
+      recipientPublicKey,
+      info: hex(vector.info),
+      ekm: await hpke.kem.deriveKeyPair(hex(vector.ikmE)),
+    });
   }
 });
 
 describe('official Fernet vectors', () => {
-  interface Row { readonly token: string; readonly now: string; readonly secret: string }
-  const vectors = readVectors<{ generate: readonly (Row & { iv: number[]; src: string })[]; verify: readonly (Row & { src: string })[]; invalid: readonly (Row & { desc: string })[] }>('fernet');
+  interface Row {
+    readonly token: string;
+    readonly now: string;
+    readonly secret: string;
+  }
+  const vectors = readVectors<{
+    generate: readonly (Row & { iv: number[]; src: string })[];
+    verify: readonly (Row & { src: string })[];
+    invalid: readonly (Row & { desc: string })[];
+  }>('fernet');
   const keyOf = (row: Row): Buffer => Buffer.from(row.secret, 'base64url');
 
   for (const row of vectors.verify) {
@@ -81,7 +102,13 @@ describe('official Fernet vectors', () => {
       const message = { v: 1, notAfter: Date.parse(row.now) };
 
       expect(fernetToken(keyOf(row), seconds, Buffer.from(row.iv), row.src)).to.equal(row.token);
-      expect(openToken(fernetToken(keyOf(row), seconds, Buffer.from(row.iv), JSON.stringify(message)), keyOf(row), message.notAfter)).to.deep.equal(message);
+      expect(
+        openToken(
+          fernetToken(keyOf(row), seconds, Buffer.from(row.iv), JSON.stringify(message)),
+          keyOf(row),
+          message.notAfter,
+        ),
+      ).to.deep.equal(message);
     });
   }
 
@@ -98,7 +125,9 @@ describe('official Fernet vectors', () => {
   };
   for (const row of vectors.invalid) {
     it(`invalid: ${row.desc} is refused`, () => {
-      expect(codeOf(row)).to.be.oneOf(row.desc.includes('padding error') ? [expected[row.desc], 'forged'] : [expected[row.desc]]);
+      expect(codeOf(row)).to.be.oneOf(
+        row.desc.includes('padding error') ? [expected[row.desc], 'forged'] : [expected[row.desc]],
+      );
     });
   }
 

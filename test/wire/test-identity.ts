@@ -1,4 +1,4 @@
-import { loadOrCreateIdentity, type Identity } from '../../common/wire/identity.js';
+import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
 import { tempDir } from '../support/temp.js';
 
 /** A new identity whose file is gone again. */

@@ -4,7 +4,7 @@ import { parseRequest } from '../../common/protocol/parse.js';
 import type { Ticket } from '../../common/protocol/peer-messages.js';
 import { VirtualClock } from '../../common/runtime/clock.js';
 import { decodeDatagram, encodeCookie, KIND, readCookieReply } from '../../common/wire/datagrams.js';
-import { deviceProofParts, pinOfSpki, verifySignature, type Identity } from '../../common/wire/identity.js';
+import { deviceProofParts, type Identity, pinOfSpki, verifySignature } from '../../common/wire/identity.js';
 import { KemKeys } from '../../common/wire/kem-keys.js';
 import { deriveKeys, Opener, Sealer } from '../../common/wire/sealed-data.js';
 import { openLogin, sealLogin } from '../../common/wire/sealed-login.js';
@@ -20,23 +20,43 @@ const parsed = (bytes: Buffer | undefined): unknown => (bytes === undefined ? un
 
 describe('wire vectors', () => {
   let identity: Identity;
-  before(async () => { identity = await newIdentity(); });
+  before(async () => {
+    identity = await newIdentity();
+  });
 
   describe('cookie reply and KEM offer', () => {
-    const vector = readVectors<Record<'nonce' | 'cookie' | 'kemKey' | 'keyId' | 'signature' | 'datagram' | 'trackerPin' | 'trackerSpki', string> & { notAfter: number }>('cookie-reply');
+    const vector = readVectors<
+      Record<
+        'nonce' | 'cookie' | 'kemKey' | 'keyId' | 'signature' | 'datagram' | 'trackerPin' | 'trackerSpki',
+        string
+      > & { notAfter: number }
+    >('cookie-reply');
 
     it('is read as recorded', () => {
-      const reply = readCookieReply(hex(vector.datagram), { nonce: hex(vector.nonce), pin: vector.trackerPin, now: vector.notAfter });
+      const reply = readCookieReply(hex(vector.datagram), {
+        nonce: hex(vector.nonce),
+        pin: vector.trackerPin,
+        now: vector.notAfter,
+      });
 
-      expect(reply).to.deep.equal({ cookie: hex(vector.cookie), keyId: hex(vector.keyId), kemKey: hex(vector.kemKey), spki: hex(vector.trackerSpki) });
+      expect(reply).to.deep.equal({
+        cookie: hex(vector.cookie),
+        keyId: hex(vector.keyId),
+        kemKey: hex(vector.kemKey),
+        spki: hex(vector.trackerSpki),
+      });
     });
 
     it('is the same bytes when the second implementation puts it together', () => {
       const { kemKey, notAfter, signature, trackerSpki } = vector;
       const offer = second.kemOffer(hex(kemKey), notAfter, hex(signature), hex(trackerSpki));
 
-      expect(second.cookieReply(hex(vector.nonce), hex(vector.cookie), offer).toString('hex')).to.equal(vector.datagram);
-      expect(second.ecdsaVerify(hex(trackerSpki), hex(signature), second.kemSigned(hex(kemKey), notAfter))).to.equal(true);
+      expect(second.cookieReply(hex(vector.nonce), hex(vector.cookie), offer).toString('hex')).to.equal(
+        vector.datagram,
+      );
+      expect(second.ecdsaVerify(hex(trackerSpki), hex(signature), second.kemSigned(hex(kemKey), notAfter))).to.equal(
+        true,
+      );
       expect(second.sha256(hex(trackerSpki)).toString('hex')).to.equal(vector.trackerPin);
     });
 
@@ -44,7 +64,11 @@ describe('wire vectors', () => {
       const clock = new VirtualClock();
       const offer = (await KemKeys.create(identity, clock)).offer();
       const datagram = encodeCookie({ nonce: randomBytes(16), cookie: randomBytes(24), offer });
-      const [kemKey, notAfter, signature] = [datagram.subarray(50, 82), Number(datagram.readBigUInt64BE(82)), datagram.subarray(90, 154)];
+      const [kemKey, notAfter, signature] = [
+        datagram.subarray(50, 82),
+        Number(datagram.readBigUInt64BE(82)),
+        datagram.subarray(90, 154),
+      ];
 
       expect(second.ecdsaVerify(datagram.subarray(156), signature, second.kemSigned(kemKey, notAfter))).to.equal(true);
       expect(second.sha256(datagram.subarray(156)).toString('hex')).to.equal(identity.pin);
@@ -54,22 +78,41 @@ describe('wire vectors', () => {
 
   describe('login', () => {
     const vector = readVectors<{
-      trackerPin: string; cookie: string; kemPrivateKey: string; kemKey: string; ephemeralPrivateKey: string; enc: string;
-      message: object; datagram: string; responseNonce: string; reply: object; replyDatagram: string;
+      trackerPin: string;
+      cookie: string;
+      kemPrivateKey: string;
+      kemKey: string;
+      ephemeralPrivateKey: string;
+      enc: string;
+      message: object;
+      datagram: string;
+      responseNonce: string;
+      reply: object;
+      replyDatagram: string;
     }>('login');
-    const tracker = { skR: hex(vector.kemPrivateKey), pkE: hex(vector.enc), pkR: hex(vector.kemKey), pin: vector.trackerPin };
+    const tracker = {
+      skR: hex(vector.kemPrivateKey),
+      pkE: hex(vector.enc),
+      pkR: hex(vector.kemKey),
+      pin: vector.trackerPin,
+    };
 
     it('is the same bytes when the second implementation seals it, and opens there', () => {
       const peer = { skE: hex(vector.ephemeralPrivateKey), pkE: tracker.pkE, pkR: tracker.pkR, pin: tracker.pin };
 
       expect(second.loginDatagram(peer, hex(vector.cookie), vector.message).toString('hex')).to.equal(vector.datagram);
       expect(second.openLoginDatagram(tracker, hex(vector.datagram))).to.deep.equal(vector.message);
-      expect(second.loginReply(tracker, hex(vector.responseNonce), vector.reply).toString('hex')).to.equal(vector.replyDatagram);
+      expect(second.loginReply(tracker, hex(vector.responseNonce), vector.reply).toString('hex')).to.equal(
+        vector.replyDatagram,
+      );
       expect(second.openLoginReply(peer, hex(vector.replyDatagram))).to.deep.equal(vector.reply);
     });
 
     it('is opened by the program, whose reply the second implementation opens', async () => {
-      const opened = await openLogin(hex(vector.datagram), { kemKeys: { find: (keyId) => keyPairOf(vector.kemPrivateKey, keyId) }, trackerPin: vector.trackerPin });
+      const opened = await openLogin(hex(vector.datagram), {
+        kemKeys: { find: (keyId) => keyPairOf(vector.kemPrivateKey, keyId) },
+        trackerPin: vector.trackerPin,
+      });
       const reply = await opened?.sealReply(vector.reply);
 
       expect(parsed(opened?.plaintext)).to.deep.equal(vector.message);
@@ -80,29 +123,48 @@ describe('wire vectors', () => {
     it('sealed by the program opens in the second implementation, whose reply the program opens', async () => {
       const kemKey = hex(vector.kemKey);
       const login = await sealLogin({
-        cookie: hex(vector.cookie), keyId: second.sha256(kemKey).subarray(0, 8), kemKey, trackerPin: vector.trackerPin, message: vector.message,
+        cookie: hex(vector.cookie),
+        keyId: second.sha256(kemKey).subarray(0, 8),
+        kemKey,
+        trackerPin: vector.trackerPin,
+        message: vector.message,
       });
       const keys = { ...tracker, pkE: login.datagram.subarray(34, 66) };
 
       expect(login.datagram.length).to.equal(1_200);
       expect(second.openLoginDatagram(keys, login.datagram)).to.deep.equal(vector.message);
-      expect(parsed(await login.openReply(second.loginReply(keys, hex(vector.responseNonce), vector.reply)))).to.deep.equal(vector.reply);
+      expect(
+        parsed(await login.openReply(second.loginReply(keys, hex(vector.responseNonce), vector.reply))),
+      ).to.deep.equal(vector.reply);
     });
   });
 
   describe('resume', () => {
     const vector = readVectors<{
-      resumeKey: string; token: string; cookie: string; salt: string; attempt: string; proof: string; message: object; datagram: string;
-      replySalt: string; reply: object; replyDatagram: string;
+      resumeKey: string;
+      token: string;
+      cookie: string;
+      salt: string;
+      attempt: string;
+      proof: string;
+      message: object;
+      datagram: string;
+      replySalt: string;
+      reply: object;
+      replyDatagram: string;
     }>('resume');
     const key = hex(vector.resumeKey);
 
     it('is the same bytes when the second implementation seals it, and opens there', () => {
       const { cookie, token, salt, message } = vector;
 
-      expect(second.resumeDatagram(key, hex(cookie), token, hex(salt), message).toString('hex')).to.equal(vector.datagram);
+      expect(
+        second.resumeDatagram(key, { cookie: hex(cookie), token, salt: hex(salt) }, message).toString('hex'),
+      ).to.equal(vector.datagram);
       expect(second.openResumeDatagram(key, hex(vector.datagram))).to.deep.equal(message);
-      expect(second.resumeReply(key, hex(salt), hex(vector.replySalt), vector.reply).toString('hex')).to.equal(vector.replyDatagram);
+      expect(second.resumeReply(key, hex(salt), hex(vector.replySalt), vector.reply).toString('hex')).to.equal(
+        vector.replyDatagram,
+      );
       expect(second.openResumeReply(key, hex(vector.replyDatagram))).to.deep.equal(vector.reply);
       expect(second.resumeProof(key, hex(vector.attempt)).toString('hex')).to.equal(vector.proof);
     });
@@ -118,9 +180,19 @@ describe('wire vectors', () => {
     });
 
     it('sealed by the program opens in the second implementation, whose reply the program opens', () => {
-      const resume = sealResume({ cookie: hex(vector.cookie), token: vector.token, resumeKey: key, message: vector.message });
+      const resume = sealResume({
+        cookie: hex(vector.cookie),
+        token: vector.token,
+        resumeKey: key,
+        message: vector.message,
+      });
       const saltAt = 28 + vector.token.length;
-      const reply = second.resumeReply(key, resume.datagram.subarray(saltAt, saltAt + 16), hex(vector.replySalt), vector.reply);
+      const reply = second.resumeReply(
+        key,
+        resume.datagram.subarray(saltAt, saltAt + 16),
+        hex(vector.replySalt),
+        vector.reply,
+      );
 
       expect(second.openResumeDatagram(key, resume.datagram)).to.deep.equal(vector.message);
       expect(parsed(resume.openReply(reply))).to.deep.equal(vector.reply);
@@ -129,7 +201,10 @@ describe('wire vectors', () => {
 
   describe('data', () => {
     const vector = readVectors<{
-      accessKey: string; session: string; c2t: string; t2c: string;
+      accessKey: string;
+      session: string;
+      c2t: string;
+      t2c: string;
       datagrams: readonly { direction: second.Direction; seq: string; message: object; datagram: string }[];
     }>('data');
     const session = hex(vector.session);
@@ -149,7 +224,9 @@ describe('wire vectors', () => {
         const opener = new Opener({ key: keys[direction], kind: kinds[direction], session });
 
         expect(parsed(opener.open(hex(datagram)))).to.deep.equal(message);
-        expect(second.dataDatagram(keys[direction], direction, session, BigInt(seq), plaintext).toString('hex')).to.equal(datagram);
+        expect(
+          second.dataDatagram(keys[direction], { direction, session, seq: BigInt(seq) }, plaintext).toString('hex'),
+        ).to.equal(datagram);
         expect(parsed(second.openDataDatagram(keys[direction], hex(datagram)))).to.deep.equal(message);
       });
 
@@ -163,7 +240,13 @@ describe('wire vectors', () => {
   });
 
   describe('sealed tokens', () => {
-    const vector = readVectors<Record<'resume' | 'link', { key: string; time: number; iv: string; message: { notAfter: number }; token: string }>>('tokens');
+    const vector =
+      readVectors<
+        Record<
+          'resume' | 'link',
+          { key: string; time: number; iv: string; message: { notAfter: number }; token: string }
+        >
+      >('tokens');
 
     for (const name of ['resume', 'link'] as const) {
       const { key, time, iv, message, token } = vector[name];
@@ -188,28 +271,53 @@ describe('wire vectors', () => {
       const raw = (text: string): Buffer => Buffer.from(text, 'base64url');
 
       expect(openTicket(vector.text, hex(vector.trackerSpki))).to.deep.equal(vector.ticket);
-      expect(second.ecdsaVerify(hex(vector.trackerSpki), raw(signature), second.ticketSigned(raw(payload)))).to.equal(true);
+      expect(second.ecdsaVerify(hex(vector.trackerSpki), raw(signature), second.ticketSigned(raw(payload)))).to.equal(
+        true,
+      );
       expect(second.ecdsaVerify(identity.spki, raw(ownSignature), second.ticketSigned(raw(ownPayload)))).to.equal(true);
       expect(ownPayload).to.equal(payload);
     });
 
     it('device proof: both implementations accept it, and the second one what the program signs', () => {
-      const vector = readVectors<Record<'deviceSpki' | 'devicePin' | 'trackerPin' | 'attempt' | 'proof', string>>('device-proof');
+      const vector =
+        readVectors<Record<'deviceSpki' | 'devicePin' | 'trackerPin' | 'attempt' | 'proof', string>>('device-proof');
       const attempt = hex(vector.attempt);
       const own = identity.sign(...deviceProofParts(vector.trackerPin, attempt));
 
-      expect(verifySignature(hex(vector.deviceSpki), hex(vector.proof), ...deviceProofParts(vector.trackerPin, attempt))).to.equal(true);
-      expect(second.ecdsaVerify(hex(vector.deviceSpki), hex(vector.proof), second.deviceProofSigned(vector.trackerPin, attempt))).to.equal(true);
-      expect(second.ecdsaVerify(identity.spki, own, second.deviceProofSigned(vector.trackerPin, attempt))).to.equal(true);
+      expect(
+        verifySignature(hex(vector.deviceSpki), hex(vector.proof), ...deviceProofParts(vector.trackerPin, attempt)),
+      ).to.equal(true);
+      expect(
+        second.ecdsaVerify(
+          hex(vector.deviceSpki),
+          hex(vector.proof),
+          second.deviceProofSigned(vector.trackerPin, attempt),
+        ),
+      ).to.equal(true);
+      expect(second.ecdsaVerify(identity.spki, own, second.deviceProofSigned(vector.trackerPin, attempt))).to.equal(
+        true,
+      );
       expect(pinOfSpki(hex(vector.deviceSpki))).to.equal(vector.devicePin);
     });
   });
 
   it('every recorded datagram has a form the program knows', () => {
-    const datagrams = ['cookie-reply', 'login', 'resume', 'data'].flatMap((name) => [...JSON.stringify(readVectors(name)).matchAll(/"(?:replyD|d)atagram":"([0-9a-f]+)"/g)]);
+    const datagrams = ['cookie-reply', 'login', 'resume', 'data'].flatMap((name) => [
+      ...JSON.stringify(readVectors(name)).matchAll(/"(?:replyD|d)atagram":"([0-9a-f]+)"/g),
+    ]);
     const kinds = datagrams.map(([, bytes = '']) => decodeDatagram(hex(bytes))?.kind);
 
-    expect(new Set(kinds)).to.deep.equal(new Set([KIND.cookie, KIND.login, KIND.loginReply, KIND.resume, KIND.resumeReply, KIND.peerData, KIND.trackerData]));
+    expect(new Set(kinds)).to.deep.equal(
+      new Set([
+        KIND.cookie,
+        KIND.login,
+        KIND.loginReply,
+        KIND.resume,
+        KIND.resumeReply,
+        KIND.peerData,
+        KIND.trackerData,
+      ]),
+    );
   });
 });
 
@@ -217,5 +325,8 @@ function keyPairOf(privateKey: string, keyId: Uint8Array): ReturnType<KemKeys['f
   const publicKey = second.x25519PublicOf(hex(privateKey));
   if (!second.sha256(publicKey).subarray(0, 8).equals(keyId)) return undefined;
   const keys = second.x25519KeysOf(hex(privateKey));
-  return { publicKey: keys.publicKey.toCryptoKey('X25519', true, []), privateKey: keys.privateKey.toCryptoKey('X25519', false, ['deriveBits']) };
+  return {
+    publicKey: keys.publicKey.toCryptoKey('X25519', true, []),
+    privateKey: keys.privateKey.toCryptoKey('X25519', false, ['deriveBits']),
+  };
 }
