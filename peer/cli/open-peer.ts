@@ -10,6 +10,8 @@ export const DEFAULT_TRACKER = '127.0.0.1:7465';
 
 export interface OpenPeerOptions {
   readonly door: Door;
+  /** When it has been found out already. */
+  readonly user?: string;
   readonly serving: boolean;
   readonly wait?: boolean;
   readonly onWaiting?: (reason: PeerProblem) => void;
@@ -22,8 +24,8 @@ export interface OpenPeerOptions {
  * tracker is to be trusted; elsewhere each of them is an error that says which option helps. @throws {PeerError}
  */
 export async function openPeer(context: CommandContext, options: OpenPeerOptions): Promise<Peer> {
-  const user = await userOf(context);
-  const tracker = trackerOf(context);
+  const tracker = parseTrackerAddress(trackerOf(context)).address; // before anybody is asked for anything
+  const user = options.user ?? (await userOf(context));
   let password = await givenPassword(context);
   if (options.needsPassword === true) password ??= await askPassword(context, { user, tracker });
   let hasAskedTrust = false;
@@ -52,12 +54,12 @@ export function trackerOf({ config }: CommandContext): string {
   return config.tracker ?? DEFAULT_TRACKER;
 }
 
-interface WhoAndWhere {
+interface Credentials {
   readonly user: string;
   readonly password: string | undefined;
 }
 
-function openOptions(context: CommandContext, options: OpenPeerOptions & WhoAndWhere): OpenOptions {
+function openOptions(context: CommandContext, options: OpenPeerOptions & Credentials): OpenOptions {
   const { user, password, serving, wait = false, onWaiting } = options;
   return {
     tracker: trackerOf(context),
@@ -94,7 +96,7 @@ async function askPassword(
   { ask }: CommandContext,
   { user, tracker }: { user: string; tracker: string },
 ): Promise<string> {
-  const password = await ask?.hidden(`Password of ${user} at ${tracker.replace(/#.*/s, '')}: `);
+  const password = await ask?.hidden(`Password of ${user} at ${tracker}: `);
   if (password !== undefined && password !== '') return password;
   const message =
     'A password is needed. Give it with --password-file FILE, set SHOAL_PASSWORD, or run the command in a terminal.';

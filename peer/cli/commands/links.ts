@@ -5,10 +5,11 @@ import type { CommandContext } from '../context.js';
 import { call, withPeer } from './one-shot.js';
 
 /** Makes a sealed URL, and shows the command lines that fetch it. */
-export function link(context: CommandContext): Promise<number> {
+export async function link(context: CommandContext): Promise<number> {
   const { output } = context;
+  const input = { selector: context.args[0] ?? '', ...expiryOf(context) };
   return withPeer(context, async (peer) => {
-    const result = await call(context, peer, 'link', { selector: context.args[0] ?? '', ...expiryOf(context) });
+    const result = await call(context, peer, 'link', input);
     const { name, notAfter, url, curl, wget } = result.link;
     output.lines([`${name}, until ${new Date(notAfter).toISOString()}:`, url, curl, wget]);
     output.result('link', result);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Notice, type Peer, PeerError, type PeerProblem, type PeerState } from '../../api.js';
 import { problemText } from '../../wording/problem.js';
 import type { CommandContext } from '../context.js';
-import { openPeer, trackerOf, userOf } from '../open-peer.js';
+import { openPeer, trackerOf } from '../open-peer.js';
 import { untilEnded, untilState } from './serving.js';
 
 /** Runs the peer until SIGTERM, SIGINT or `xit`: the daemon. */
@@ -28,7 +28,7 @@ async function serveWith(context: CommandContext, peer: Peer): Promise<number> {
   if (peer.attached)
     throw new PeerError({
       code: 'in-use',
-      message: `A peer of ${await userOf(context)} is running already. End it with shoal xit first.`,
+      message: `A peer of ${peer.state().user} is running already. End it with shoal xit first.`,
     });
   const ready = await untilState(peer, readyIn, process.signal);
   if ('code' in ready) throw new PeerError(ready);

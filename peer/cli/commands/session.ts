@@ -33,10 +33,8 @@ export function whoami(context: CommandContext): Promise<number> {
 
 /** Proves the password and leaves a session that later commands go on with; so it takes part for a moment, as `serve` does. */
 export async function login(context: CommandContext): Promise<number> {
-  const running = await attach(context);
-  const peer =
-    running ??
-    (await openPeer(context, { door: context.openDoor({ savedSession: 'last' }), serving: true, needsPassword: true }));
+  const user = await userOf(context);
+  const peer = (await attach(context, user)) ?? (await logIn(context, user));
   try {
     const result = await call(context, peer, 'whoami', {});
     context.output.lines([
@@ -93,6 +91,12 @@ export async function cancel(context: CommandContext): Promise<number> {
   }
 }
 
-async function attach(context: CommandContext): Promise<Peer | undefined> {
-  return context.openDoor().attach(trackerOf(context), await userOf(context), { signal: context.process.signal });
+function logIn(context: CommandContext, user: string): Promise<Peer> {
+  const door = context.openDoor({ savedSession: 'last' });
+  return openPeer(context, { door, user, serving: true, needsPassword: true });
+}
+
+async function attach(context: CommandContext, user?: string): Promise<Peer | undefined> {
+  const { signal } = context.process;
+  return context.openDoor().attach(trackerOf(context), user ?? (await userOf(context)), { signal });
 }
