@@ -1,0 +1,126 @@
+import { expect } from 'chai';
+import { REQUEST_TYPES } from '../../common/protocol/messages.js';
+import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
+import { seedFor } from '../support/seed.js';
+import { expectExactlyOnce, runMutations } from './lossy-mutations.js';
+import { newId, type RawLogin, RawSession, randomFileId, type Transport } from './raw-session.js';
+import { SAMPLED_TYPES, SAMPLES, type Sample, type SampledType } from './request-samples.js';
+import { passwordOf, World } from './world.js';
+
+const BAD_NETWORK = { loss: 0.2, duplicate: 0.1, reorder: 0.25 };
+
+describe('requests over a network that loses, doubles and reorders', function () {
+  this.timeout(60_000);
+  let world: World;
+  let device: Identity;
+  let sessions: RawSession[];
+
+  beforeEach(async function () {
+    sessions = [];
+    world = await World.open({ proxy: { seed: seedFor(this.currentTest?.fullTitle() ?? '') } });
+    device = await loadOrCreateIdentity(world.path('device.pem'), { commonName: 'test' });
+  });
+
+  afterEach(async () => {
+    for (const session of sessions) session[Symbol.dispose]();
+    await world.checkInvariants();
+    await world[Symbol.asyncDispose]();
+  });
+
+  it('answers every type over UDP with 20 % loss, 10 % doubled and 25 % reordered', async () => {
+    world.proxy.udp.setFaults(BAD_NETWORK);
+    const session = await open('udp');
+
+    const resumed = await session.tryResume();
+    const replies = [];
+    for (const type of SAMPLED_TYPES) replies.push(await ask(session, type));
+
+    expect(resumed.ok).to.equal(true);
+    expect(replies.filter(({ ok }) => !ok)).to.deep.equal([]);
+    expect(replies).to.have.length(REQUEST_TYPES.length - 3); // login and resume opened it, path needs a new address
+    printFaults(`${replies.length + 2} types`);
+  });
+
+  it('applies every mutation exactly once, whichever datagram is lost', async () => {
+    world.proxy.udp.setFaults(BAD_NETWORK);
+    const session = await open('udp');
+
+    const run = await runMutations(session, { count: 240, lanes: 12, seed: 7 });
+
+    world.proxy.udp.setFaults({});
+    await expectExactlyOnce(await open('tcp'), run);
+    printFaults(`${run.applied} mutations, ${run.changes} changes`);
+  });
+
+  it('applies a mutation once when it is repeated on the other transport and after a restart of the tracker', async () => {
+    const session = await open('tcp');
+    const [id, name, fileId] = [newId(), 'once.bin', randomFileId()];
+    const entries = [{ name, fileId, size: 3, kind: 'file' as const }];
+    const first = await session.request('publish', { entries }, { id });
+
+    await world.killTracker();
+    await world.startTracker();
+    const resumed = await session.tryResume();
+    const again = await session.request('publish', { entries }, { id });
+
+    expect(resumed.ok, JSON.stringify(resumed)).to.equal(true);
+    expect(again).to.deep.equal(first);
+    expect(again).to.have.nested.property('results[0].change', 'new');
+  });
+
+  it('refuses an id that comes back with another body, and changes nothing', async () => {
+    const session = await open('udp');
+    const id = newId();
+    await session.request(
+      'publish',
+      { entries: [{ name: 'a.bin', fileId: randomFileId(), size: 1, kind: 'file' }] },
+      { id },
+    );
+
+    const other = await session.request(
+      'publish',
+      { entries: [{ name: 'b.bin', fileId: randomFileId(), size: 1, kind: 'file' }] },
+      { id },
+    );
+    const listed = await session.request('listPublished', {});
+
+    expect(other).to.have.nested.property('error.code', 'id-reused');
+    expect(listed.ok && listed.publications.map(({ name }) => name)).to.deep.equal(['a.bin']);
+  });
+
+  it('does not log in twice when only the reply is lost: the same attempt gets the same session, also over TCP', async () => {
+    let dropped = 0;
+    world.proxy.udp.filter = (datagram, direction) => {
+      const isReply = direction === 'toClient' && datagram[1] === 0x82;
+      dropped += Number(isReply && dropped === 0);
+      return !(isReply && dropped === 1);
+    };
+
+    const session = await open('udp', { serving: true, filePort: 1 });
+
+    expect(dropped).to.equal(1);
+    expect(session.grant.user).to.equal('alice');
+  });
+
+  async function open(transport: Transport, presence: NonNullable<RawLogin['presence']> = {}): Promise<RawSession> {
+    const { host, port } = world.proxy;
+    const login: RawLogin = { transport, user: 'alice', password: passwordOf('alice'), device, presence };
+    const session = await RawSession.open({ host, port, pin: world.tracker.pin }, login);
+    sessions.push(session);
+    return session;
+  }
+
+  async function ask<T extends SampledType>(session: RawSession, type: T) {
+    const sample: Sample<T> = SAMPLES[type];
+    const prepared = (await sample.prepare?.(session)) ?? '';
+    return session.request(type, sample.body(prepared, session));
+  }
+
+  function printFaults(what: string): void {
+    const { toTarget, toClient } = world.proxy.udp.counters;
+    const sum = (field: keyof typeof toTarget): number => toTarget[field] + toClient[field];
+    process.stdout.write(
+      `      ${what}: ${sum('seen')} datagrams, ${sum('dropped')} lost, ${sum('duplicated')} doubled, ${sum('reordered')} reordered\n`,
+    );
+  }
+});

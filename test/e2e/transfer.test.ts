@@ -1,0 +1,283 @@
+import { readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { sameBytes, seededBytes } from '../support/temp.js';
+import { waitFor } from '../support/wait-for.js';
+import { errorCodeOf, resultOf, transferOf } from './json-results.js';
+import { LyingSource } from './lying-source.js';
+import { inWorld, type World } from './world.js';
+
+const CHUNK = 256 * 1024;
+const MIB = 1024 * 1024;
+
+/** Where files have gone wrong before: nothing, one byte, and both sides of a border. */
+const BOUNDARY_SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 16 * CHUNK, 4 * MIB + 1];
+
+describe('get between real peers', function () {
+  this.timeout(60_000);
+
+  it(
+    `fetches files of ${BOUNDARY_SIZES.join(', ')} bytes as they were published`,
+    inWorld({}, async (world) => {
+      await world.serve('alice');
+      for (const size of BOUNDARY_SIZES) {
+        const path = await world.file('alice', `size-${size}.bin`, size, size + 1);
+        const fileId = await world.publish('alice', path);
+
+        const transfer = transferOf(await world.cli('bob', ['get', `size-${size}.bin`]));
+
+        expect(transfer.fileId).to.equal(fileId);
+        expect(transfer.receivedBytes, 'nothing came twice').to.equal(size);
+        expect(await sameBytes(path, target(world, 'bob', `size-${size}.bin`))).to.equal(true);
+      }
+    }),
+  );
+
+  it(
+    'never overwrites a file, unless it is told to with --force',
+    inWorld({}, async (world) => {
+      await world.serve('alice');
+      await world.publish('alice', await world.file('alice', 'doc.bin', 1000));
+      const path = target(world, 'bob', 'doc.bin');
+      await world.cli('bob', ['get', 'doc.bin', '--as', 'first.bin']);
+      world.noteContent('first.bin', await hashOf(world, 'alice', 'doc.bin'));
+      await writeFile(path, 'mine');
+
+      const refused = await world.cli('bob', ['get', 'doc.bin']);
+      const kept = await readFile(path, 'utf8');
+      const forced = await world.cli('bob', ['get', 'doc.bin', '--force']);
+
+      expect([refused.code, errorCodeOf(refused)]).to.deep.equal([1, 'exists']);
+      expect(kept).to.equal('mine');
+      expect(forced.code, forced.stderr).to.equal(0);
+    }),
+  );
+
+  it(
+    'takes one content from two users who publish it under names of their own, each a fair part',
+    inWorld({ users: ['alice', 'carol', 'bob'], ram: true }, async (world) => {
+      const size = 12 * MIB;
+      const rate = 3 * MIB;
+      const path = await world.file('alice', 'shared.bin', size);
+      const copy = await world.file('carol', 'shared.bin', size);
+      await world.serve('alice', { args: ['--upload-limit', String(rate)] });
+      await world.publish('alice', path);
+      const alone = await timed(() => world.cli('bob', ['get', '@alice/shared.bin', '--as', 'one.bin']));
+      world.noteContent('one.bin', await hashOf(world, 'alice', 'shared.bin'));
+      await world.serve('carol', { args: ['--upload-limit', String(rate)] });
+      await world.publish('carol', copy);
+
+      const both = await timed(() => world.cli('bob', ['get', '@alice/shared.bin', '--as', 'two.bin']));
+      world.noteContent('two.bin', await hashOf(world, 'alice', 'shared.bin'));
+
+      const { sources } = transferOf(both.result);
+      const parts = Object.fromEntries(sources.map(({ user, verifiedBytes }) => [user, verifiedBytes / size]));
+      const ratio = both.seconds / alone.seconds;
+      const shares = Object.entries(parts).map(([user, part]) => `${user} ${(part * 100).toFixed(0)} %`);
+      print(
+        `one source ${alone.seconds.toFixed(2)} s, two ${both.seconds.toFixed(2)} s, ratio ${ratio.toFixed(2)}; ${shares.join(', ')}`,
+      );
+      expect(transferOf(alone.result).sources.filter(({ verifiedBytes }) => verifiedBytes > 0)).to.have.length(1);
+      expect(parts['alice']).to.be.at.least(0.3);
+      expect(parts['carol']).to.be.at.least(0.3);
+      expect(ratio).to.be.at.most(0.6);
+    }),
+  );
+
+  it(
+    'goes on with the other source when one is killed, and fetches at most one chunk again',
+    inWorld({ users: ['alice', 'carol', 'bob'], ram: true }, async (world) => {
+      const size = 64 * MIB;
+      const alice = await world.serve('alice', { args: ['--upload-limit', String(16 * MIB)] });
+      await world.serve('carol', { args: ['--upload-limit', String(16 * MIB)] });
+      await world.publish('alice', await world.file('alice', 'big.bin', size));
+      await world.publish('carol', await world.file('carol', 'big.bin', size));
+      const download = await world.start('bob', ['get', '@carol/big.bin']);
+      await download.waitForEvent('transfer', { where: (event) => doneBytes(event) > size / 4, timeoutMs: 20_000 });
+
+      alice.process.kill('SIGKILL');
+      const end = await download.waitForExit(30_000);
+
+      expect(end.code, download.describe()).to.equal(0);
+      const { transfer } = download.jsonEvents().at(-1) as unknown as { transfer: { receivedBytes: number } };
+      print(`64 MiB, one of two sources killed: ${transfer.receivedBytes - size} bytes fetched again`);
+      expect(transfer.receivedBytes).to.be.at.most(size + CHUNK);
+      expect(await sameBytes(target(world, 'alice', 'big.bin', 'files'), target(world, 'bob', 'big.bin'))).to.equal(
+        true,
+      );
+    }),
+  );
+
+  it(
+    'resumes after the only source and then the downloader were killed; what was verified is not fetched again',
+    inWorld({ ram: true }, async (world) => {
+      const size = 64 * MIB;
+      const path = await world.file('alice', 'film.bin', size);
+      const limited = { args: ['--upload-limit', String(16 * MIB)] };
+      let alice = await world.serve('alice', limited);
+      await world.publish('alice', path);
+      const first = await world.start('bob', ['get', 'film.bin']);
+      await first.waitForEvent('transfer', { where: (event) => doneBytes(event) > size / 3, timeoutMs: 20_000 });
+
+      alice.process.kill('SIGKILL');
+      const failed = await first.waitForExit(40_000);
+      const kept = await stat(`${target(world, 'bob', 'film.bin')}.part`);
+      expect(failed.code, first.describe()).to.equal(5);
+      expect(kept.isFile()).to.equal(true);
+
+      alice = await world.serve('alice', limited);
+      const second = await world.start('bob', ['get', 'film.bin']);
+      await second.waitForEvent('transfer', { where: (event) => doneBytes(event) > (size * 2) / 3, timeoutMs: 20_000 });
+      second.kill('SIGKILL');
+      await second.exit;
+      const last = transferOf(await world.cli('bob', ['get', 'film.bin']));
+
+      print(
+        `64 MiB after two kills: ${last.resumedBytes} bytes resumed, ${last.receivedBytes} fetched in the last run`,
+      );
+      expect(last.resumedBytes).to.be.at.least((size * 2) / 3);
+      expect(last.receivedBytes).to.equal(size - last.resumedBytes);
+      expect(await sameBytes(path, target(world, 'bob', 'film.bin'))).to.equal(true);
+    }),
+  );
+
+  it(
+    'ends with 5 when no source can be reached, and finds nothing to clean up',
+    inWorld({}, async (world) => {
+      const alice = await world.serve('alice');
+      await world.publish('alice', await world.file('alice', 'away.bin', 1000));
+      await alice.process.stop('SIGTERM');
+      await waitFor(async () => (await world.cli('bob', ['sch', 'away'])).stdout.includes('"publications":[]'), {
+        what: 'alice to be away',
+      });
+
+      const done = await world.cli('bob', ['get', 'away.bin']);
+
+      expect([done.code, errorCodeOf(done)]).to.deep.equal([5, 'no-source']);
+    }),
+  );
+
+  it(
+    'refuses a file that was changed behind the publisher, with the old size and time, and never saves a mix',
+    inWorld({}, async (world) => {
+      await world.serve('alice');
+      const path = await world.file('alice', 'paper.bin', 3 * CHUNK);
+      await world.publish('alice', path);
+      const before = await stat(path);
+      await writeFile(path, seededBytes(3 * CHUNK, 99));
+      await utimes(path, before.atime, before.mtime);
+
+      const done = await world.cli('bob', ['get', 'paper.bin']);
+
+      world.mayBeUnfinished('paper.bin');
+      expect(done.code, done.stdout).to.be.oneOf([1, 5, 6]);
+      expect(errorCodeOf(done)).to.be.oneOf(['changed', 'no-source', 'integrity']);
+      await rePublish(world, path);
+    }),
+  );
+
+  for (const [what, lie] of Object.entries({
+    'turns one bit of a chunk': { distort: (bytes: Buffer) => withBitTurned(bytes, CHUNK + 17) },
+    'sends other hashes': { distortManifest: (hashes: Buffer) => withBitTurned(hashes, 3) },
+    'sends too few bytes': { distort: (bytes: Buffer) => bytes.subarray(0, bytes.length - 1) },
+    'sends too many bytes': { distort: (bytes: Buffer) => Buffer.concat([bytes, Buffer.from('more')]) },
+  })) {
+    it(
+      `names a source that ${what}, saves nothing of it and ends with 6`,
+      inWorld({ users: ['mallory', 'bob'] }, async (world) => {
+        await using source = await LyingSource.start(world, {
+          user: 'mallory',
+          name: 'lie.bin',
+          content: seededBytes(3 * CHUNK, 5),
+          ...lie,
+        });
+
+        const done = await world.cli('bob', ['get', 'lie.bin']);
+
+        world.mayBeUnfinished('lie.bin');
+        expect([done.code, errorCodeOf(done)], done.stderr).to.deep.equal([6, 'integrity']);
+        expect(done.stderr).to.match(/mallory/);
+        expect(source.sentBytes, 'it is not asked for ever').to.be.at.most(3 * 3 * CHUNK);
+      }),
+    );
+  }
+
+  it(
+    'takes the whole file from the honest source when another one lies',
+    inWorld({ users: ['alice', 'mallory', 'bob'] }, async (world) => {
+      await world.serve('alice', { args: ['--upload-limit', String(4 * MIB)] });
+      const path = await world.file('alice', 'true.bin', 4 * MIB);
+      await world.publish('alice', path);
+      const content = await readFile(path);
+      const distort = (bytes: Buffer): Buffer => withBitTurned(bytes, 5);
+      await using source = await LyingSource.start(world, { user: 'mallory', name: 'true.bin', content, distort });
+
+      const transfer = transferOf(await world.cli('bob', ['get', '@alice/true.bin']));
+
+      const liar = transfer.sources.find(({ user }) => user === 'mallory');
+      print(`a liar beside an honest source: ${source.sentBytes} bytes were asked of it, none was kept`);
+      expect(await sameBytes(path, target(world, 'bob', 'true.bin'))).to.equal(true);
+      expect(liar?.verifiedBytes ?? 0).to.be.at.most(content.length);
+      if (source.sentBytes > 0) expect(liar, 'the liar is named').to.have.nested.property('problem.code', 'integrity');
+    }),
+  );
+
+  it(
+    'lists the choices when two users publish different files under one name, and mixes nothing',
+    inWorld({ users: ['alice', 'carol', 'bob'] }, async (world) => {
+      await world.serve('alice');
+      await world.serve('carol');
+      const path = await world.file('alice', 'same.bin', 1000, 1);
+      const fileId = await world.publish('alice', path);
+      await world.publish('carol', await world.file('carol', 'same.bin', 1000, 2));
+
+      const unclear = await world.cli('bob', ['get', 'same.bin']);
+      const byOwner = await world.cli('bob', ['get', '@alice/same.bin']);
+      const byId = await world.cli('bob', ['get', `id:${fileId.slice(0, 16)}`, '--as', 'by-id.bin']);
+
+      world.noteContent('by-id.bin', await hashOf(world, 'alice', 'same.bin'));
+      expect([unclear.code, errorCodeOf(unclear)]).to.deep.equal([1, 'ambiguous']);
+      expect(unclear.result).to.have.property('choices').with.length(2);
+      expect([byOwner.code, byId.code], byId.stderr).to.deep.equal([0, 0]);
+      expect(await sameBytes(path, target(world, 'bob', 'by-id.bin'))).to.equal(true);
+    }),
+  );
+});
+
+function target(world: World, user: string, name: string, folder: 'downloads' | 'files' = 'downloads'): string {
+  return join(world.place(user)[folder], name);
+}
+
+async function hashOf(world: World, user: string, name: string): Promise<string> {
+  const { sha256File } = await import('../support/temp.js');
+  return sha256File(target(world, user, name, 'files'));
+}
+
+/** The ledger has to know the file that alice now has. */
+async function rePublish(world: World, path: string): Promise<void> {
+  await world.publish('alice', path, ['--replace']);
+  const done = await world.cli('bob', ['get', 'paper.bin', '--as', 'paper-2.bin']);
+  resultOf(done);
+  world.noteContent('paper-2.bin', await hashOf(world, 'alice', 'paper.bin'));
+}
+
+function doneBytes(event: object): number {
+  return 'transfer' in event ? (event.transfer as { doneBytes: number }).doneBytes : 0;
+}
+
+function withBitTurned(bytes: Buffer, at: number): Buffer {
+  const copy = Buffer.from(bytes);
+  const place = Math.min(at, copy.length - 1);
+  copy[place] = (copy[place] ?? 0) ^ 1;
+  return copy;
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<{ result: T; seconds: number }> {
+  const from = performance.now();
+  const result = await work();
+  return { result, seconds: (performance.now() - from) / 1000 };
+}
+
+function print(line: string): void {
+  process.stdout.write(`      ${line}\n`);
+}
