@@ -1,0 +1,120 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setPriority } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { ProtocolError } from '../../common/protocol/errors.js';
+import type { Part } from '../../common/runtime/lifecycle.js';
+import type { HashAnswer, HashJob } from './hasher-main.js';
+
+/** 19 MiB each: more at once would cost memory and both cores without being faster. */
+export const MAX_CONCURRENT_HASHES = 2;
+/** Logins that may wait for a hash; the next one is told `busy`. */
+export const MAX_WAITING_HASHES = 64;
+const BUSY_RETRY_MS = 1_000;
+const NICENESS = 10;
+
+/** Makes and checks argon2id hashes in a niced process of its own. */
+export interface PasswordHasher extends Part {
+  /** @throws {ProtocolError} `busy` when too many wait. */
+  hash(password: string): Promise<string>;
+  /** @throws {ProtocolError} `busy` when too many wait. */
+  verify(password: string, phc: string): Promise<boolean>;
+}
+
+type Waiting = { readonly job: HashJob } & PromiseWithResolvers<HashAnswer>;
+
+/** Starts the process at once; a process that died is replaced at the next call. */
+export class ChildHasher implements PasswordHasher {
+  readonly #queue: Waiting[] = [];
+  readonly #running = new Map<number, Waiting>();
+  #child: ChildProcess | undefined;
+  #lastId = 0;
+  #isStopped = false;
+
+  constructor() {
+    this.#start();
+  }
+
+  async hash(password: string): Promise<string> {
+    const answer = await this.#ask({ password });
+    if (!('phc' in answer)) throw unusable(answer);
+    return answer.phc;
+  }
+
+  async verify(password: string, phc: string): Promise<boolean> {
+    const answer = await this.#ask({ password, phc });
+    if (!('isRight' in answer)) throw unusable(answer);
+    return answer.isRight;
+  }
+
+  /** Jobs that wait or run. */
+  get load(): number {
+    return this.#queue.length + this.#running.size;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    const child = this.#child;
+    this.#failAll();
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL'); // it holds nothing worth a goodbye
+    await exited;
+  }
+
+  #ask(job: Omit<HashJob, 'id'>): Promise<HashAnswer> {
+    if (this.#isStopped) return Promise.reject(new ProtocolError('shutting-down'));
+    if (this.#queue.length >= MAX_WAITING_HASHES) {
+      return Promise.reject(new ProtocolError('busy', undefined, { retryAfterMs: BUSY_RETRY_MS }));
+    }
+    this.#lastId += 1;
+    const waiting = { job: { ...job, id: this.#lastId }, ...Promise.withResolvers<HashAnswer>() };
+    this.#queue.push(waiting);
+    this.#send();
+    return waiting.promise;
+  }
+
+  #send(): void {
+    while (this.#running.size < MAX_CONCURRENT_HASHES) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#running.set(next.job.id, next);
+      (this.#child ?? this.#start()).send(next.job);
+    }
+  }
+
+  #start(): ChildProcess {
+    const child = fork(fileURLToPath(new URL('./hasher-main.js', import.meta.url)), [], {
+      env: {}, execArgv: [], serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    child.on('message', (answer: HashAnswer) => this.#settle(answer));
+    child.on('error', () => this.#lose(child));
+    child.on('exit', () => this.#lose(child));
+    if (child.pid !== undefined) setPriority(child.pid, NICENESS);
+    this.#child = child;
+    return child;
+  }
+
+  #settle(answer: HashAnswer): void {
+    const waiting = this.#running.get(answer.id);
+    this.#running.delete(answer.id);
+    waiting?.resolve(answer);
+    this.#send();
+  }
+
+  #lose(child: ChildProcess): void {
+    if (this.#child !== child) return;
+    this.#child = undefined;
+    this.#failAll();
+  }
+
+  #failAll(): void {
+    const failure = new ProtocolError(this.#isStopped ? 'shutting-down' : 'busy', undefined, { retryAfterMs: BUSY_RETRY_MS });
+    for (const waiting of [...this.#running.values(), ...this.#queue.splice(0)]) waiting.reject(failure);
+    this.#running.clear();
+  }
+}
+
+function unusable(answer: HashAnswer): Error {
+  return new Error(`a password hash could not be computed: ${'failure' in answer ? answer.failure : 'unexpected answer'}`);
+}

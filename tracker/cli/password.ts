@@ -1,0 +1,61 @@
+/** Where `shoal user` takes a password from: a file, the environment, or a prompt; never an argument, which others can see. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { checkPassword } from '../auth/credentials-file.js';
+import { CliError, type CliProcess, EXIT } from './process.js';
+
+/** @throws {CliError} when there is none, or it cannot be used. */
+export async function takePassword(user: string, passwordFile: string | undefined, process: CliProcess): Promise<string> {
+  const password = await read(user, passwordFile, process);
+  const problem = checkPassword(password);
+  if (problem !== undefined) throw new CliError('bad-password', problem, EXIT.failed);
+  return password;
+}
+
+async function read(user: string, passwordFile: string | undefined, process: CliProcess): Promise<string> {
+  if (passwordFile !== undefined) return readFirstLine(resolve(process.host.cwd, passwordFile));
+  const fromEnvironment = process.host.env['SHOAL_PASSWORD'];
+  if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment;
+  if (!process.stdin.isTTY) {
+    throw new CliError('usage', 'no password: give --password-file FILE or SHOAL_PASSWORD, or run this in a terminal.', EXIT.usage);
+  }
+  const first = await ask(`New password for ${user}: `, process);
+  const second = await ask('Once more: ', process);
+  if (first !== second) throw new CliError('bad-password', 'the two passwords differ. Nothing was changed.', EXIT.failed);
+  return first;
+}
+
+async function readFirstLine(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).split(/\r?\n/, 1)[0] ?? '';
+  } catch (error) {
+    throw new CliError('unreadable', `the password file ${path} cannot be read (${(error as NodeJS.ErrnoException).code}).`, EXIT.failed);
+  }
+}
+
+const CTRL_C = '\u0003';
+const CTRL_D = '\u0004';
+const ERASE = new Set(['\u007f', '\b']);
+const ENTER = new Set(['\r', '\n']);
+
+/** Asks in raw mode: what is typed is not shown. */
+async function ask(question: string, { stdin, stderr, signal }: CliProcess): Promise<string> {
+  stderr.write(question);
+  stdin.setRawMode(true);
+  stdin.setEncoding('utf8');
+  let typed: string[] = [];
+  try {
+    for await (const text of stdin.iterator({ destroyOnReturn: false }) as AsyncIterable<string>) {
+      for (const key of text) {
+        if (ENTER.has(key)) return typed.join('');
+        if (key === CTRL_C || key === CTRL_D || signal.aborted) throw new CliError('interrupted', 'interrupted. Nothing was changed.', EXIT.interrupted);
+        typed = ERASE.has(key) ? typed.slice(0, -1) : [...typed, key];
+      }
+    }
+    throw new CliError('interrupted', 'the terminal was closed. Nothing was changed.', EXIT.interrupted);
+  } finally {
+    stdin.setRawMode(false);
+    stdin.pause();
+    stderr.write('\n');
+  }
+}

@@ -1,0 +1,34 @@
+import type { Clock } from '../../common/runtime/clock.js';
+import type { Host } from '../../common/runtime/host.js';
+
+/** The process as the commands see it; tests pass one of their own. */
+export interface CliProcess {
+  readonly host: Host;
+  /** The folder of the package: where `.env` and the sample `credentials.txt` lie. */
+  readonly packageRoot: string;
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+  /** Aborted by SIGTERM or SIGINT. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+}
+
+/** What a command could not do, as one sentence for a person, and how the process ends. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  constructor(readonly code: string, message: string, readonly exitCode: number) {
+    super(message);
+  }
+}
+
+export const EXIT = { done: 0, failed: 1, usage: 2, notFound: 4, interrupted: 130 } as const;
+
+export interface Output {
+  /** The event under `--json`, otherwise the line. */
+  say(event: { readonly event: string } & Record<string, unknown>, line: string): void;
+}
+
+export function outputTo({ stdout }: Pick<CliProcess, 'stdout'>, { json }: { readonly json?: boolean }): Output {
+  return { say: (event, line) => void stdout.write(`${json === true ? JSON.stringify(event) : line}\n`) };
+}

@@ -1,0 +1,107 @@
+/** `shoal tracker`: from flags and files to a tracker that runs until it is told to stop. */
+import { join } from 'node:path';
+import { loadTrackerConfig, type TrackerConfig } from '../../common/runtime/config.js';
+import { sleep } from '../../common/runtime/deadline.js';
+import { ensurePrivateDir, writeFileDurably } from '../../common/runtime/files.js';
+import { type Log, openLog } from '../../common/runtime/log.js';
+import { formatPin, type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
+import { readCredentials } from '../auth/credentials-file.js';
+import { importAccounts } from '../auth/import-accounts.js';
+import { ChildHasher, type PasswordHasher } from '../auth/password-hasher.js';
+import { refuseSampleAccounts } from '../auth/sample-accounts.js';
+import { loadSealKey } from '../auth/seal-key.js';
+import { openSqliteStore } from '../store/sqlite-store.js';
+import type { Store } from '../store/store.js';
+import { startTracker, type Tracker } from '../tracker.js';
+import { CliError, type CliProcess, EXIT, outputTo } from './process.js';
+import { storePath } from './store-location.js';
+
+/** All flags of `shoal tracker`; those that are settings go through the configuration. */
+export interface TrackerFlags extends Readonly<Record<string, unknown>> {
+  readonly json?: boolean;
+  readonly printPin?: boolean;
+}
+
+const IDLE_LOOK_MS = 250;
+
+/** Runs a tracker until `process.signal` aborts or it has been idle for long enough. */
+export async function runTracker(flags: TrackerFlags, process: CliProcess): Promise<void> {
+  const config = loadTrackerConfig(flags, process.packageRoot, process.host);
+  refuseLaterSettings(config);
+  await ensurePrivateDir(config.data);
+  const identityPath = config.identity ?? join(config.data, 'identity.pem');
+  const identity = await loadOrCreateIdentity(identityPath, { commonName: 'shoal tracker' });
+  await writeFileDurably(join(config.data, 'pin'), `${formatPin(identity.pin)}\n`);
+  if (flags.printPin === true) {
+    outputTo(process, flags).say({ event: 'pin', pin: formatPin(identity.pin) }, formatPin(identity.pin));
+    return;
+  }
+  using log = await openLog({ level: config.logLevel, file: config.logFile, onProblem: (error) => void process.stderr.write(`shoal tracker: the log: ${error.message}\n`) });
+  await serve({ config, flags, process, identity, log });
+}
+
+interface Start {
+  readonly config: TrackerConfig;
+  readonly flags: TrackerFlags;
+  readonly process: CliProcess;
+  readonly identity: Identity;
+  readonly log: Log;
+}
+
+async function serve({ config, flags, process, identity, log }: Start): Promise<void> {
+  await using cleanUp = new AsyncDisposableStack();
+  const sealKey = await loadSealKey(config.sealKey ?? join(config.data, 'seal.key'), { mayCreate: config.sealKey === undefined });
+  const store = cleanUp.adopt(await openSqliteStore({ path: storePath(config, process.host.cwd), isTracker: true }), (opened) => opened.close());
+  const hasher = cleanUp.adopt(new ChildHasher(), (started) => started.stop());
+  await prepareAccounts({ config, process, store, hasher });
+  const { host, port, advertise } = config;
+  const tracker = cleanUp.adopt(
+    await listen({ host, port, advertise, store, hasher, identity, sealKey, clock: process.clock, log }, process.signal),
+    (started) => started.stop(),
+  );
+  const pin = formatPin(identity.pin);
+  const place = `${host.includes(':') ? `[${host}]` : host}:${tracker.port}`;
+  outputTo(process, flags).say({ event: 'listening', host, port: tracker.port, pin }, `tracker listening on ${place} pin ${pin}`);
+  await untilStopped(tracker, config.exitWhenIdle, process);
+}
+
+async function prepareAccounts({ config, process, store, hasher }: { config: TrackerConfig; process: CliProcess; store: Store; hasher: PasswordHasher }): Promise<void> {
+  const { host, clock } = { host: config.host, clock: process.clock };
+  if (config.credentials !== undefined) await importAccounts(await readCredentials(config.credentials), { store, hasher, clock });
+  await refuseSampleAccounts(await readCredentials(join(process.packageRoot, 'credentials.txt')), { host, store, hasher });
+  if ((await store.listAccounts()).length === 0) {
+    process.stderr.write('shoal tracker: there are no users yet. Add one with: shoal user add NAME\n');
+  }
+}
+
+async function listen(options: Parameters<typeof startTracker>[0], signal: AbortSignal): Promise<Tracker> {
+  try {
+    return await startTracker(options, { signal });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const place = `${options.host}:${options.port}`;
+    if (code === 'EADDRINUSE') {
+      throw new CliError('port-busy', `port ${options.port} on ${options.host} is in use by another program. Stop it, or choose another with --port.`, EXIT.failed);
+    }
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+      throw new CliError('cannot-listen', `cannot listen on ${place} (${code}). Choose an address of this machine with --host, and a port above 1023.`, EXIT.failed);
+    }
+    throw error;
+  }
+}
+
+/** Ends when the process is told to, or nobody has been there for `exitWhenIdle` ms. */
+async function untilStopped(tracker: Tracker, exitWhenIdle: number | undefined, { signal, clock }: CliProcess): Promise<void> {
+  let idleSince = clock.monotonic();
+  while (!signal.aborted) {
+    await sleep(IDLE_LOOK_MS, { signal, clock }).catch(() => undefined); // woken by the signal: the loop looks at it
+    if (tracker.activeCount > 0) idleSince = clock.monotonic();
+    if (exitWhenIdle !== undefined && clock.monotonic() - idleSince >= exitWhenIdle) return;
+  }
+}
+
+function refuseLaterSettings({ tlsCert, tlsKey }: TrackerConfig): void {
+  if (tlsCert !== undefined || tlsKey !== undefined) {
+    throw new CliError('not-yet', '--tls-cert and --tls-key are not in this version yet. Peers trust the pin that this tracker prints.', EXIT.usage);
+  }
+}

@@ -1,0 +1,120 @@
+/** `shoal user …`: manages accounts in the store, also while a tracker runs on it. */
+import { resolve } from 'node:path';
+import { checkUserName } from '../../common/content/file-name.js';
+import { loadTrackerConfig } from '../../common/runtime/config.js';
+import { readCredentials } from '../auth/credentials-file.js';
+import { importAccounts } from '../auth/import-accounts.js';
+import { ChildHasher } from '../auth/password-hasher.js';
+import { openSqliteStore } from '../store/sqlite-store.js';
+import type { AccountChange, Store } from '../store/store.js';
+import { takePassword } from './password.js';
+import { CliError, type CliProcess, EXIT, type Output, outputTo } from './process.js';
+import { storePath } from './store-location.js';
+
+export interface UserFlags {
+  readonly data?: string;
+  readonly config?: string;
+  readonly store?: string;
+  readonly json?: boolean;
+  readonly passwordFile?: string;
+}
+
+interface Work {
+  readonly store: Store;
+  readonly output: Output;
+  readonly process: CliProcess;
+  readonly flags: UserFlags;
+}
+
+export function addUser(user: string, flags: UserFlags, process: CliProcess): Promise<void> {
+  return withStore(flags, process, async ({ store, output }) => {
+    const problem = checkUserName(user);
+    if (problem !== undefined) throw new CliError('bad-name', problem.message, EXIT.failed);
+    if ((await store.findAccount(user)) !== undefined) throw inUse(user);
+    const passwordHash = await newHash(user, flags, process);
+    if (!(await store.createAccount({ user, passwordHash, at: now(process) }))) throw inUse(user);
+    output.say({ event: 'result', user, change: 'added' }, `${user} added`);
+  });
+}
+
+export function changePassword(user: string, flags: UserFlags, process: CliProcess): Promise<void> {
+  return withStore(flags, process, async (work) => {
+    if ((await work.store.findAccount(user)) === undefined) throw unknown(user);
+    const passwordHash = await newHash(user, flags, process);
+    await change(user, { kind: 'password', passwordHash }, { work, done: 'has a new password; all sessions of this user have ended' });
+  });
+}
+
+const DONE = {
+  disable: 'disabled; all sessions of this user have ended',
+  enable: 'enabled',
+  remove: 'removed with everything this user has published',
+} as const;
+
+export function changeState(kind: keyof typeof DONE, user: string, { flags, process }: { flags: UserFlags; process: CliProcess }): Promise<void> {
+  return withStore(flags, process, (work) => change(user, { kind }, { work, done: DONE[kind] }));
+}
+
+export function listUsers(flags: UserFlags, process: CliProcess): Promise<void> {
+  return withStore(flags, process, async ({ store, output }) => {
+    const accounts = (await store.listAccounts()).map(({ user, state, publications, createdAt }) => ({ user, state, publications, createdAt }));
+    const lines = accounts.map(({ user, state, publications }) => `${user}${state === 'disabled' ? ' (disabled)' : ''}: ${count(publications, 'publication')}`);
+    output.say({ event: 'result', users: accounts }, lines.length === 0 ? 'No users. Add one: shoal user add NAME' : lines.join('\n'));
+  });
+}
+
+export function importUsers(file: string, flags: UserFlags, process: CliProcess): Promise<void> {
+  return withStore(flags, process, async ({ store, output }) => {
+    const credentials = await readCredentials(resolve(process.host.cwd, file));
+    const hasher = new ChildHasher();
+    try {
+      const added = await importAccounts(credentials, { store, hasher, clock: process.clock });
+      const known = credentials.length - added.length;
+      output.say({ event: 'result', added, known }, `${count(added.length, 'user')} added, ${known} known already and left as they are`);
+    } finally {
+      await hasher.stop();
+    }
+  });
+}
+
+async function change(user: string, what: AccountChange, { work, done }: { work: Work; done: string }): Promise<void> {
+  const account = await work.store.changeAccount(user, what, now(work.process));
+  if (account === undefined) throw unknown(user);
+  work.output.say({ event: 'result', user: account.user, change: what.kind }, `${account.user} ${done}`);
+}
+
+async function withStore(flags: UserFlags, process: CliProcess, run: (work: Work) => Promise<void>): Promise<void> {
+  const config = loadTrackerConfig({ ...flags }, process.packageRoot, process.host);
+  const store = await openSqliteStore({ path: storePath(config, process.host.cwd), isTracker: false });
+  try {
+    await run({ store, output: outputTo(process, flags), process, flags });
+  } finally {
+    await store.close();
+  }
+}
+
+async function newHash(user: string, { passwordFile }: UserFlags, process: CliProcess): Promise<string> {
+  const password = await takePassword(user, passwordFile, process);
+  const hasher = new ChildHasher();
+  try {
+    return await hasher.hash(password);
+  } finally {
+    await hasher.stop();
+  }
+}
+
+function now({ clock }: CliProcess): number {
+  return Math.floor(clock.now());
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+function inUse(user: string): CliError {
+  return new CliError('in-use', `there is a user ${user} already. Change the password with: shoal user passwd ${user}`, EXIT.failed);
+}
+
+function unknown(user: string): CliError {
+  return new CliError('not-found', `there is no user ${user}. See who there is with: shoal user list`, EXIT.notFound);
+}

@@ -1,0 +1,72 @@
+/** What `login` and `resume` have in common: the serving slot, a new access key, and the reply. */
+import { randomBytes } from 'node:crypto';
+import { toBase64url } from '../../common/protocol/base64url.js';
+import type { Request } from '../../common/protocol/messages.js';
+import type { Carrier } from '../carrier.js';
+import type { Entry } from '../entry.js';
+import { privateAddresses } from '../registry/addresses.js';
+import { type PresenceClaim, Session } from '../registry/session.js';
+import type { Services } from '../services.js';
+
+const ACCESS_KEY_BYTES = 32;
+
+interface Admission {
+  readonly request: Request<'login' | 'resume'>;
+  readonly carrier: Carrier;
+  /** As the account spells it. */
+  readonly user: string;
+  readonly device: string;
+  readonly generation: number;
+  readonly id: Buffer;
+  readonly resumeKey: Buffer;
+  readonly libraryRevision: number;
+}
+
+/** Runs without a pause between judging the slot and taking it: of two at once, one wins. @throws {ProtocolError} `already-active`. */
+export function admit(services: Services, admission: Admission): Entry {
+  const { registry, clock } = services;
+  const { request, carrier, user, device, generation, id, libraryRevision } = admission;
+  const name = toBase64url(id);
+  if (request.serving) registry.claimSlot(user, name);
+  const session = registry.find(name) ?? new Session({ id, user, device, generation, observed: carrier.from, clock });
+  const accessKey = randomBytes(ACCESS_KEY_BYTES);
+  takePlace(services, session, admission);
+  session.generation = generation;
+  session.rekey(accessKey);
+  registry.enter(session, claimOf(request));
+  const isLive = request.libraryRevision === libraryRevision;
+  if (isLive) registry.setLibraryLive(session);
+  else registry.setLibraryNotLive(session);
+  services.dialBack.check(session);
+  return { session, grant: grantOf(services, { session, accessKey, admission }) };
+}
+
+function takePlace({ dialBack }: Services, session: Session, { carrier, request }: Admission): void {
+  const hasMoved = session.observed.host !== carrier.from.host || session.filePort !== request.filePort || session.advertise !== request.advertise;
+  session.observed = carrier.from;
+  session.udpAddress = undefined;
+  if (hasMoved) dialBack.forget(session);
+}
+
+function claimOf({ serving, filePort, lan, advertise }: Request<'login' | 'resume'>): PresenceClaim {
+  return { isServing: serving, filePort, lan: privateAddresses(lan ?? []), advertise };
+}
+
+function grantOf(services: Services, granted: { session: Session; accessKey: Buffer; admission: Admission }): Entry['grant'] {
+  const { session, accessKey, admission: { resumeKey, libraryRevision, request, carrier } } = granted;
+  const { user, device, generation, name } = session;
+  return {
+    session: name,
+    user,
+    accessKey: toBase64url(accessKey),
+    resumeToken: services.tokens.seal({ user, session: name, generation, resumeKey, device }),
+    resumeKey: toBase64url(resumeKey),
+    heartbeatMs: session.heartbeatMs,
+    serverTime: Math.floor(services.clock.now()),
+    nodes: [...services.nodes],
+    epoch: services.registry.epoch,
+    libraryRevision,
+    live: request.libraryRevision === libraryRevision,
+    observed: { host: carrier.from.host, port: carrier.from.port },
+  };
+}

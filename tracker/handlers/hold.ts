@@ -1,0 +1,28 @@
+import { ProtocolError } from '../../common/protocol/errors.js';
+import type { Session } from '../registry/session.js';
+import type { Services } from '../services.js';
+import type { PublicationRow } from '../store/store.js';
+import type { Handler } from './call.js';
+import { mutateOnce } from './mutation.js';
+
+/** The peer has all, part or none of a publication. See docs/protocol.md "hold". */
+export const hold: Handler<'hold'> = async (services, call) => {
+  const { request: { publicationId, fileId, has }, session } = call;
+  const row = await services.store.findPublication(publicationId);
+  if (has !== 'none') await checkMayHold(services, session, { row, fileId });
+  const { isRepeated } = await mutateOnce(services, call, { type: 'hold' });
+  // A repetition is old news, unless a restart of the tracker has made it forget.
+  if (isRepeated && session.holds.has(publicationId)) return {};
+  services.registry.setHold(session, publicationId, has === 'none' ? undefined : { fileId, has });
+  return {};
+};
+
+/** Knowing an id is not having fetched under it: only who got a ticket, or the owner, is offered to others as a source. */
+async function checkMayHold({ store }: Services, session: Session, wanted: { row: PublicationRow | undefined; fileId: string }): Promise<void> {
+  const { row, fileId } = wanted;
+  if (row === undefined) throw new ProtocolError('not-found');
+  const isOwn = row.owner.toLowerCase() === session.user.toLowerCase();
+  const hasTicket = isOwn || session.tickets.has(row.publicationId) || (await store.hasTicket(row.publicationId, session.device));
+  if (!hasTicket) throw new ProtocolError('not-allowed');
+  if (row.fileId !== fileId) throw new ProtocolError('changed');
+}

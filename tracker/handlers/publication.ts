@@ -1,0 +1,11 @@
+import type { Publication } from '../../common/protocol/messages.js';
+import type { Registry } from '../registry/registry.js';
+import type { PublicationRow } from '../store/store.js';
+
+/** A row of the store as replies show it. */
+export function toPublication(registry: Registry, row: PublicationRow): Publication {
+  const { publicationId, name, owner, size, fileId, kind, revision, publishedAt, lastSeenAt } = row;
+  const sources = registry.sourcesOf(row).length;
+  const seen = sources === 0 && lastSeenAt !== undefined ? { lastSeenAt } : {};
+  return { publicationId, name, owner, size, fileId, kind, rights: 'public', revision, sources, publishedAt, ...seen };
+}

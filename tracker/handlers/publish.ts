@@ -1,0 +1,32 @@
+import { MAX_FILE_BYTES } from '../../common/content/chunk-size.js';
+import { checkFileName } from '../../common/content/file-name.js';
+import { ERROR_TEXTS, ProtocolError } from '../../common/protocol/errors.js';
+import type { ReplyBody, Request } from '../../common/protocol/messages.js';
+import { newId } from '../ids.js';
+import type { PublishEntry, Refused } from '../store/store.js';
+import type { Handler } from './call.js';
+import { mutateOnce } from './mutation.js';
+
+/** The owner is the session's user, whatever the message says. See docs/protocol.md "publish". */
+export const publish: Handler<'publish'> = async (services, call) => {
+  const { request, session, carrier } = call;
+  if (carrier.kind === 'udp' && request.entries.length > 1) throw new ProtocolError('use-tcp');
+  const { user, device } = session;
+  const entries = request.entries.map(toEntry);
+  const outcome = await mutateOnce(services, call, { type: 'publish', user, device, entries, quota: services.quota });
+  const body = outcome.body as ReplyBody<'publish'>;
+  const applied = body.results.filter((result) => result.ok);
+  // Also at a repetition: the first one may have been applied before a restart, in which what is live was forgotten.
+  services.registry.notePublished(session, applied.map(({ publicationId }) => publicationId));
+  if (!outcome.isRepeated) {
+    for (const { change, publicationId } of applied) if (change === 'replaced') services.registry.clearSwarm(publicationId);
+  }
+  return body;
+};
+
+function toEntry({ name, fileId, size, kind, replace }: Request<'publish'>['entries'][number]): PublishEntry | Refused {
+  const problem = checkFileName(name);
+  if (problem !== undefined) return { refused: { code: 'bad-name', message: problem.message } };
+  if (size > MAX_FILE_BYTES) return { refused: { code: 'too-large', message: ERROR_TEXTS['too-large'] } };
+  return { name, fileId, size, kind, replace: replace === true, newId: newId() };
+}

@@ -1,0 +1,34 @@
+/**
+ * The tracker's program: `shoal tracker …` and `shoal user …`. The one place of the tracker, with the hasher's own process, that
+ * touches the process: its streams, its signals, its end.
+ */
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../common/runtime/clock.js';
+import { currentHost } from '../common/runtime/host.js';
+import { runProgram } from './cli/program.js';
+
+/** A tracker that was told to stop has ended after this, whatever still hangs. */
+const STOP_DEADLINE_MS = 1_900;
+
+/** Runs `shoal ARGV…` (what stands after `shoal`) to its end. Resolves with the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) process.exit(0);
+    controller.abort();
+    systemClock.setTimer(() => process.exit(0), STOP_DEADLINE_MS).unref();
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.stdout.on('error', () => undefined); // whoever read the first line may have gone: the tracker stays
+  process.stderr.on('error', () => undefined);
+  const { stdin, stdout, stderr } = process;
+  const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+  try {
+    return await runProgram(argv, { host: currentHost(), packageRoot, stdin, stdout, stderr, signal: controller.signal, clock: systemClock });
+  } finally {
+    process.off('SIGTERM', stop);
+    process.off('SIGINT', stop);
+  }
+}

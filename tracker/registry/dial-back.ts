@@ -1,0 +1,84 @@
+/**
+ * Proves that a peer's file port is where its session comes from: a TLS handshake that shows the device's pin. Attacker: a user who
+ * names another's address as his own; only the observed address is dialled, and once a minute, so a victim gets one handshake a minute.
+ */
+import { lookup } from 'node:dns/promises';
+import type { Clock } from '../../common/runtime/clock.js';
+import type { Part } from '../../common/runtime/lifecycle.js';
+import type { Log } from '../../common/runtime/log.js';
+import { connectPinned } from '../../common/wire/pinned-tls.js';
+import { plainHost } from './addresses.js';
+import type { Session } from './session.js';
+
+const DIAL_TIMEOUT_MS = 3_000;
+const DIAL_INTERVAL_MS = 60_000;
+/** A restarted tracker gets all its peers back at once. */
+const MAX_CONCURRENT_DIALS = 64;
+const ALPN = 'shoal-peer/1';
+
+export class DialBack implements Part {
+  readonly #stop = new AbortController();
+  readonly #dialledAt = new WeakMap<Session, number>();
+  readonly #running = new Map<Session, Promise<void>>();
+  readonly #waiting: (() => void)[] = [];
+  #active = 0;
+
+  constructor(private readonly clock: Clock, private readonly log: Log) {}
+
+  /** Dials unless the port is proven already or was dialled within the last minute. */
+  check(session: Session): void {
+    const { filePort } = session;
+    const now = this.clock.monotonic();
+    const last = this.#dialledAt.get(session);
+    if (filePort === undefined || session.reach.isProven || this.#running.has(session) || this.#stop.signal.aborted) return;
+    if (last !== undefined && now - last < DIAL_INTERVAL_MS) return;
+    this.#dialledAt.set(session, now);
+    const dial = this.#dial(session, filePort).finally(() => this.#running.delete(session));
+    this.#running.set(session, dial);
+  }
+
+  /** The peer has another address or port now: what was proven says nothing about it. */
+  forget(session: Session): void {
+    session.reach.isProven = false;
+    session.reach.advertised = undefined;
+  }
+
+  /** When the dial that is under way, if any, has ended. */
+  async settled(session: Session): Promise<void> {
+    await this.#running.get(session);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    for (const go of this.#waiting.splice(0)) go();
+    await Promise.all(this.#running.values());
+  }
+
+  async #dial(session: Session, port: number): Promise<void> {
+    await this.#slot();
+    const { observed, device: pin, advertise } = session;
+    try {
+      const { socket } = await connectPinned({ host: observed.host, port, pin, alpn: ALPN, timeoutMs: DIAL_TIMEOUT_MS, signal: this.#stop.signal });
+      socket.on('error', () => undefined); // proven; how the other side ends it does not matter
+      socket.destroy();
+      if (session.observed.host !== observed.host || session.filePort !== port) return;
+      session.reach.isProven = true;
+      if (advertise !== undefined && (await leadsTo(advertise, observed.host))) session.reach.advertised = advertise;
+    } catch (error) {
+      this.log.write('debug', 'the file port could not be reached', { user: session.user, host: observed.host, port, error });
+    } finally {
+      this.#active -= 1;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #slot(): Promise<void> {
+    if (this.#active >= MAX_CONCURRENT_DIALS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#active += 1;
+  }
+}
+
+async function leadsTo(host: string, observed: string): Promise<boolean> {
+  const addresses = await lookup(host, { all: true });
+  return addresses.some(({ address }) => plainHost(address) === observed);
+}

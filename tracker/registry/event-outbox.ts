@@ -1,0 +1,72 @@
+import { RESEND_AFTER_MS } from '../../common/protocol/limits.js';
+import type { TrackerEvent } from '../../common/protocol/messages.js';
+import type { Clock, Timer } from '../../common/runtime/clock.js';
+import { newId } from '../ids.js';
+
+type Kept = Exclude<TrackerEvent, { event: 'challenge' }>;
+type WithoutId<E> = E extends Kept ? Omit<E, 'v' | 'eventId'> : never;
+/** An event before it has its id. */
+export type Notice = WithoutId<Kept>;
+
+/** Takes an event to the peer; the same object for as long as nothing can get lost on it (a TCP connection). */
+export interface EventLink {
+  readonly isReliable: boolean;
+  send(event: TrackerEvent): void;
+}
+
+/** After the last step of the schedule an event is sent again in this interval, as long as the session lasts. */
+const LATER_MS = 5_000;
+
+interface Waiting {
+  readonly event: Kept;
+  sentOver: EventLink | undefined;
+}
+
+/** The events that one session has not said to have `seen`; they are sent until it does. */
+export class EventOutbox {
+  readonly #waiting = new Map<string, Waiting>();
+  #timer: Timer | undefined;
+  #round = 0;
+
+  constructor(private readonly clock: Clock, private readonly link: () => EventLink | undefined) {}
+
+  /** A newer event of a kind takes the place of the older one: only the last matters. */
+  post(notice: Notice): void {
+    for (const [id, { event }] of this.#waiting) if (event.event === notice.event) this.#waiting.delete(id);
+    const event = { v: 1, eventId: newId(), ...notice } as Kept;
+    this.#waiting.set(event.eventId, { event, sentOver: undefined });
+    this.#round = 0;
+    this.flush();
+  }
+
+  seen(eventIds: readonly string[]): void {
+    for (const id of eventIds) this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.stop();
+  }
+
+  /** Sends what waits over the link there is now; called again when the session has got another one. */
+  flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const link = this.link();
+    for (const waiting of this.#waiting.values()) {
+      if (link === undefined || (link.isReliable && waiting.sentOver === link)) continue;
+      waiting.sentOver = link;
+      link.send(waiting.event);
+    }
+    if (this.#waiting.size > 0) this.#plan();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#waiting.clear();
+  }
+
+  #plan(): void {
+    const waitMs = RESEND_AFTER_MS[this.#round] ?? LATER_MS;
+    this.#round += 1;
+    this.#timer = this.clock.setTimer(() => this.flush(), waitMs);
+    this.#timer.unref();
+  }
+}

@@ -1,0 +1,140 @@
+/** One login of one device: who it is, where it is, what it holds, and the keys of its datagrams. Judged by `Registry`. */
+import { toBase64url } from '../../common/protocol/base64url.js';
+import type { Clock } from '../../common/runtime/clock.js';
+import { KIND } from '../../common/wire/datagrams.js';
+import { deriveKeys, Opener, Sealer } from '../../common/wire/sealed-data.js';
+import type { Address } from '../carrier.js';
+import { EventOutbox, type EventLink } from './event-outbox.js';
+
+/** What a login or resume says of the peer. */
+export interface PresenceClaim {
+  readonly isServing: boolean;
+  readonly filePort: number | undefined;
+  readonly lan: readonly string[];
+  readonly advertise: string | undefined;
+}
+
+export interface SessionOptions {
+  /** 16 bytes. */
+  readonly id: Buffer;
+  /** As the account spells it. */
+  readonly user: string;
+  readonly device: string;
+  readonly generation: number;
+  readonly observed: Address;
+  readonly clock: Clock;
+}
+
+export interface Hold {
+  readonly fileId: string;
+  readonly has: 'all' | 'part';
+}
+
+/** What dial-backs have found out. */
+export interface Reach {
+  isProven: boolean;
+  /** The peer's own `advertise`, once it was found to lead to the observed address. */
+  advertised: string | undefined;
+}
+
+export class Session {
+  readonly id: Buffer;
+  /** `id` as text, the key of all maps. */
+  readonly name: string;
+  readonly user: string;
+  readonly device: string;
+  readonly outbox: EventOutbox;
+  readonly holds = new Map<string, Hold>();
+  /** Published in this session; all that is live while the whole library is not. */
+  readonly published = new Set<string>();
+  readonly tickets = new Set<string>();
+  readonly reach: Reach = { isProven: false, advertised: undefined };
+  generation: number;
+  observed: Address;
+  isServing = false;
+  filePort: number | undefined;
+  lan: readonly string[] = [];
+  advertise: string | undefined;
+  /** All publications of the device are live. */
+  isLibraryLive = false;
+  isEnded = false;
+  /** Monotonic, ms. */
+  lastSeenAt = 0;
+  /** ms since epoch. */
+  activeSince = 0;
+  /** The interval this peer was told last. */
+  heartbeatMs = 0;
+  /** Requests being worked on that came over UDP. */
+  inFlight = 0;
+  /** Proven by a login, a resume or a path challenge over UDP. */
+  udpAddress: Address | undefined;
+  #isUsingUdp = false;
+  #udpLink: EventLink | undefined;
+  #tcpLink: EventLink | undefined;
+  #accessKey: Buffer = Buffer.alloc(0);
+  #sealer: Sealer | undefined;
+  #opener: Opener | undefined;
+
+  constructor(options: SessionOptions) {
+    this.id = options.id;
+    this.name = toBase64url(options.id);
+    this.user = options.user;
+    this.device = options.device;
+    this.generation = options.generation;
+    this.observed = options.observed;
+    this.outbox = new EventOutbox(options.clock, () => this.#link());
+  }
+
+  claim({ isServing, filePort, lan, advertise }: PresenceClaim): void {
+    this.isServing = isServing;
+    this.filePort = isServing ? filePort : undefined;
+    this.lan = lan;
+    this.advertise = advertise;
+  }
+
+  /** From now on datagrams of the old key are nobody's. */
+  rekey(accessKey: Buffer): void {
+    this.#accessKey = accessKey;
+    this.#sealer = undefined;
+    this.#opener = undefined;
+  }
+
+  /** The plaintext of a datagram of this session's peer, each once; see `Opener`. */
+  open(datagram: Buffer): Buffer | undefined {
+    if (this.#accessKey.length === 0) return undefined;
+    this.#opener ??= new Opener({ key: deriveKeys(this.#accessKey, this.id).c2t, kind: KIND.peerData, session: this.id });
+    return this.#opener.open(datagram);
+  }
+
+  seal(plaintext: Uint8Array): Buffer {
+    this.#sealer ??= new Sealer({ key: deriveKeys(this.#accessKey, this.id).t2c, kind: KIND.trackerData, session: this.id });
+    return this.#sealer.seal(plaintext);
+  }
+
+  /** The peer speaks UDP from this proven address: events go there. */
+  useUdp(address: Address, link: EventLink): void {
+    this.udpAddress = address;
+    this.#udpLink = link;
+    this.#isUsingUdp = true;
+  }
+
+  useTcp(link: EventLink): void {
+    this.#tcpLink = link;
+    this.#isUsingUdp = false;
+    this.outbox.flush();
+  }
+
+  /** Which transport brought the last request. */
+  note(kind: 'tcp' | 'udp'): void {
+    this.#isUsingUdp = kind === 'udp';
+  }
+
+  /** Its TCP connection is gone. */
+  dropTcp(link: EventLink): void {
+    if (this.#tcpLink === link) this.#tcpLink = undefined;
+  }
+
+  #link(): EventLink | undefined {
+    return this.#isUsingUdp ? (this.#udpLink ?? this.#tcpLink) : (this.#tcpLink ?? this.#udpLink);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * From a request to its reply: one handler a verb, whichever transport brought it. Knows sessions and services, no sockets.
+ * Neighbours: `transport/` calls it, `handlers/` do the work, `error-body.ts` turns failures into codes.
+ */
+import { ProtocolError } from '../common/protocol/errors.js';
+import { MUTATIONS, type ReplyBody, type Reply, type Request, type RequestType } from '../common/protocol/messages.js';
+import type { Carrier } from './carrier.js';
+import type { Entry } from './entry.js';
+import { errorBodyOf } from './error-body.js';
+import type { Handler } from './handlers/call.js';
+import { heartbeat } from './handlers/heartbeat.js';
+import { hold } from './handlers/hold.js';
+import { listPeers } from './handlers/list-peers.js';
+import { listPublished } from './handlers/list-published.js';
+import { login } from './handlers/login.js';
+import { logout } from './handlers/logout.js';
+import { path } from './handlers/path.js';
+import { publish } from './handlers/publish.js';
+import { resume } from './handlers/resume.js';
+import { revocations } from './handlers/revocations.js';
+import { search } from './handlers/search.js';
+import { sources } from './handlers/sources.js';
+import { unpublish } from './handlers/unpublish.js';
+import type { Session } from './registry/session.js';
+import type { Services } from './services.js';
+
+type SessionVerb = Exclude<RequestType, 'login' | 'resume'>;
+
+const HANDLERS: { readonly [T in SessionVerb]: Handler<T> } = {
+  logout, heartbeat, publish, unpublish, listPublished, listPeers, search, sources, hold, revocations, path,
+};
+
+export interface EntryReply {
+  readonly reply: Reply;
+  /** There when the login or resume succeeded. */
+  readonly session?: Session;
+}
+
+export class Router {
+  #isClosing = false;
+
+  constructor(private readonly services: Services) {}
+
+  /** From now on every request is answered `shutting-down`. */
+  close(): void {
+    this.#isClosing = true;
+  }
+
+  /** A request of somebody who has no session yet: only `login` and `resume` make one. */
+  async enter(request: Request, carrier: Carrier): Promise<EntryReply> {
+    try {
+      this.#refuseWhenClosing();
+      const { session, grant } = await this.#enter(request, carrier);
+      return { reply: success<'login'>(request.id, grant), session };
+    } catch (error) {
+      return { reply: this.#failure(request.id, error) };
+    }
+  }
+
+  /** Whether this exact login or resume was made before: on a connection that has its session, only such a one is answered. */
+  isRepetition(request: Request<'login' | 'resume'>): boolean {
+    return this.services.attempts.has(request);
+  }
+
+  async answer(session: Session, request: Request, carrier: Carrier): Promise<Reply> {
+    try {
+      this.#refuseWhenClosing();
+      if (session.isEnded && request.type !== 'logout') throw new ProtocolError('session-ended');
+      if (request.type === 'login' || request.type === 'resume') throw new ProtocolError('not-allowed');
+      this.services.registry.touch(session);
+      session.outbox.seen(request.seen ?? []);
+      const [body] = await Promise.all([this.#handle(request, session, carrier), this.#acknowledge(session, request)]);
+      return success(request.id, body);
+    } catch (error) {
+      return this.#failure(request.id, error);
+    }
+  }
+
+  #enter(request: Request, carrier: Carrier): Promise<Entry> {
+    if (request.type === 'login') return login(this.services, request, carrier);
+    if (request.type === 'resume') return resume(this.services, request, carrier);
+    throw new ProtocolError('not-logged-in');
+  }
+
+  #handle<T extends SessionVerb>(request: Request<T>, session: Session, carrier: Carrier): Promise<ReplyBody<T>> {
+    // TypeScript cannot see that the handler and the request are of one type: the table says so.
+    const handler = HANDLERS[request.type as T] as Handler<T>;
+    return handler(this.services, { request, session, carrier });
+  }
+
+  /** Mutations carry their acknowledgements into the store themselves. Durable before the reply, or the client would forget first. */
+  async #acknowledge(session: Session, { type, acks = [] }: Request<SessionVerb>): Promise<void> {
+    if (acks.length === 0 || MUTATIONS.has(type)) return;
+    try {
+      await this.services.store.acknowledge(session.name, acks, Math.floor(this.services.clock.now()));
+    } catch (error) {
+      this.services.log.write('warn', 'acknowledgements could not be stored', { error });
+    }
+  }
+
+  #refuseWhenClosing(): void {
+    if (this.#isClosing) throw new ProtocolError('shutting-down');
+  }
+
+  #failure(id: string, error: unknown): Reply {
+    return { id, ok: false, error: errorBodyOf(error, this.services.log) };
+  }
+}
+
+function success<T extends RequestType>(id: string, body: ReplyBody<T>): Reply {
+  return { id, ok: true, ...body } as Reply;
+}

@@ -1,0 +1,35 @@
+import type { Clock } from '../common/runtime/clock.js';
+import type { Log } from '../common/runtime/log.js';
+import type { Identity } from '../common/wire/identity.js';
+import type { Attempts } from './auth/attempts.js';
+import type { GuessLimits } from './auth/guess-limits.js';
+import type { PasswordHasher } from './auth/password-hasher.js';
+import type { ResumeTokens } from './auth/resume-tokens.js';
+import type { Address } from './carrier.js';
+import type { DialBack } from './registry/dial-back.js';
+import type { PathChallenges } from './registry/path-challenges.js';
+import type { Registry } from './registry/registry.js';
+import type { Store } from './store/store.js';
+
+/** What handlers work with; made once, in `tracker.ts`. */
+export interface Services {
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly hasher: PasswordHasher;
+  readonly guesses: GuessLimits;
+  readonly attempts: Attempts;
+  readonly tokens: ResumeTokens;
+  readonly challenges: PathChallenges;
+  readonly dialBack: DialBack;
+  readonly identity: Identity;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Publications one user may have. */
+  readonly quota: number;
+  /** A hash that no password has, for users that do not exist. */
+  readonly dummyHash: string;
+  /** The tracker's own host as others reach it, when that is known. */
+  readonly advertised: string | undefined;
+  /** Where peers find this tracker's nodes; known once it listens. */
+  nodes: readonly Address[];
+}

@@ -1,0 +1,157 @@
+/**
+ * One running tracker, made of its parts: store and hasher below, registry and handlers in the middle, TCP and UDP on top. Started
+ * in that order, stopped in reverse. Reads no configuration and prints nothing; `main.ts` does.
+ */
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Clock } from '../common/runtime/clock.js';
+import type { AbortOptions } from '../common/runtime/deadline.js';
+import { Lifecycle, type Part } from '../common/runtime/lifecycle.js';
+import type { Log } from '../common/runtime/log.js';
+import { RepeatingTask } from '../common/runtime/repeating-task.js';
+import type { Identity } from '../common/wire/identity.js';
+import { Attempts } from './auth/attempts.js';
+import { GuessLimits } from './auth/guess-limits.js';
+import type { PasswordHasher } from './auth/password-hasher.js';
+import { dummyHash } from './auth/phc.js';
+import { ResumeTokens } from './auth/resume-tokens.js';
+import { DialBack } from './registry/dial-back.js';
+import { PathChallenges } from './registry/path-challenges.js';
+import { Registry } from './registry/registry.js';
+import { RevocationWatch } from './registry/revocation-watch.js';
+import { Router } from './router.js';
+import type { Services } from './services.js';
+import type { Store } from './store/store.js';
+import { TcpTransport } from './transport/tcp.js';
+import { UdpTransport } from './transport/udp.js';
+
+export const DEFAULT_QUOTA = 1_000_000;
+/** How often it is noted who is online, for "last seen". */
+const SEEN_INTERVAL_MS = 60_000;
+const PRUNE_INTERVAL_MS = 3_600_000;
+/** Also when nobody asks: ended and long silent sessions must not fill the memory. */
+const SWEEP_INTERVAL_MS = 1_000;
+/** A free TCP port may be taken for UDP. */
+const MAX_PORT_TRIES = 20;
+
+export interface TrackerOptions {
+  /** Stays the caller's to close, as the hasher and the log. */
+  readonly store: Store;
+  readonly hasher: PasswordHasher;
+  readonly identity: Identity;
+  /** 32 bytes. */
+  readonly sealKey: Buffer;
+  /** Address or name to listen on. */
+  readonly host: string;
+  /** 0: any that is free for both transports. */
+  readonly port: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly advertise?: string | undefined;
+  /** Publications one user may have; default `DEFAULT_QUOTA`. */
+  readonly quota?: number;
+}
+
+export interface Tracker extends Part {
+  readonly host: string;
+  readonly port: number;
+  /** Sessions of peers that are active now. */
+  readonly activeCount: number;
+  readonly udp: UdpTransport;
+  readonly registry: Registry;
+}
+
+/** Resolves when the tracker listens on both transports. @throws the system's error when it cannot. */
+export async function startTracker(options: TrackerOptions, abort: AbortOptions): Promise<Tracker> {
+  const lifecycle = new Lifecycle();
+  try {
+    return await start(options, lifecycle, abort);
+  } catch (error) {
+    await lifecycle.stop();
+    throw error;
+  }
+}
+
+async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: AbortOptions): Promise<Tracker> {
+  const services = makeServices(options);
+  const { registry, dialBack, clock, log, store } = services;
+  lifecycle.add(registry);
+  lifecycle.add(dialBack);
+  const watch = lifecycle.add(new RevocationWatch(store, registry, { clock, log }));
+  await watch.start();
+  const router = new Router(services);
+  const address = isIP(options.host) === 0 ? (await lookup(options.host)).address : options.host;
+  const { tcp, udp } = await listenOnBoth({ services, router, host: address, port: options.port }, abort);
+  lifecycle.add(udp);
+  lifecycle.add(tcp);
+  services.nodes = nodesOf(options, tcp.port);
+  registry.onDrop((session) => tcp.closeSession(session));
+  for (const task of housekeeping(services)) lifecycle.add(task).start();
+  lifecycle.defer(async () => {
+    router.close();
+    registry.broadcast({ event: 'shutting-down' });
+    await nextTurn(); // datagrams leave before their socket closes
+  });
+  return {
+    host: options.host, port: tcp.port, udp, registry,
+    get activeCount() {
+      return registry.activeCount;
+    },
+    stop: () => lifecycle.stop(),
+  };
+}
+
+function makeServices({ store, hasher, identity, sealKey, clock, log, advertise, quota = DEFAULT_QUOTA, host }: TrackerOptions): Services {
+  return {
+    store, hasher, identity, clock, log, quota,
+    registry: new Registry(store, clock),
+    guesses: new GuessLimits(clock),
+    attempts: new Attempts(clock),
+    tokens: new ResumeTokens(sealKey, clock),
+    challenges: new PathChallenges(clock),
+    dialBack: new DialBack(clock, log),
+    dummyHash: dummyHash(),
+    advertised: advertise ?? (isWildcard(host) ? undefined : host),
+    nodes: [],
+  };
+}
+
+function nodesOf({ advertise, host }: TrackerOptions, port: number): Services['nodes'] {
+  const name = advertise ?? (isWildcard(host) ? undefined : host);
+  return name === undefined ? [] : [{ host: name, port }];
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+/** Peers know one port number: what TCP got, UDP needs too. */
+async function listenOnBoth(
+  options: { services: Services; router: Router; host: string; port: number }, abort: AbortOptions,
+): Promise<{ tcp: TcpTransport; udp: UdpTransport }> {
+  for (let tries = 1; ; tries += 1) {
+    const tcp = await TcpTransport.listen(options, abort);
+    try {
+      return { tcp, udp: await UdpTransport.listen({ ...options, port: tcp.port }, abort) };
+    } catch (error) {
+      await tcp.stop();
+      const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      if (options.port !== 0 || !isTaken || tries === MAX_PORT_TRIES) throw error;
+    }
+  }
+}
+
+function housekeeping({ registry, store, clock, log }: Services): RepeatingTask[] {
+  const repeat = (what: string, intervalMs: number, run: () => Promise<void> | void): RepeatingTask =>
+    new RepeatingTask(run, { intervalMs, clock, onError: (error) => log.write('warn', `${what} failed`, { error }) });
+  return [
+    repeat('looking for silent sessions', SWEEP_INTERVAL_MS, () => registry.sweep()),
+    repeat('noting who is online', SEEN_INTERVAL_MS, async () => {
+      const { active, gone } = registry.takeSeen();
+      const now = Math.floor(clock.now());
+      await store.recordSeen([...gone, ...active], now);
+    }),
+    repeat('forgetting old rows', PRUNE_INTERVAL_MS, () => store.prune(Math.floor(clock.now()))),
+  ];
+}

@@ -1,0 +1,249 @@
+/**
+ * Requests over datagrams; see docs/protocol.md "UDP". What is cheap to judge is judged first (length, version, kind, cookie or
+ * seal); whatever fails is dropped in silence and counted. Nothing unproven is answered with more bytes than it sent.
+ */
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { isIPv6 } from 'node:net';
+import { encodeJson } from '../../common/protocol/json.js';
+import { MAX_PIPELINED } from '../../common/protocol/limits.js';
+import type { Request, TrackerEvent } from '../../common/protocol/messages.js';
+import { RequestError } from '../../common/protocol/parse.js';
+import type { AbortOptions } from '../../common/runtime/deadline.js';
+import type { Part } from '../../common/runtime/lifecycle.js';
+import type { Log } from '../../common/runtime/log.js';
+import { toBase64url } from '../../common/protocol/base64url.js';
+import { Cookies } from '../../common/wire/cookie.js';
+import { type Datagram, decodeDatagram, encodeCookie, encodeHint, HINT, KIND } from '../../common/wire/datagrams.js';
+import { KemKeys } from '../../common/wire/kem-keys.js';
+import { MAX_DATA_BYTES } from '../../common/wire/sealed-data.js';
+import { MAX_SEALED_LOGIN_REPLY_BYTES, openLogin } from '../../common/wire/sealed-login.js';
+import { MAX_SEALED_RESUME_REPLY_BYTES, openResume } from '../../common/wire/sealed-resume.js';
+import type { Address, Carrier } from '../carrier.js';
+import { plainHost } from '../registry/addresses.js';
+import type { EventLink } from '../registry/event-outbox.js';
+import type { Session } from '../registry/session.js';
+import type { Router } from '../router.js';
+import type { Services } from '../services.js';
+import { readRequest, refusal, tooLong } from './read-request.js';
+import { SourceBuckets } from './source-buckets.js';
+
+/** About 6,500 small datagrams: what may arrive while the event loop is busy. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+
+export interface UdpOptions {
+  readonly services: Services;
+  readonly router: Router;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Datagrams that were dropped in silence, by reason. */
+export interface DropCounts {
+  malformed: number;
+  overRate: number;
+  badCookie: number;
+  badSeal: number;
+  noSession: number;
+  tooMany: number;
+}
+
+type From = { readonly address: Address; readonly size: number };
+
+export class UdpTransport implements Part {
+  readonly drops: DropCounts = { malformed: 0, overRate: 0, badCookie: 0, badSeal: 0, noSession: 0, tooMany: 0 };
+  readonly #services: Services;
+  readonly #router: Router;
+  readonly #log: Log;
+  readonly #cookies: Cookies;
+  readonly #buckets: SourceBuckets;
+  readonly #kemKeys: KemKeys;
+  readonly #socket: Socket;
+  #closed: Promise<unknown> | undefined;
+
+  private constructor({ services, router }: UdpOptions, socket: Socket, kemKeys: KemKeys) {
+    this.#services = services;
+    this.#router = router;
+    this.#log = services.log;
+    this.#cookies = new Cookies(services.clock);
+    this.#buckets = new SourceBuckets(services.clock);
+    this.#kemKeys = kemKeys;
+    this.#socket = socket;
+    socket.on('message', (datagram, remote) => this.#take(datagram, remote));
+    socket.on('error', (error) => this.#log.write('warn', 'the UDP socket reported an error', { error }));
+  }
+
+  /** Resolves when datagrams are received. `host` is an address. @throws the system's error, such as EADDRINUSE. */
+  static async listen(options: UdpOptions, { signal }: AbortOptions): Promise<UdpTransport> {
+    const { services, host, port } = options;
+    const kemKeys = await KemKeys.create(services.identity, services.clock);
+    const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
+    try {
+      socket.bind({ port, address: host });
+      await once(socket, 'listening', { signal });
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    services.log.write('info', 'UDP receive buffer', { asked: RECEIVE_BUFFER_BYTES, granted: socket.getRecvBufferSize() });
+    return new UdpTransport(options, socket, kemKeys);
+  }
+
+  /** An event, once; resending is the outbox's work. */
+  sendEvent(session: Session, event: TrackerEvent): void {
+    if (session.udpAddress !== undefined) this.#send(session.seal(encodeJson(event)), session.udpAddress);
+  }
+
+  async stop(): Promise<void> {
+    this.#closed ??= this.#close();
+    await this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const closed = once(this.#socket, 'close');
+    this.#socket.close();
+    await closed;
+  }
+
+  #take(datagram: Buffer, remote: RemoteInfo): void {
+    const fields = decodeDatagram(datagram);
+    if (fields === undefined) return this.#drop('malformed');
+    const from: From = { address: { host: plainHost(remote.address), port: remote.port }, size: datagram.length };
+    switch (fields.kind) {
+      case KIND.peerData:
+        return this.#takeData(datagram, fields.session, from);
+      case KIND.hello:
+        return this.#takeHello(fields.nonce, from);
+      case KIND.login:
+        return this.#takeLogin(datagram, fields, from);
+      case KIND.resume:
+        return this.#takeResume(datagram, fields, from);
+      default:
+        return this.#drop('malformed'); // kinds that only a tracker sends
+    }
+  }
+
+  #takeHello(nonce: Buffer, { address }: From): void {
+    if (!this.#buckets.take(address.host)) return this.#drop('overRate');
+    const cookie = this.#cookies.make(address.host, address.port);
+    this.#send(encodeCookie({ nonce, cookie, offer: this.#kemKeys.offer() }), address);
+  }
+
+  #takeLogin(datagram: Buffer, { cookie }: Datagram & { kind: typeof KIND.login }, { address }: From): void {
+    if (!this.#cookies.check(cookie, address.host, address.port)) return this.#drop('badCookie');
+    if (!this.#buckets.take(address.host)) return this.#drop('overRate');
+    this.#detach(this.#login(Buffer.from(datagram), address));
+  }
+
+  async #login(datagram: Buffer, address: Address): Promise<void> {
+    const opened = await openLogin(datagram, { kemKeys: this.#kemKeys, trackerPin: this.#services.identity.pin });
+    if (opened === undefined) return this.#drop('badSeal');
+    const request = readRequest(opened.plaintext);
+    const reply = await this.#enter(request, carrierOf(address, MAX_SEALED_LOGIN_REPLY_BYTES));
+    if (reply !== undefined) this.#send(await opened.sealReply(reply), address);
+  }
+
+  #takeResume(datagram: Buffer, { cookie }: Datagram & { kind: typeof KIND.resume }, { address }: From): void {
+    if (!this.#cookies.check(cookie, address.host, address.port)) return this.#drop('badCookie');
+    // A valid token is let through whatever the source's rate: behind one address a whole office may come back at once.
+    const opened = openResume(datagram, (token) => this.#services.tokens.open(token)?.resumeKey);
+    if (opened === undefined) return this.#drop('badSeal');
+    if ('refused' in opened) return this.#hint(HINT.tokenRefused, opened.refused, address);
+    this.#detach(this.#resume(opened, address));
+  }
+
+  async #resume(opened: Exclude<ReturnType<typeof openResume>, { refused: Buffer } | undefined>, address: Address): Promise<void> {
+    const request = readRequest(opened.plaintext, opened.token);
+    const reply = await this.#enter(request, carrierOf(address, MAX_SEALED_RESUME_REPLY_BYTES));
+    if (reply !== undefined) this.#send(opened.sealReply(reply), address);
+  }
+
+  async #enter(request: Request | RequestError, carrier: Carrier): Promise<object | undefined> {
+    if (request instanceof RequestError) return refusal(request);
+    const { reply, session } = await this.#router.enter(request, carrier);
+    if (session !== undefined && !session.isEnded) session.useUdp(carrier.from, this.#linkOf(session));
+    return reply;
+  }
+
+  #takeData(datagram: Buffer, sessionId: Buffer, from: From): void {
+    const session = this.#services.registry.find(toBase64url(sessionId));
+    if (session === undefined) {
+      this.#drop('noSession');
+      return this.#hint(HINT.noSession, sessionId, from.address);
+    }
+    const plaintext = session.open(datagram);
+    if (plaintext === undefined) return this.#drop('badSeal');
+    const request = readRequest(plaintext);
+    if (!this.#isProven(session, request, from)) return this.#challenge(session, from);
+    if (session.inFlight >= MAX_PIPELINED) return this.#drop('tooMany'); // the peer sends it again
+    this.#detach(this.#answer(session, request, from.address));
+  }
+
+  async #answer(session: Session, request: Request | RequestError, address: Address): Promise<void> {
+    session.inFlight += 1;
+    try {
+      session.note('udp');
+      const reply = request instanceof RequestError
+        ? refusal(request)
+        : await this.#router.answer(session, request, carrierOf(address, MAX_DATA_BYTES));
+      if (reply === undefined) return;
+      const plaintext = encodeJson(reply);
+      const fitting = plaintext.length <= MAX_DATA_BYTES ? plaintext : encodeJson(tooLong(reply.id));
+      this.#send(session.seal(fitting), address);
+    } finally {
+      session.inFlight -= 1;
+    }
+  }
+
+  /** True when the datagram came from the session's address, or brings back the challenge that was sent to another one. */
+  #isProven(session: Session, request: Request | RequestError, { address }: From): boolean {
+    const known = session.udpAddress;
+    if (known?.host === address.host && known.port === address.port) return true;
+    const isAnswer = !(request instanceof RequestError) && request.type === 'path'
+      && this.#services.challenges.check(session.name, address, request.challenge);
+    if (!isAnswer) return false;
+    session.useUdp(address, this.#linkOf(session));
+    if (session.observed.host !== address.host) {
+      session.observed = address;
+      this.#services.dialBack.forget(session);
+      this.#services.dialBack.check(session);
+    }
+    session.outbox.flush();
+    return true;
+  }
+
+  #challenge(session: Session, { address, size }: From): void {
+    const challenge = this.#services.challenges.make(session.name, address);
+    const datagram = session.seal(encodeJson({ v: 1, event: 'challenge', challenge } satisfies TrackerEvent));
+    if (datagram.length <= size) this.#send(datagram, address);
+    else this.#drop('tooMany');
+  }
+
+  #hint(what: typeof HINT.noSession | typeof HINT.tokenRefused, echo: Buffer, address: Address): void {
+    if (this.#buckets.take(address.host)) this.#send(encodeHint(what, echo), address);
+    else this.#drop('overRate');
+  }
+
+  #linkOf(session: Session): EventLink {
+    return { isReliable: false, send: (event) => this.sendEvent(session, event) };
+  }
+
+  #drop(reason: keyof DropCounts): void {
+    this.drops[reason] += 1;
+  }
+
+  #send(datagram: Buffer, { host, port }: Address): void {
+    if (this.#closed !== undefined) return;
+    this.#socket.send(datagram, port, host, (error) => {
+      if (error !== null) this.#log.write('debug', 'a datagram could not be sent', { host, port, error });
+    });
+  }
+
+  #detach(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#log.write('error', 'a datagram could not be answered', { error }));
+  }
+}
+
+function carrierOf(from: Address, maxReplyBytes: number): Carrier {
+  return { kind: 'udp', from, maxReplyBytes };
+}
