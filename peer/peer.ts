@@ -241,7 +241,7 @@ class RunningParts implements Peer {
         ...(serving ? { stateDir } : {}),
         dial: ({ host, port }, pin, { signal }) =>
           dialPeer({ host, port, pin, identity: this.#identity, clock: this.#clock }, { signal }),
-        trackerNow: () => this.#tracker.trackerNow(),
+
         onNotice: (level, text) => this.#board.notice(level, text),
         onUpdate: () => this.#board.touch(),
       }),

@@ -44,6 +44,8 @@ interface Place extends Guest {
 
 export class FilePort implements Part {
   readonly #server: Server;
+  /** Kept, since a closed server has none and states are still asked for. */
+  #address!: AddressInfo;
   /** By remote address and port: the TLS socket that comes later is another object than the one admitted. */
   readonly #places = new Map<string, Place>();
   readonly #options: FilePortOptions;
@@ -65,17 +67,18 @@ export class FilePort implements Part {
     const port = new FilePort(options);
     port.#server.listen({ host: options.host, port: options.port, backlog: BACKLOG });
     await once(port.#server, 'listening');
+    port.#address = port.#server.address() as AddressInfo;
     // From here on an error means that accepting failed for a moment (no descriptors left): the server goes on by itself.
     port.#server.on('error', () => undefined);
     return port;
   }
 
   get host(): string {
-    return (this.#server.address() as AddressInfo).address;
+    return this.#address.address;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#address.port;
   }
 
   /** Connections now, both lanes. */
@@ -139,7 +142,9 @@ export class FilePort implements Part {
       guest.isProven = true;
     };
     const { clock } = this.#options;
-    this.#options.onPeer(new PeerConnection(socket, { pin, clock, onProven, firstLineDeadlineMs: FIRST_LINE_DEADLINE_MS }));
+    this.#options.onPeer(
+      new PeerConnection(socket, { pin, clock, onProven, firstLineDeadlineMs: FIRST_LINE_DEADLINE_MS }),
+    );
   }
 }
 

@@ -20,6 +20,8 @@ const CODE_OF: Partial<Record<ErrorCode, PeerErrorCode>> = {
   quota: 'too-many',
   'too-many-pending': 'too-many',
   'shutting-down': 'tracker-unreachable',
+  storage: 'internal',
+  internal: 'internal',
 };
 
 const TEXT_OF: Partial<Record<ErrorCode, string>> = {

@@ -67,6 +67,7 @@ export class UdpChannel {
   readonly #options: UdpChannelOptions;
   readonly #handshakeListeners = new Set<Listener>();
   readonly #resolveById = new Map<string, (reply: object) => void>();
+  readonly #giveUps = new Set<(error: Error) => void>();
   #sealer: Sealer | undefined;
   #opener: Opener | undefined;
   #session: Buffer | undefined;
@@ -81,7 +82,7 @@ export class UdpChannel {
     this.#socket = socket;
     this.#options = options;
     socket.on('message', (datagram) => this.#read(datagram));
-    socket.on('error', () => undefined); // an unreachable port is told by silence, which every caller watches for
+    socket.on('error', () => this.#refused());
   }
 
   static async open(options: UdpChannelOptions, { signal }: AbortOptions): Promise<UdpChannel> {
@@ -208,6 +209,11 @@ export class UdpChannel {
     }
   }
 
+  /** The system was told that nobody listens there. That proves nothing, so it only ends the waiting: TCP is asked next. */
+  #refused(): void {
+    for (const giveUp of [...this.#giveUps]) giveUp(new UdpSilence());
+  }
+
   #resend(send: () => void, afterMs: readonly number[], giveUpMs: number, giveUp: (error: Error) => void): Disposable {
     const { clock } = this.#options;
     const timers: Timer[] = [];
@@ -218,8 +224,10 @@ export class UdpChannel {
       if (dueMs < giveUpMs) timers.push(clock.setTimer(send, dueMs));
     }
     timers.push(clock.setTimer(() => giveUp(new UdpSilence()), giveUpMs));
+    this.#giveUps.add(giveUp);
     return {
       [Symbol.dispose]: () => {
+        this.#giveUps.delete(giveUp);
         for (const timer of timers) timer.cancel();
       },
     };
