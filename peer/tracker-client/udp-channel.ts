@@ -7,6 +7,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 
+import { ProtocolError } from '../../common/protocol/errors.js';
 import { encodeJson } from '../../common/protocol/json.js';
 import { MAX_DATAGRAM_BYTES, RESEND_AFTER_MS, UDP_GIVE_UP_MS } from '../../common/protocol/limits.js';
 import type { TrackerEvent } from '../../common/protocol/messages.js';
@@ -173,7 +174,7 @@ export class UdpChannel {
   async #cookie({ signal }: AbortOptions): Promise<CookieReply> {
     const nonce = randomBytes(16);
     const read = async (datagram: Buffer): Promise<CookieReply | undefined> =>
-      readCookieReply(datagram, { nonce, pin: this.#options.pin });
+      readCookieReply(datagram, { nonce, pin: this.#options.pin, now: this.#options.clock.now() });
     const exchange = {
       datagram: encodeHello(nonce),
       kind: KIND.cookie,
@@ -260,9 +261,13 @@ export class UdpChannel {
   #readSealed(datagram: Buffer): void {
     const plaintext = this.#opener?.open(datagram);
     if (plaintext === undefined) return;
-    const incoming = parseIncoming(plaintext);
-    if (incoming.kind === 'event') this.#options.onEvent(incoming.event);
-    else this.#resolveById.get(incoming.id)?.(incoming.value);
+    try {
+      const incoming = parseIncoming(plaintext);
+      if (incoming.kind === 'event') this.#options.onEvent(incoming.event);
+      else this.#resolveById.get(incoming.id)?.(incoming.value);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error; // a message of a later version: dropped like a lost one
+    }
   }
 }
 
