@@ -26,6 +26,7 @@ export async function main(argv: readonly string[], parts: CliParts = REAL_PARTS
   process.stdout.on('error', () => controller.abort(new Interruption('EPIPE')));
   process.stderr.on('error', () => undefined); // nowhere left to say anything
   const code = await runCli(argv, cliProcess(controller.signal), parts);
+  if ('unref' in process.stdin) process.stdin.unref(); // it must not keep the process; a file as input does not
   endSoon(code);
   return code;
 }
@@ -101,7 +102,14 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-async function runInterface(options: InterfaceOptions): Promise<number> {
-  void options;
-  return 0;
+/** The screen on a terminal; anywhere else the same words line by line. */
+async function runInterface({ host, ...options }: InterfaceOptions): Promise<number> {
+  const { stdin, stdout } = process;
+  const common = { ...options, cwd: host.cwd };
+  if (stdin.isTTY && stdout.isTTY && host.env['TERM'] !== 'dumb') {
+    const { runTui } = await import('./tui/run-tui.js');
+    return runTui({ ...common, stdin, stdout, env: { noColor: Boolean(host.env['NO_COLOR']), home: host.home } });
+  }
+  const { runPlain } = await import('./tui/run-plain.js');
+  return runPlain({ ...common, home: host.home, input: stdin, write: (text) => void stdout.write(text) });
 }

@@ -44,10 +44,14 @@ export type IdentifyFile = (
 
 export interface InterfaceOptions {
   readonly door: Door;
+  readonly tracker: string;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly trustOnFirstUse: boolean;
   /** Where downloads go; absolute. */
   readonly downloads: string;
-  readonly config: PeerConfig;
-  readonly process: CliProcess;
+  readonly signal: AbortSignal;
+  readonly host: Host;
 }
 
 /** What a command of the shell works with. */

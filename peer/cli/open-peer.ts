@@ -73,7 +73,7 @@ function openOptions(context: CommandContext, options: OpenPeerOptions & Credent
 }
 
 /** From the file or the environment. @throws {PeerError} `unreadable`, `usage`. */
-async function givenPassword({ config }: CommandContext): Promise<string | undefined> {
+export async function givenPassword({ config }: CommandContext): Promise<string | undefined> {
   if (config.passwordFile === undefined) return config.password;
   const [line = ''] = (await readPasswordFile(config.passwordFile)).split(/\r?\n/, 1);
   if (line !== '') return line;

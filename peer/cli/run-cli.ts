@@ -53,11 +53,27 @@ async function run(argv: readonly string[], around: Surroundings): Promise<numbe
 }
 
 async function runWord(word: string, context: CommandContext): Promise<number> {
+  return word === 'tui' ? runInterface(context) : (await loadCommand(word))(context);
+}
+
+async function runInterface(context: CommandContext): Promise<number> {
   const { config, process, parts } = context;
-  if (word !== 'tui') return (await loadCommand(word))(context);
+  const [{ givenPassword, trackerOf }, { makeFolder }] = await Promise.all([
+    import('./open-peer.js'),
+    import('./make-folder.js'),
+  ]);
   const downloads = config.downloads ?? join(process.host.home, 'Downloads', 'Shoal');
-  const door = context.openDoor({ downloads, savedSession: 'last' });
-  return parts.runInterface({ door, downloads, config, process });
+  await makeFolder(downloads);
+  return parts.runInterface({
+    door: context.openDoor({ downloads, savedSession: 'last' }),
+    tracker: trackerOf(context),
+    user: config.user,
+    password: await givenPassword(context),
+    trustOnFirstUse: config.trustOnFirstUse,
+    downloads,
+    signal: process.signal,
+    host: process.host,
+  });
 }
 
 async function loadCommand(word: string): Promise<Command> {

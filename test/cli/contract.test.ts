@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { LATER_WORDS } from '../../peer/cli/words.js';
 import { FAKE_PIN } from '../daemon/fake-peer.js';
@@ -153,7 +153,8 @@ describe('shoal, the command line', () => {
       const { code, stdout } = await runCli(['--user', 'ana'], { command: FAKE_COMMAND, home: dir.path });
 
       expect(code).to.equal(0);
-      expect(stdout).to.equal(`interface for ana into ${dir.join('Downloads', 'Shoal')}\n`);
+      expect(stdout).to.equal(`interface for ana at ${TRACKER} into ${dir.join('Downloads', 'Shoal')}\n`);
+      expect((await stat(dir.join('Downloads', 'Shoal'))).isDirectory()).to.equal(true);
     });
   });
 

@@ -136,8 +136,8 @@ const FAKE_PARTS: CliParts = {
     return { pin: process.env['FAKE_PIN'] ?? FAKE_PIN };
   },
   identifyFile: async (path) => ({ fileId: 'cd'.repeat(32), sizeBytes: path.length }),
-  runInterface: async ({ downloads, config }) => {
-    process.stdout.write(`interface for ${config.user ?? 'anybody'} into ${downloads}\n`);
+  runInterface: async ({ downloads, user = 'anybody', tracker }) => {
+    process.stdout.write(`interface for ${user} at ${tracker} into ${downloads}\n`);
     return 0;
   },
 };

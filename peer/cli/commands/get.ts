@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { formatSize } from '../../../common/content/format.js';
 import { type GetInput, type Peer, PeerError, type ProgressEvent, type TransferRow } from '../../api.js';
 import { getDetails, getOutcome } from '../../wording/outcomes.js';
 import type { CommandContext } from '../context.js';
+import { makeFolder } from '../make-folder.js';
 import { withPeer } from './one-shot.js';
 
 /** Fetches one publication into `--downloads`, or the folder the shell is in. */
@@ -15,15 +15,6 @@ export async function get(context: CommandContext): Promise<number> {
     context.output.result('get', result);
     return 0;
   });
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new PeerError({ code: 'unwritable', message: `Cannot make the folder ${path}: ${reason}` }, { cause });
-  }
 }
 
 async function fetchWith({ args, options, config, process, output }: CommandContext, peer: Peer) {
