@@ -78,7 +78,7 @@ class RunningParts implements Peer {
     const { dataDir, stateDir, serving } = this.#options;
     await ensurePrivateDir(dataDir);
     await ensurePrivateDir(stateDir);
-    this.#identity = await loadOrCreateIdentity(join(dataDir, 'device.pem'), { commonName: 'shoal peer' });
+    this.#identity = await loadOrCreateIdentity(join(stateDir, 'device.pem'), { commonName: 'shoal peer' });
     this.#savedSession = new SavedSessionFile(join(stateDir, 'session.json'));
     this.#savedLogin = new SavedSessionFile(join(stateDir, 'login.json'));
     this.#library = new Library(join(stateDir, 'library.sqlite'));
