@@ -19,7 +19,8 @@ export interface CommandLineProps {
 export function CommandLine({ prompt, editor, width, y, mask, isFocused = true }: CommandLineProps) {
   const theme = useContext(ThemeContext);
   const room = Math.max(1, width - prompt.length - 1);
-  const { text, cursorCell } = editorWindow(editor, room, mask);
+  // Without the cursor a line is read, and that begins at its start.
+  const { text, cursorCell } = editorWindow(isFocused ? editor : { ...editor, cursor: 0 }, room, mask);
   return (
     <>
       <Text wrap="truncate">

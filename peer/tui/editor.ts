@@ -102,10 +102,13 @@ function wordStart(text: string, cursor: number): number {
 }
 
 const PLAIN = /^[\x20-\x7e]*$/;
-const segmenter = new Intl.Segmenter();
+/** Made when it is first needed: its tables take longer to load than the screen to draw. */
+let segmenter: Intl.Segmenter | undefined;
 
 function graphemes(text: string): string[] {
-  return PLAIN.test(text) ? text.split('') : Array.from(segmenter.segment(text), ({ segment }) => segment);
+  if (PLAIN.test(text)) return text.split('');
+  segmenter ??= new Intl.Segmenter();
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
 /** Near enough for any character that people see as one. */
