@@ -62,6 +62,8 @@ function fakePeer({ user, serving, tracker, host = '127.0.0.1', port = 0 }: Star
     lap: async () => ({ users: [{ user: 'bob', publications: 2, since: 0 }] }),
   } satisfies FakePeer['handlers']);
   Object.assign(fake.handlers, searching, publishing, fetching, linking);
+  const problem = { code: 'not-logged-in', message: 'The session was ended by an administrator.' } as const;
+  if (user === 'doomed') setTimeout(() => fake.change({ connection: { kind: 'ended', problem } }), 50);
   return fake;
 }
 

@@ -210,6 +210,13 @@ describe('shoal with a running peer', () => {
     expect((await peer.run(['status'], { json: true })).result).to.include({ attached: true });
   });
 
+  it('ends with code 3 when the tracker ends its session for good', async () => {
+    await using peer = await serve({ user: 'doomed' });
+
+    expect((await peer.process.exit).code).to.equal(3);
+    expect(peer.process.jsonEvents().at(-1)).to.include({ event: 'error', code: 'not-logged-in' });
+  });
+
   it('waits for a tracker that is not there yet, and says so', async () => {
     const env = { FAKE_TRACKER: dir.join('tracker') };
     await using program = await start(['serve'], { env });
