@@ -65,7 +65,7 @@ export class Uploads implements Part {
       blocks: new BlockPool(MAX_BLOCK_BYTES, KEPT_BLOCKS),
       meter: this.#meter,
       clock: this.#clock,
-      fileChanged: (shared) => this.#fileChanged(shared),
+      fileChanged: (shared) => this.fileChanged(shared),
     };
   }
 
@@ -143,7 +143,8 @@ export class Uploads implements Part {
     for (const connection of open) connection.close();
   }
 
-  #fileChanged(shared: SharedFile): void {
+  /** A file turned out not to be what was published: everybody who fetches it hears it, and the library. */
+  fileChanged(shared: SharedFile): void {
     for (const lane of this.#lanes.keys()) lane.dropFile(shared);
     this.#options.onChanged(shared.publicationId, shared.fileId);
   }

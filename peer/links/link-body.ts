@@ -1,0 +1,67 @@
+import type { ServerResponse } from 'node:http';
+
+import type { Clock } from '../../common/runtime/clock.js';
+import type { AbortOptions } from '../../common/runtime/deadline.js';
+import { MAX_BLOCK_BYTES } from '../file-port/run-block.js';
+import { WriteWatch } from '../file-port/write-watch.js';
+import type { ServedFile } from '../upload/served-file.js';
+import type { SharedFile } from '../upload/shared-file.js';
+import type { Uploads } from '../upload/uploads.js';
+import type { ByteRange } from './link-request.js';
+
+/** Small enough that a slow client takes one within the write deadline. */
+const BLOCK_BYTES = MAX_BLOCK_BYTES / 4;
+
+export interface LinkBody {
+  readonly file: ServedFile;
+  readonly shared: SharedFile;
+  readonly range: ByteRange;
+  readonly uploads: Uploads;
+  readonly clock: Clock;
+  /** Writes the head; called when the first bytes are there and good. */
+  readonly head: () => void;
+}
+
+/** Sends the bytes of `range`, one block at a time, and ends the answer. Returns how many were sent. @throws {ProtocolError} `changed`. */
+export async function sendBody(response: ServerResponse, body: LinkBody, { signal }: AbortOptions): Promise<number> {
+  const { file, range, uploads, clock } = body;
+  const tally = uploads.startTally(body.shared.name, 'link');
+  const watch = new WriteWatch(clock, (error) => response.destroy(error));
+  const block = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, range.end - range.start));
+  try {
+    for (let offset = range.start; offset < range.end; ) {
+      const bytes = Math.min(block.length, range.end - offset, uploads.limit.pieceBytes);
+      await uploads.limit.take(bytes, { signal });
+      await file.read(block.subarray(0, bytes), offset);
+      signal.throwIfAborted();
+      if (offset === range.start) body.head();
+      watch.began(bytes);
+      await write(response, block.subarray(0, bytes), { signal });
+      watch.ended(bytes);
+      tally.add(bytes);
+      uploads.count(bytes);
+      offset += bytes;
+    }
+    response.end();
+    return range.end - range.start;
+  } finally {
+    watch.stop();
+    uploads.endTally(tally);
+  }
+}
+
+/** Resolves when the bytes have left: then the block may be filled again. A closed answer never says so, hence the signal. */
+async function write(response: ServerResponse, bytes: Buffer, { signal }: AbortOptions): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  response.write(bytes, (error) => {
+    if (error) reject(error);
+    else resolve();
+  });
+  try {
+    await promise;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

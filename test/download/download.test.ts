@@ -1,0 +1,43 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { readdirSync } from 'node:fs';
+import { sameBytes } from '../support/temp.js';
+import { requestFor, World } from './swarm-fixture.js';
+
+const CHUNK = 256 * 1024;
+const forever = { signal: new AbortController().signal };
+
+describe('Download', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await World.open();
+  });
+  afterEach(() => world[Symbol.asyncDispose]());
+
+  const sizes: [size: number, why: string][] = [
+    [0, 'empty: no chunk at all'],
+    [1, 'one byte'],
+    [CHUNK - 1, 'a short only chunk'],
+    [CHUNK, 'exactly one chunk'],
+    [CHUNK + 1, 'a last chunk of one byte'],
+    [4 * CHUNK, 'several whole chunks'],
+    [33 * CHUNK + 17, 'more than one window'],
+  ];
+  for (const [size, why] of sizes) {
+    it(`fetches a file of ${size} bytes (${why})`, async () => {
+      const publication = await world.publish('file.bin', size);
+      await world.peer('alice', [publication]);
+      const reader = await world.downloads('bob', [publication]);
+
+      const row = await reader.downloads.get(requestFor(publication, reader.folder), forever);
+
+      expect(await sameBytes(publication.path, join(reader.folder, 'file.bin'))).to.equal(true);
+      expect(row).to.include({ state: 'done', doneBytes: size, receivedBytes: size, resumedBytes: 0 });
+      expect(readdirSync(reader.folder)).to.deep.equal(['file.bin']);
+      expect((await stat(row.path)).mode & 0o077).to.equal(0o066 & ~process.umask());
+    });
+  }
+});
