@@ -4,9 +4,9 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { PeerError } from '../../peer/api.js';
 import { sameBytes } from '../support/temp.js';
 import { type EvilLane, type EvilOptions, evilSource, type Line } from './evil-source.js';
+import { problemOf } from './expect-problem.js';
 import { type Publication, requestFor, World } from './swarm-fixture.js';
 
 const CHUNK = 256 * 1024;
@@ -93,7 +93,7 @@ describe('Download from a source that lies', () => {
     const liar = await evilSource(world, publication, { onChunks: flip });
     const reader = await world.downloads('bob', [publication]);
 
-    await failure(reader.downloads.get(requestFor(publication, reader.folder), forever));
+    await problemOf(reader.downloads.get(requestFor(publication, reader.folder), forever));
 
     expect(liar.lines.filter(({ type }) => type === 'bad-chunk')).to.have.length.at.least(1);
   });
@@ -103,7 +103,7 @@ describe('Download from a source that lies', () => {
     await evilSource(world, publication, { onChunks });
     const reader = await world.downloads('bob', [publication]);
 
-    const error = await failure(reader.downloads.get(requestFor(publication, reader.folder), forever));
+    const error = await problemOf(reader.downloads.get(requestFor(publication, reader.folder), forever));
 
     expect(error.code).to.equal('integrity');
     expect(error.message).to.include('mallory');
@@ -155,13 +155,3 @@ describe('Download from a source that lies', () => {
     });
   }
 });
-
-async function failure(promise: Promise<unknown>): Promise<PeerError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof PeerError) return error;
-    throw error;
-  }
-  throw new Error('it should have failed');
-}
