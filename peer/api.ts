@@ -34,6 +34,8 @@ export interface OpenOptions extends CallOptions {
   readonly password?: string;
   /** Take part: be listed, serve files. One-shot commands say false. */
   readonly serving: boolean;
+  /** Leave the session for later commands, as `shoal login` does. */
+  readonly keepSession?: boolean;
   readonly wait?: boolean;
   readonly onWaiting?: (reason: PeerProblem) => void;
 }

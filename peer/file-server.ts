@@ -2,6 +2,7 @@
 import type { Clock } from '../common/runtime/clock.js';
 import type { Part } from '../common/runtime/lifecycle.js';
 import type { Identity } from '../common/wire/identity.js';
+import type { ActivityLog } from './activity-log.js';
 import { PeerError, type UploadRow } from './api.js';
 import { FilePort } from './file-port/file-port.js';
 import type { PeerConnection } from './file-port/peer-connection.js';
@@ -26,7 +27,8 @@ export interface FileServerOptions {
   readonly revocations: RevocationList;
   readonly clock: Clock;
   /** Bytes a second for all uploads together; absent: no limit. */
-  readonly uploadLimit?: number;
+  readonly uploadLimit: number | undefined;
+  readonly log: ActivityLog;
   trackerNow(): number;
   /** Running downloads, which serve what they have. */
   downloads(): SharedFiles;
@@ -87,7 +89,7 @@ export class FileServer implements Part {
 
   /** From now on tickets signed by this tracker are honoured. */
   openTickets(trackerSpki: Buffer): void {
-    const { library, revocations, clock, downloads, onChanged, onUpdate, trackerNow, uploadLimit } = this.#options;
+    const { library, revocations, clock, downloads, onChanged, onUpdate, trackerNow, uploadLimit, log } = this.#options;
     const tickets = new TicketGate({ trackerSpki, trackerNow, revocations });
     const files = joinSharedFiles(sharedLibrary(library), {
       find: (...key) => downloads().find(...key),
@@ -99,13 +101,15 @@ export class FileServer implements Part {
       clock,
       onUpdate,
       onChanged: (publicationId) => onChanged(publicationId),
-      ...(uploadLimit === undefined ? {} : { uploadLimitBytesPerSecond: uploadLimit }),
+      uploadLimitBytesPerSecond: uploadLimit,
+      onServed: (row) => log.served(row),
     });
     this.#linkServer = new LinkServer({
       links: this.#links,
       files: sharedLibrary(library),
       uploads: this.#uploads,
       clock,
+      onAudit: (use) => log.linkUsed(use),
     });
   }
 

@@ -18,11 +18,6 @@ export interface LogInParts {
   readonly clock: Clock;
 }
 
-/** `shoal login` proves the password and leaves its session for later commands. */
-export function isLoginOnly({ serving, resumeSaved }: StartPeerOptions): boolean {
-  return !serving && !resumeSaved;
-}
-
 /** @throws {PeerError} as `PeerDoor.open`. */
 export async function logIn(parts: LogInParts, options: StartPeerOptions, signal: AbortSignal): Promise<void> {
   for (;;) {
@@ -48,7 +43,7 @@ async function logInOnce(parts: LogInParts, options: StartPeerOptions, signal: A
     throw new PeerError({ code: 'not-logged-in', message });
   }
   await tracker.login(user, password, { signal });
-  if (isLoginOnly(options) && tracker.savedSession !== undefined) await savedLogin.write(tracker.savedSession);
+  if (options.keepSession && tracker.savedSession !== undefined) await savedLogin.write(tracker.savedSession);
 }
 
 /** False when nothing good was saved there. */

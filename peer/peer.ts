@@ -7,7 +7,9 @@ import type { SessionGrant, TrackerEvent } from '../common/protocol/messages.js'
 import { type Clock, systemClock } from '../common/runtime/clock.js';
 import { ensurePrivateDir } from '../common/runtime/files.js';
 import { Lifecycle } from '../common/runtime/lifecycle.js';
+import { openLog } from '../common/runtime/log.js';
 import { formatPin, type Identity, loadOrCreateIdentity, parsePin } from '../common/wire/identity.js';
+import { ActivityLog } from './activity-log.js';
 import {
   type CommandInput,
   type CommandName,
@@ -26,7 +28,7 @@ import { FileServer } from './file-server.js';
 import { FileHasher } from './library/hashing/hash-file.js';
 import { Library } from './library/library.js';
 import { Publisher } from './library/publisher.js';
-import { isLoginOnly, logIn } from './log-in.js';
+import { logIn } from './log-in.js';
 import { defaultListenHost, lanAddresses } from './reach/addresses.js';
 import { RevocationList } from './revocation-list.js';
 import { SavedSessionFile } from './saved-session-file.js';
@@ -53,6 +55,7 @@ class RunningParts implements Peer {
   readonly #lifecycle = new Lifecycle();
   readonly #stopping = new AbortController();
   readonly #board: StateBoard;
+  #activity!: ActivityLog;
   #identity!: Identity;
   #tracker!: TrackerClient;
   #library!: Library;
@@ -78,6 +81,7 @@ class RunningParts implements Peer {
     const { dataDir, stateDir, serving } = this.#options;
     await ensurePrivateDir(dataDir);
     await ensurePrivateDir(stateDir);
+    await this.#openLog();
     this.#identity = await loadOrCreateIdentity(join(stateDir, 'device.pem'), { commonName: 'shoal peer' });
     this.#savedSession = new SavedSessionFile(join(stateDir, 'session.json'));
     this.#savedLogin = new SavedSessionFile(join(stateDir, 'login.json'));
@@ -121,7 +125,7 @@ class RunningParts implements Peer {
   ): Promise<CommandResult<K>> {
     const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
     const run = this.#runner(name);
-    return run(input, { ...options, signal });
+    return this.#activity.command(name, input, () => run(input, { ...options, signal }));
   }
 
   async close(): Promise<void> {
@@ -160,8 +164,23 @@ class RunningParts implements Peer {
 
   /** `shoal login` leaves its session for later commands; every other end is told to the tracker, so that nobody waits for us. */
   async #leave(): Promise<void> {
-    await this.#tracker.stop({ logout: !isLoginOnly(this.#options) });
+    await this.#tracker.stop({ logout: !this.#options.keepSession });
     if (this.#options.serving) await this.#savedSession.remove();
+  }
+
+  async #openLog(): Promise<void> {
+    const { logFile, logLevel = 'silent' } = this.#options.settings;
+    const level = logFile !== undefined && logLevel === 'silent' ? 'info' : logLevel;
+    const onProblem = (error: Error): void =>
+      this.#board.notice('warning', `The log cannot be written: ${error.message}`);
+    const log = await openLog({ level, file: logFile, onProblem, clock: this.#clock });
+    this.#lifecycle.defer(() => log[Symbol.dispose]());
+    this.#activity = new ActivityLog(log, this.#clock);
+  }
+
+  #notice(level: 'info' | 'warning' | 'error', text: string): void {
+    this.#board.notice(level, text);
+    this.#activity.event(level, text);
   }
 
   #makeTracker(): void {
@@ -172,10 +191,11 @@ class RunningParts implements Peer {
       pin: parsePin(tracker.pin),
       device: this.#identity,
       clock: this.#clock,
+      pqOnly: this.#options.settings.pqOnly ?? false,
       presence: () => this.#presence(),
       onGrant: (grant) => this.#granted(grant),
       onState: (state) => {
-        if (state.kind === 'ended') this.#board.notice('error', state.problem.message);
+        if (state.kind === 'ended') this.#notice('error', state.problem.message);
         this.#board.touch();
       },
       onEvent: (event) => this.#tellEvent(event),
@@ -204,18 +224,21 @@ class RunningParts implements Peer {
       user: () => this.#user,
       now: () => this.#clock.now(),
       onHashing: (path, doneBytes, sizeBytes) => this.#board.hashing(path, doneBytes, sizeBytes),
-      notice: (level, text) => this.#board.notice(level, text),
+      notice: (level, text) => this.#notice(level, text),
     });
   }
 
   async #listen(revocations: RevocationList): Promise<void> {
-    const { stateDir, tracker, host = defaultListenHost(tracker.host), port = 0 } = this.#options;
+    const { stateDir, tracker, settings } = this.#options;
+    const { host = defaultListenHost(tracker.host), port = 0, uploadLimit } = settings;
     this.#fileServer = this.#lifecycle.add(
       await FileServer.listen({
         identity: this.#identity,
         host,
         port,
         stateDir,
+        uploadLimit,
+        log: this.#activity,
         library: this.#library,
         revocations,
         clock: this.#clock,
@@ -241,8 +264,7 @@ class RunningParts implements Peer {
         ...(serving ? { stateDir } : {}),
         dial: ({ host, port }, pin, { signal }) =>
           dialPeer({ host, port, pin, identity: this.#identity, clock: this.#clock }, { signal }),
-
-        onNotice: (level, text) => this.#board.notice(level, text),
+        onNotice: (level, text) => this.#notice(level, text),
         onUpdate: () => this.#board.touch(),
       }),
     );
@@ -276,7 +298,8 @@ class RunningParts implements Peer {
   }
 
   #presence(): Presence {
-    const { serving, advertise } = this.#options;
+    const { serving, settings } = this.#options;
+    const { advertise } = settings;
     // With something unsettled the revisions must not seem equal: the deltas would be skipped.
     const libraryRevision = this.#library.hasUnsettled() ? 0 : this.#library.revision;
     if (!serving || this.#fileServer === undefined) return { serving: false, libraryRevision };
@@ -292,7 +315,7 @@ class RunningParts implements Peer {
 
   #reachedAt(port: number): { host: string; port: number; pin: string } {
     const observed = this.#tracker.observedHost ?? '127.0.0.1';
-    return { host: this.#options.advertise ?? observed, port, pin: this.#identity.pin };
+    return { host: this.#options.settings.advertise ?? observed, port, pin: this.#identity.pin };
   }
 
   #compose(): Omit<PeerState, 'notices' | 'hashing'> {

@@ -5,7 +5,7 @@ import type { HashingRow, Notice, PeerState } from './api.js';
 /** Ten states a second: faster than that no eye reads. */
 const EMIT_EVERY_MS = 100;
 /** While bytes move, rates and ETAs change without an event. */
-const TICK_MS = 500;
+const TICK_MS = 200;
 const MAX_NOTICES = 200;
 
 export interface StateParts {

@@ -50,8 +50,8 @@ export const PEER_SETTINGS = {
   host: { kind: 'text' },
   port: { kind: 'port', default: 0 },
   advertise: { kind: 'text' },
+  uploadLimit: { kind: 'bytes' },
   trustOnFirstUse: { kind: 'flag', default: false },
-  tlsCa: { kind: 'path' },
   pqOnly: { kind: 'flag', default: false },
 } as const satisfies SettingTable;
 

@@ -13,6 +13,7 @@ export interface OpenPeerOptions {
   /** When it has been found out already. */
   readonly user?: string;
   readonly serving: boolean;
+  readonly keepSession?: boolean;
   readonly wait?: boolean;
   readonly onWaiting?: (reason: PeerProblem) => void;
   /** Ask for the password also where a saved session would do. */
@@ -60,11 +61,12 @@ interface Credentials {
 }
 
 function openOptions(context: CommandContext, options: OpenPeerOptions & Credentials): OpenOptions {
-  const { user, password, serving, wait = false, onWaiting } = options;
+  const { user, password, serving, keepSession = false, wait = false, onWaiting } = options;
   return {
     tracker: trackerOf(context),
     user,
     serving,
+    keepSession,
     wait,
     signal: context.process.signal,
     ...(password === undefined ? {} : { password }),

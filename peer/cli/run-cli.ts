@@ -3,7 +3,7 @@
  * and the parts behind them are loaded when they are run: a command that attaches to a running peer pays for nothing else.
  */
 import { join } from 'node:path';
-import { loadPeerConfig, type PeerConfig } from '../../common/runtime/config.js';
+import { loadPeerConfig } from '../../common/runtime/config.js';
 import { nearestWord } from '../../common/runtime/nearest-word.js';
 import { ConfigError } from '../../common/runtime/setting-value.js';
 import { PeerError, type PeerProblem } from '../api.js';
@@ -128,14 +128,13 @@ function contextFor(
     parts,
     output,
     ...(canAsk ? { ask: new Ask(stdin, stderr, signal) } : {}),
-    openDoor: (more = {}) => openDoor({ config, options, process, parts }, more),
+    openDoor: (more = {}) => openDoor({ config, process, parts }, more),
   };
 }
 
-type DoorSettings = Pick<CommandContext, 'config' | 'options' | 'process' | 'parts'>;
+type DoorSettings = Pick<CommandContext, 'config' | 'process' | 'parts'>;
 
-function openDoor({ config, options, process, parts }: DoorSettings, more: Partial<DoorOptions>): Door {
-  const { host } = options;
+function openDoor({ config, process, parts }: DoorSettings, more: Partial<DoorOptions>): Door {
   return createDoor({
     dataDir: config.data,
     platform: process.host.platform,
@@ -143,16 +142,10 @@ function openDoor({ config, options, process, parts }: DoorSettings, more: Parti
     startPeer: parts.startPeer,
     contactTracker: parts.contactTracker,
     trustOnFirstUse: config.trustOnFirstUse,
-    port: config.port,
+    settings: config,
     clock: process.clock,
-    ...(typeof host === 'string' ? { host } : {}),
-    ...advertiseOf(config),
     ...more,
   });
-}
-
-function advertiseOf({ advertise }: PeerConfig): { readonly advertise?: string } {
-  return advertise === undefined ? {} : { advertise };
 }
 
 function createOutput({ host, stdout, stderr, clock }: CliProcess, isJson: boolean): Output {

@@ -18,7 +18,7 @@ import {
 } from '../api.js';
 import { attachLocal } from '../daemon/attached-peer.js';
 import { localSocketPath } from '../daemon/local-path.js';
-import type { ContactTracker, StartPeer, StartPeerOptions } from './start-peer.js';
+import type { ContactTracker, PeerSettings, StartPeer, StartPeerOptions } from './start-peer.js';
 import { parsePin, parseTrackerAddress, type TrackerAddress } from './tracker-address.js';
 import { TrustFile } from './trust-file.js';
 
@@ -32,10 +32,7 @@ export interface DoorOptions {
   readonly contactTracker: ContactTracker;
   /** Pin an unknown tracker without asking. Default: no. */
   readonly trustOnFirstUse?: boolean;
-  /** Of the file port. */
-  readonly host?: string;
-  readonly port?: number;
-  readonly advertise?: string;
+  readonly settings?: PeerSettings;
   /**
    * What a saved session is for when a password is given too: `first`, it spares the login (default, for programs that come back by
    * themselves); `last`, the password must be right, and the session only takes over what a crash left active.
@@ -206,22 +203,21 @@ export class Door implements PeerDoor {
     pin: string,
     open: OpenOptions & { readonly resumeSaved: boolean },
   ): StartPeerOptions {
-    const { dataDir, downloads, host: fileHost, port: filePort, advertise } = this.options;
+    const { dataDir, downloads, settings = {} } = this.options;
     return {
       dataDir,
       stateDir: this.#stateDir(pin, open.user),
       tracker: { host, port, pin },
       user: open.user,
       serving: open.serving,
+      keepSession: open.keepSession === true,
+      settings,
       wait: open.wait === true,
       onWaiting: open.onWaiting ?? (() => undefined),
       downloads,
       resumeSaved: open.resumeSaved,
       signal: open.signal,
       ...(open.password === undefined ? {} : { password: open.password }),
-      ...(fileHost === undefined ? {} : { host: fileHost }),
-      ...(filePort === undefined ? {} : { port: filePort }),
-      ...(advertise === undefined ? {} : { advertise }),
     };
   }
 

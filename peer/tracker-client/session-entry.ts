@@ -39,6 +39,7 @@ export interface SessionEntryOptions {
   /** 64 hex digits. */
   readonly pin: string;
   readonly device: Identity;
+  readonly pqOnly: boolean;
   presence(): Presence;
   onGrant(grant: SessionGrant): void;
 }
@@ -130,6 +131,7 @@ export class SessionEntry {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof PinMismatchError) throw pinChanged(address, error.found);
+      if (type === 'login' && this.#options.pqOnly) throw trackerUnreachable(address, error);
       raw = await this.#overUdp(sendUdp, { signal }).catch((silence: unknown) => {
         signal.throwIfAborted();
         throw trackerUnreachable(address, silence);

@@ -38,6 +38,8 @@ export interface TrackerClientOptions {
   readonly pin: string;
   readonly device: Identity;
   readonly clock: Clock;
+  /** Never log in over UDP, whose key exchange is not post-quantum. */
+  readonly pqOnly: boolean;
   presence(): Presence;
   /** Logged in or resumed; `grant.live` false asks for the library's deltas. */
   onGrant(grant: SessionGrant): void;
@@ -88,6 +90,7 @@ export class TrackerClient {
       address: this.address,
       pin,
       device: options.device,
+      pqOnly: options.pqOnly,
       presence: () => options.presence(),
       onGrant: (grant) => this.#granted(grant),
     });

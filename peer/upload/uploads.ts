@@ -33,6 +33,8 @@ export interface UploadsOptions {
   readonly uploadLimitBytesPerSecond?: number | undefined;
   readonly maxActive?: number | undefined;
   readonly maxActivePerUser?: number | undefined;
+  /** A connection that took bytes of a file ended; for the log. */
+  readonly onServed?: ((row: UploadRow) => void) | undefined;
   /** Something in `rows()` began or ended. */
   readonly onUpdate?: (() => void) | undefined;
   readonly clock?: Clock | undefined;
@@ -112,6 +114,8 @@ export class Uploads implements Part {
 
   endTally(tally: UploadTally): void {
     this.#tallies.delete(tally);
+    const row = tally.row();
+    if (row.sentBytes > 0) this.#options.onServed?.(row);
     this.#options.onUpdate?.();
   }
 
@@ -134,7 +138,9 @@ export class Uploads implements Part {
   async stop(): Promise<void> {
     this.#isStopping = true;
     const open = [...this.#lanes.values()];
-    const closed = Promise.all(open.map((connection) => new Promise<void>((resolve) => connection.onClose(() => resolve()))));
+    const closed = Promise.all(
+      open.map((connection) => new Promise<void>((resolve) => connection.onClose(() => resolve()))),
+    );
     for (const lane of [...this.#lanes.keys()]) lane.leave();
     const waiting = new AbortController();
     const timeout = sleep(STOP_AFTER_MS, { signal: waiting.signal, clock: this.#clock }).catch(() => undefined);

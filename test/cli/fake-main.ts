@@ -36,7 +36,7 @@ async function startPeer(options: StartPeerOptions): Promise<Peer> {
   return fakePeer(options);
 }
 
-async function logIn({ stateDir, password, resumeSaved, serving, user }: StartPeerOptions): Promise<void> {
+async function logIn({ stateDir, password, resumeSaved, keepSession, user }: StartPeerOptions): Promise<void> {
   const saved = join(stateDir, 'session.json');
   const hasSaved = await access(saved).then(
     () => true,
@@ -45,10 +45,11 @@ async function logIn({ stateDir, password, resumeSaved, serving, user }: StartPe
   if (resumeSaved && hasSaved) return;
   if (password === undefined) throw new PeerError({ code: 'not-logged-in', message: `Not logged in as ${user}.` });
   if (password !== 'secret') throw new PeerError({ code: 'login-failed', message: 'User name or password is wrong.' });
-  if (serving) await writeFile(saved, '{}');
+  if (keepSession) await writeFile(saved, '{}');
 }
 
-function fakePeer({ user, serving, tracker, host = '127.0.0.1', port = 0 }: StartPeerOptions): FakePeer {
+function fakePeer({ user, serving, tracker, settings }: StartPeerOptions): FakePeer {
+  const { host = '127.0.0.1', port = 0 } = settings;
   const fake = new FakePeer({
     user,
     tracker: { address: `${tracker.host}:${tracker.port}`, pin: tracker.pin },

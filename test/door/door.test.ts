@@ -203,7 +203,8 @@ describe('door', () => {
 
   describe('open', () => {
     it('starts the peer with the folders of this tracker and user', async () => {
-      await open(makeDoor({ host: '0.0.0.0', port: 5, advertise: 'me.example' }), { user: 'Ana', password: 'secret' });
+      const settings = { host: '0.0.0.0', port: 5, advertise: 'me.example' };
+      await open(makeDoor({ settings }), { user: 'Ana', password: 'secret' });
 
       expect(started[0]).to.include({
         dataDir: dir.join('data'),
@@ -213,9 +214,7 @@ describe('door', () => {
         serving: true,
         wait: false,
         downloads: dir.join('downloads'),
-        host: '0.0.0.0',
-        port: 5,
-        advertise: 'me.example',
+        settings,
         resumeSaved: true,
       });
     });

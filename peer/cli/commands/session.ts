@@ -31,7 +31,7 @@ export function whoami(context: CommandContext): Promise<number> {
   });
 }
 
-/** Proves the password and leaves a session that later commands go on with; so it takes part for a moment, as `serve` does. */
+/** Proves the password and leaves a session beside which later commands open theirs. */
 export async function login(context: CommandContext): Promise<number> {
   const user = await userOf(context);
   const peer = (await attach(context, user)) ?? (await logIn(context, user));
@@ -92,8 +92,7 @@ export async function cancel(context: CommandContext): Promise<number> {
 }
 
 function logIn(context: CommandContext, user: string): Promise<Peer> {
-  const door = context.openDoor({ savedSession: 'last' });
-  return openPeer(context, { door, user, serving: true, needsPassword: true });
+  return openPeer(context, { door: context.openDoor(), user, serving: false, keepSession: true, needsPassword: true });
 }
 
 async function attach(context: CommandContext, user?: string): Promise<Peer | undefined> {

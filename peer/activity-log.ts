@@ -1,0 +1,57 @@
+/** The transcript of this end: who did what with which outcome. Names and sizes, never content, passwords or tokens. */
+import type { Clock } from '../common/runtime/clock.js';
+import type { Log } from '../common/runtime/log.js';
+import type { LogFields } from '../common/runtime/log-fields.js';
+import { type CommandInput, type CommandName, type CommandResult, PeerError, type UploadRow } from './api.js';
+import type { LinkUse } from './links/link-server.js';
+
+/** Words that change something or move bytes; the others would only fill the file. */
+const LOGGED: ReadonlySet<CommandName> = new Set(['pub', 'unp', 'get', 'link', 'unlink', 'cancel', 'logout', 'xit']);
+
+export class ActivityLog {
+  readonly #log: Log;
+  readonly #clock: Clock;
+
+  constructor(log: Log, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** Runs one command and writes its outcome. */
+  async command<K extends CommandName>(
+    name: K,
+    input: CommandInput<K>,
+    run: () => Promise<CommandResult<K>>,
+  ): Promise<CommandResult<K>> {
+    if (!LOGGED.has(name) || !this.#log.isEnabled('info')) return run();
+    const startedAt = this.#clock.monotonic();
+    const took = (): LogFields => ({ command: name, input, ms: Math.round(this.#clock.monotonic() - startedAt) });
+    try {
+      const result = await run();
+      this.#log.write('info', `${name} done`, { ...took(), ...outcomeOf(result) });
+      return result;
+    } catch (error) {
+      const code = error instanceof PeerError ? error.code : 'internal';
+      this.#log.write('warn', `${name} failed`, { ...took(), code, error });
+      throw error;
+    }
+  }
+
+  event(level: 'info' | 'warning' | 'error', text: string): void {
+    this.#log.write(level === 'warning' ? 'warn' : level, text);
+  }
+
+  served({ name, user, sentBytes }: UploadRow): void {
+    this.#log.write('info', 'served', { name, user, sentBytes });
+  }
+
+  linkUsed(use: LinkUse): void {
+    this.#log.write('info', 'link used', { ...use });
+  }
+}
+
+function outcomeOf(result: object): LogFields {
+  if ('outcomes' in result) return { outcomes: result.outcomes };
+  if ('transfer' in result) return { transfer: result.transfer };
+  return {};
+}
