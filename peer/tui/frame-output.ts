@@ -11,6 +11,9 @@ const END_FRAME = '\x1b[?2026l';
 const HOME = '\x1b[H';
 const ERASE_LINE = '\x1b[2K';
 const ERASE_BELOW = '\x1b[J';
+const ENTER_SCREEN = '\x1b[?1049h';
+const LEAVE_SCREEN = '\x1b[?1049l';
+const SHOW_CURSOR = '\x1b[?25h';
 const DEFAULT_SIZE: ScreenSize = { columns: 80, rows: 24 };
 
 export class FrameOutput extends EventEmitter {
@@ -19,6 +22,7 @@ export class FrameOutput extends EventEmitter {
   #isMuted = false;
   /** The first frame, too: the cursor may stand anywhere when the screen is taken. */
   #isRepainting = true;
+  #isScreenTaken = false;
   #size: ScreenSize;
 
   constructor(private readonly terminal: WriteStream) {
@@ -51,16 +55,32 @@ export class FrameOutput extends EventEmitter {
   }
 
   write(data: string, done?: () => void): boolean {
-    if (this.#isMuted || !this.terminal.writable) {
+    const isRepeated = data === ENTER_SCREEN && this.#isScreenTaken; // it would clear the screen
+    if (this.#isMuted || isRepeated || !this.terminal.writable) {
       done?.();
       return true;
     }
     if (data === BEGIN_FRAME) this.#frame = '';
     else if (data === END_FRAME && this.#frame !== undefined) this.#flush(this.#frame);
     else if (this.#frame !== undefined) this.#frame += data;
-    else return this.terminal.write(data, done);
+    else {
+      if (data === LEAVE_SCREEN) this.#isScreenTaken = false;
+      return this.terminal.write(data, done);
+    }
     done?.();
     return true;
+  }
+
+  /** Goes to the alternate screen and draws a frame there, before Ink does. */
+  takeScreen(frame: string): void {
+    this.#isScreenTaken = true;
+    this.terminal.write(BEGIN_FRAME + ENTER_SCREEN + frame + END_FRAME);
+  }
+
+  /** Leaves the alternate screen when nobody did. */
+  releaseScreen(): void {
+    if (this.#isScreenTaken && this.terminal.writable) this.terminal.write(LEAVE_SCREEN + SHOW_CURSOR);
+    this.#isScreenTaken = false;
   }
 
   /**

@@ -14,7 +14,7 @@ const MARGIN = span(' '.repeat(MARGIN_CELLS));
 
 /** `Shoal  alice @ host:port            ↓ 1.2 MiB/s  ↑ 0 B/s  ● online` */
 export function headerRow({ peer, now }: MainState, width: number): Row {
-  const { text, tone } = connectionText(peer.connection, now);
+  const { text, tone } = connectionText(peer.connection, now, { isShort: true });
   const [down, up] = [formatRate(peer.receivedBytesPerSecond), formatRate(peer.sentBytesPerSecond)];
   const rates = width < RATES_FROM ? '' : `↓ ${down.padStart(9)}  ↑ ${up.padStart(9)}  `;
   const state = `● ${safeDisplay(text, { maxCells: Math.max(1, Math.floor(width * 0.6)) })}`;

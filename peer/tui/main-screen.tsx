@@ -1,6 +1,7 @@
 import { Box } from 'ink';
-import { CommandLine } from './command-line.js';
+import { CursorAt } from './cursor-at.js';
 import { mainGeometry } from './geometry.js';
+import { inputRow } from './input-row.js';
 import {
   activityRows,
   activityRule,
@@ -18,6 +19,7 @@ import { RowsView } from './rows-view.js';
 export function MainScreen({ state, size }: { readonly state: MainState; readonly size: ScreenSize }) {
   const geometry = mainGeometry(state, size);
   const { width, height } = geometry;
+  const { row, cursorX = 0 } = inputRow(state.editor, { prompt: '> ', width });
   return (
     <Box flexDirection="column" width={width} height={height} overflow="hidden">
       <RowsView height={geometry.headerRows} rows={[headerRow(state, width)]} />
@@ -27,9 +29,8 @@ export function MainScreen({ state, size }: { readonly state: MainState; readonl
       <RowsView height={geometry.resultRows} rows={resultRows(state, geometry)} />
       <RowsView height={geometry.promptRuleRows} rows={[ruleRow(width)]} />
       <RowsView height={geometry.messageRows} rows={messageRows(state, geometry)} />
-      <Box height={1} flexShrink={0}>
-        <CommandLine prompt="> " editor={state.editor} width={width} y={height - 1 - geometry.hintRows} />
-      </Box>
+      <RowsView height={1} rows={[row]} />
+      <CursorAt x={cursorX} y={height - 1 - geometry.hintRows} />
       <RowsView height={geometry.hintRows} rows={[hintRow(state, width)]} />
     </Box>
   );

@@ -7,8 +7,10 @@ import { type Clock, systemClock, type Timer } from '../../common/runtime/clock.
 import type { PeerDoor } from '../api.js';
 import { EXIT_FAILED, EXIT_INTERRUPTED } from '../wording/exit-code.js';
 import { type AppEnd, AppModel } from './app-model.js';
+import { firstFrame } from './first-frame.js';
 import { FrameOutput } from './frame-output.js';
 import { loadScreen } from './load-screen.js';
+import { loginFrame } from './login-frame.js';
 import type { Screen } from './screen.js';
 
 export interface TuiOptions {
@@ -46,6 +48,8 @@ export async function runTui(options: TuiOptions): Promise<number> {
   const leave = (): void => model.leave(EXIT_INTERRUPTED);
   // Raw from the first moment: what is typed while Ink loads must not be echoed, it may be a password.
   stdin.setRawMode(true);
+  const state = model.state();
+  if (state.kind === 'login') output.takeScreen(firstFrame(loginFrame(state.login, output.size), env));
   stdout.on('error', leave); // Stays: the terminal may be gone, and the last lines with it.
   stdin.on('end', leave);
   stdin.on('error', leave);
@@ -61,6 +65,7 @@ export async function runTui(options: TuiOptions): Promise<number> {
     signal.removeEventListener('abort', leave);
     stdin.off('end', leave);
     stdin.off('error', leave);
+    output.releaseScreen();
     if (!stdin.destroyed) stdin.setRawMode(false);
     stdin.pause();
   }
@@ -84,6 +89,7 @@ async function show(model: AppModel, { stdin, stdout, output, clock, noColor, is
   const resizing = new PacedResize(screen, clock);
   const onResize = (): void => resizing.request();
   stdout.on('resize', onResize);
+  if (stdout.columns !== output.columns || stdout.rows !== output.rows) onResize(); // it changed while Ink was loaded
   try {
     model.begin();
     const closedEarly = screen.closed.then(() => model.ended);

@@ -28,10 +28,11 @@ export function statusLayout(state: PeerState, now: number): Layout {
   ]);
 }
 
-/** The connection to the tracker in a few words. */
+/** The connection to the tracker in a few words; `isShort` for the header, where other things must have room. */
 export function connectionText(
   connection: ConnectionState,
   now: number,
+  { isShort = false }: { readonly isShort?: boolean } = {},
 ): { readonly text: string; readonly tone: Tone } {
   switch (connection.kind) {
     case 'connecting':
@@ -40,10 +41,10 @@ export function connectionText(
       return { text: 'online', tone: 'good' };
     case 'waiting': {
       const seconds = Math.max(0, Math.ceil((connection.retryAt - now) / 1000));
-      return { text: `tracker not responding, retry in ${seconds}s`, tone: 'warning' };
+      return { text: `${isShort ? 'no tracker' : 'tracker not responding'}, retry in ${seconds}s`, tone: 'warning' };
     }
     case 'ended':
-      return { text: problemText(connection.problem), tone: 'bad' };
+      return { text: isShort ? 'ended' : problemText(connection.problem), tone: 'bad' };
   }
 }
 
