@@ -36,7 +36,7 @@ async function startPeer(options: StartPeerOptions): Promise<Peer> {
   return fakePeer(options);
 }
 
-async function logIn({ stateDir, password, resumeSaved, keepSession, user }: StartPeerOptions): Promise<void> {
+async function logIn({ stateDir, password, resumeSaved, serving, keepSession, user }: StartPeerOptions): Promise<void> {
   const saved = join(stateDir, 'session.json');
   const hasSaved = await access(saved).then(
     () => true,
@@ -45,7 +45,7 @@ async function logIn({ stateDir, password, resumeSaved, keepSession, user }: Sta
   if (resumeSaved && hasSaved) return;
   if (password === undefined) throw new PeerError({ code: 'not-logged-in', message: `Not logged in as ${user}.` });
   if (password !== 'secret') throw new PeerError({ code: 'login-failed', message: 'User name or password is wrong.' });
-  if (keepSession) await writeFile(saved, '{}');
+  if (serving || keepSession) await writeFile(saved, '{}');
 }
 
 function fakePeer({ user, serving, tracker, settings }: StartPeerOptions): FakePeer {
