@@ -1,4 +1,5 @@
 /** The whole screen: first the way in, then the peer, then the way out. It decides what a key means when and what the end is. */
+import { safeDisplay } from '../../common/content/safe-display.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import type { Peer, PeerDoor } from '../api.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED } from '../wording/exit-code.js';
@@ -122,7 +123,10 @@ export class AppModel {
     const { user } = peer.state();
     try {
       await peer.close();
-      this.#end.resolve({ code, farewell: peer.attached ? `Detached; the peer of ${user} goes on` : 'Logged out' });
+      this.#end.resolve({
+        code,
+        farewell: peer.attached ? `Detached; the peer of ${safeDisplay(user)} goes on` : 'Logged out',
+      });
     } catch (error) {
       this.#end.resolve({ code: EXIT_FAILED, farewell: problemText(problemOf(error)) });
     }

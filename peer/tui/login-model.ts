@@ -100,7 +100,7 @@ export class LoginModel {
     const attempt = new AbortController();
     this.#attempt = attempt;
     const tracker = this.#text('tracker').trim();
-    this.#change({ phase: { kind: 'working', text: `Connecting to ${tracker} …` }, problem: undefined });
+    this.#change({ phase: { kind: 'working', text: `Connecting to ${safeDisplay(tracker)} …` }, problem: undefined });
     void this.#logIn(tracker, attempt.signal).catch((error: unknown) => this.#failed(error, attempt));
   }
 

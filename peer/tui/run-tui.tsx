@@ -30,6 +30,8 @@ export interface TuiOptions {
   readonly env: TuiEnvironment;
   /** Aborted by SIGTERM and SIGHUP: everything ends in good order. */
   readonly signal: AbortSignal;
+  /** Has `restore` called when the process exits, however it does; returns the undo. Once Ink runs it sees to that itself. */
+  readonly onProcessExit?: (restore: () => void) => () => void;
   readonly clock?: Clock;
 }
 
@@ -48,6 +50,7 @@ export async function runTui(options: TuiOptions): Promise<number> {
   const leave = (): void => model.leave(EXIT_INTERRUPTED);
   // Raw from the first moment: what is typed while Ink loads must not be echoed, it may be a password.
   stdin.setRawMode(true);
+  const undoOnExit = options.onProcessExit?.(() => output.releaseScreen());
   const state = model.state();
   if (state.kind === 'login') output.takeScreen(firstFrame(loginFrame(state.login, output.size), env));
   stdout.on('error', leave); // Stays: the terminal may be gone, and the last lines with it.
@@ -66,6 +69,7 @@ export async function runTui(options: TuiOptions): Promise<number> {
     stdin.off('end', leave);
     stdin.off('error', leave);
     output.releaseScreen();
+    undoOnExit?.();
     if (!stdin.destroyed) stdin.setRawMode(false);
     stdin.pause();
   }

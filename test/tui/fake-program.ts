@@ -38,8 +38,13 @@ const env = { noColor: (process.env['NO_COLOR'] ?? '') !== '', home: process.env
 const { stdin, stdout } = process;
 process.exitCode =
   stdin instanceof ReadStream && stdout instanceof WriteStream
-    ? await runTui({ ...common, stdin, stdout, env })
+    ? await runTui({ ...common, stdin, stdout, env, onProcessExit })
     : await runPlain({ ...common, home: env.home, input: stdin, write: (text) => void stdout.write(text) });
+
+function onProcessExit(restore: () => void): () => void {
+  process.once('exit', restore);
+  return () => process.off('exit', restore);
+}
 
 function storm(left: number): void {
   door.peer?.notice(`notice ${left}`);

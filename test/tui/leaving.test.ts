@@ -32,14 +32,19 @@ describe('leaving the terminal interface', () => {
     });
   }
 
-  it('leaves the terminal as it was when the program crashes, and the error can be read', async () => {
-    await using terminal = await openFake({ ...LOGGED_IN, crashAfterMs: 800 }, { stty: true });
+  for (const [when, crashAfterMs] of [
+    ['while it runs', 800],
+    ['while the screen is still being loaded', 20],
+  ] as const) {
+    it(`leaves the terminal as it was when the program crashes ${when}, and the error can be read`, async () => {
+      await using terminal = await openFake({ ...LOGGED_IN, crashAfterMs }, { stty: true });
 
-    expect(await terminal.waitForExit()).to.deep.equal({ code: 1, signal: null });
+      expect(await terminal.waitForExit()).to.deep.equal({ code: 1, signal: null });
 
-    await expectAsBefore(terminal);
-    expect(terminal.screen().join('\n')).to.contain('Error: crashed on purpose');
-  });
+      await expectAsBefore(terminal);
+      expect(terminal.screen().join('\n')).to.contain('Error: crashed on purpose');
+    });
+  }
 
   it('leaves the terminal as it was on Ctrl-C at the login', async () => {
     await using terminal = await openFake({}, { stty: true });
