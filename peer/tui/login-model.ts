@@ -2,6 +2,7 @@
  * The way in: fields for tracker, user and password, the question at the first contact, the wait for a tracker that is not there yet.
  * It knows the door and no screen; `login-screen.tsx` shows its state.
  */
+import { safeDisplay } from '../../common/content/safe-display.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import { isAbort } from '../../common/runtime/deadline.js';
 import { type Peer, type PeerDoor, PeerError, type PeerProblem, type TrackerContact } from '../api.js';
