@@ -4,7 +4,7 @@
  */
 import type { AbortOptions } from '../common/runtime/deadline.js';
 import { PeerError } from './api.js';
-import type { DownloadTracker, SourcesOfPublication } from './download/download-tracker.js';
+import type { DownloadTracker, OfferedSource, SourcesOfPublication } from './download/download-tracker.js';
 import { isDialable } from './reach/addresses.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
 
@@ -45,7 +45,8 @@ export class DownloadSources implements DownloadTracker {
         code: 'not-found',
         message: 'The publication was withdrawn, and nobody else has the file.',
       });
-    return { ...first, sources: all.flatMap((one) => one.sources) };
+    const { ticket: _, ...rest } = first; // each source carries the ticket of its own publication
+    return { ...rest, sources: firstOfEachDevice(all.flatMap((one) => one.sources)) };
   }
 
   async hold(
@@ -97,4 +98,11 @@ export class DownloadSources implements DownloadTracker {
       result.status === 'fulfilled' && result.value.fileId === fileId ? [result.value] : [],
     );
   }
+}
+
+/** One device may offer the content under several publications; one connection to it is enough. */
+function firstOfEachDevice(sources: readonly OfferedSource[]): OfferedSource[] {
+  const byDevice = new Map<string, OfferedSource>();
+  for (const source of sources) if (!byDevice.has(source.device)) byDevice.set(source.device, source);
+  return [...byDevice.values()];
 }

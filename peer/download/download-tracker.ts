@@ -13,6 +13,10 @@ export interface OfferedSource {
   readonly has: 'all' | 'part';
   /** Best first; only those that may be dialled from here. */
   readonly addresses: readonly Address[];
+  /** The publication under which it holds the content, when that is another one than asked for: several users may publish the same. */
+  readonly publicationId?: string | undefined;
+  /** The ticket for that publication, when tickets were asked for. */
+  readonly ticket?: string | undefined;
 }
 
 export interface SourcesOfPublication {

@@ -86,7 +86,18 @@ export class Download implements SessionSink {
     const { request, tracker, dial, ownPin, isPatient, onNotice, onUpdate, clock } = options;
     const useSession = (session: SourceSession, entry: SourceEntry): Promise<void> => this.#useSession(session, entry);
     const isWorking = (): boolean => this.#state === 'checking';
-    this.#pool = new SourcePool({ request, tracker, dial, ownPin, isPatient, useSession, isWorking, onNotice, onUpdate, clock });
+    this.#pool = new SourcePool({
+      request,
+      tracker,
+      dial,
+      ownPin,
+      isPatient,
+      useSession,
+      isWorking,
+      onNotice,
+      onUpdate,
+      clock,
+    });
     // Only `run` waits for it; a download that ends otherwise leaves it alone.
     this.#finished.promise.catch(() => undefined);
   }
@@ -260,8 +271,15 @@ export class Download implements SessionSink {
     this.#resumedBytes = this.#bytesOf(this.#held, manifest);
     this.#doneBytes = this.#resumedBytes;
     this.#manifest = manifest;
-    this.#buffers = new ChunkBuffers(Math.min(manifest.chunkSize, manifest.size), Math.ceil(this.#mostUnwritten / manifest.chunkSize));
-    this.#scheduler = new Scheduler({ total, done: this.#held.copy(), startAt: total > 0 ? randomBytes(4).readUInt32BE() % total : 0 });
+    this.#buffers = new ChunkBuffers(
+      Math.min(manifest.chunkSize, manifest.size),
+      Math.ceil(this.#mostUnwritten / manifest.chunkSize),
+    );
+    this.#scheduler = new Scheduler({
+      total,
+      done: this.#held.copy(),
+      startAt: total > 0 ? randomBytes(4).readUInt32BE() % total : 0,
+    });
     this.#setState('fetching');
     if (this.#held.size > 0) this.#startHold();
     if (this.#held.isFull) this.#finished.resolve();
@@ -328,7 +346,10 @@ export class Download implements SessionSink {
   #settle(error: unknown, signal: AbortSignal): void {
     if (isAbort(error, signal)) return this.#setState('stopped');
     const name = safeDisplay(this.#request.name);
-    this.#problem = error instanceof PeerError ? error.problem : { code: 'internal', message: `${name} could not be fetched: ${String(error)}` };
+    this.#problem =
+      error instanceof PeerError
+        ? error.problem
+        : { code: 'internal', message: `${name} could not be fetched: ${String(error)}` };
     this.#setState('failed');
   }
 
@@ -358,7 +379,10 @@ function chunkSizeOf({ sizeBytes, name }: DownloadRequest): number {
     return chunkSizeFor(sizeBytes);
   } catch (error) {
     if (!(error instanceof ContentError)) throw error;
-    throw new PeerError({ code: 'too-large', message: `${safeDisplay(name)} cannot be fetched: ${error.message}.` }, { cause: error });
+    throw new PeerError(
+      { code: 'too-large', message: `${safeDisplay(name)} cannot be fetched: ${error.message}.` },
+      { cause: error },
+    );
   }
 }
 

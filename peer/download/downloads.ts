@@ -68,7 +68,8 @@ export class Downloads implements Part {
 
   /** What running downloads can give to others. */
   readonly shared: SharedFiles = {
-    find: (publicationId, fileId) => this.#findShared((file) => file.publicationId === publicationId && file.fileId === fileId),
+    find: (publicationId, fileId) =>
+      this.#findShared((file) => file.publicationId === publicationId && file.fileId === fileId),
     findFile: (fileId) => this.#findShared((file) => file.fileId === fileId),
   };
 
@@ -104,9 +105,14 @@ export class Downloads implements Part {
   async cancel(transferId: string): Promise<TransferRow> {
     const running = this.#running.get(transferId);
     if (running === undefined) {
-      throw new PeerError({ code: 'not-found', message: `There is no download ${transferId} under way. "status" lists them.` });
+      throw new PeerError({
+        code: 'not-found',
+        message: `There is no download ${transferId} under way. "status" lists them.`,
+      });
     }
-    running.stop.abort(new PeerError({ code: 'interrupted', message: 'The download was stopped. "get" goes on with it.' }));
+    running.stop.abort(
+      new PeerError({ code: 'interrupted', message: 'The download was stopped. "get" goes on with it.' }),
+    );
     await running.outcome.catch(() => undefined); // That it was stopped is what was asked for.
     return running.download.row();
   }
@@ -120,7 +126,10 @@ export class Downloads implements Part {
   async stop(): Promise<void> {
     this.#isStopping = true;
     const all = [...this.#running.values()];
-    for (const { stop } of all) stop.abort(new PeerError({ code: 'interrupted', message: 'The peer is ending; the download goes on next time.' }));
+    for (const { stop } of all)
+      stop.abort(
+        new PeerError({ code: 'interrupted', message: 'The peer is ending; the download goes on next time.' }),
+      );
     await Promise.allSettled(all.map(({ outcome }) => outcome));
   }
 
@@ -131,7 +140,8 @@ export class Downloads implements Part {
       running.outcome.then(
         (row) => this.#options.onNotice('info', `${row.path} is complete.`),
         (error: unknown) => {
-          if (error instanceof PeerError && error.code !== 'interrupted') this.#options.onNotice('error', error.message);
+          if (error instanceof PeerError && error.code !== 'interrupted')
+            this.#options.onNotice('error', error.message);
         },
       );
     } catch (error) {
@@ -158,7 +168,18 @@ export class Downloads implements Part {
     const { tracker, dial, ownPin, isSharing, onNotice } = this.#options;
     const onUpdate = (): void => this.#planUpdate();
     const { clock } = this.#options;
-    const download = new Download({ transferId, request, tracker, dial, ownPin, isPatient, isSharing, onNotice, onUpdate, clock });
+    const download = new Download({
+      transferId,
+      request,
+      tracker,
+      dial,
+      ownPin,
+      isPatient,
+      isSharing,
+      onNotice,
+      onUpdate,
+      clock,
+    });
     const stop = new AbortController();
     const outcome = this.#run(transferId, download, stop.signal);
     outcome.catch(() => undefined); // Whoever called `get` hears of it; a download that was resumed has a row and a notice.
@@ -184,7 +205,10 @@ export class Downloads implements Part {
     try {
       await writing;
     } catch (error) {
-      this.#options.onNotice('warning', `The list of downloads could not be saved: ${error instanceof Error ? error.message : String(error)}`);
+      this.#options.onNotice(
+        'warning',
+        `The list of downloads could not be saved: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 
@@ -211,7 +235,8 @@ export class Downloads implements Part {
     this.#isUpdatePlanned = true;
     const timer = this.#clock.setTimer(() => {
       this.#isUpdatePlanned = false;
-      for (const { download, listeners } of this.#running.values()) for (const listener of listeners) listener(download.row());
+      for (const { download, listeners } of this.#running.values())
+        for (const listener of listeners) listener(download.row());
       this.#options.onUpdate();
     }, UPDATE_EVERY_MS);
     timer.unref();

@@ -5,7 +5,10 @@ import { PeerError, type PeerErrorCode } from '../api.js';
 export function fileProblem(path: string, error: unknown): PeerError {
   if (error instanceof PeerError) return error;
   const errno = errnoOf(error);
-  const [code, text] = BY_ERRNO[errno] ?? ['unwritable', `could not be written (${errno || String(error)}). Check the disk and try again.`];
+  const [code, text] = BY_ERRNO[errno] ?? [
+    'unwritable',
+    `could not be written (${errno || String(error)}). Check the disk and try again.`,
+  ];
   return new PeerError({ code, message: `${path} ${text}` }, { cause: error });
 }
 
@@ -19,15 +22,30 @@ const DENIED = 'could not be written: this folder is not writable for you. Choos
 
 const BY_ERRNO: Record<string, [PeerErrorCode, string]> = {
   ENOSPC: ['disk-full', FULL],
-  EDQUOT: ['disk-full', 'could not be written: your disk quota is used up. Free some space and get it again; what was fetched is kept.'],
-  EFBIG: ['too-large', 'could not be written: this file system takes no file of that size. Choose another folder with --downloads.'],
+  EDQUOT: [
+    'disk-full',
+    'could not be written: your disk quota is used up. Free some space and get it again; what was fetched is kept.',
+  ],
+  EFBIG: [
+    'too-large',
+    'could not be written: this file system takes no file of that size. Choose another folder with --downloads.',
+  ],
   EACCES: ['unwritable', DENIED],
   EPERM: ['unwritable', DENIED],
   EROFS: ['unwritable', 'could not be written: this disk is read-only. Choose another folder with --downloads.'],
-  ENOENT: ['unwritable', 'could not be written: its folder does not exist. Create it, or choose another with --downloads.'],
+  ENOENT: [
+    'unwritable',
+    'could not be written: its folder does not exist. Create it, or choose another with --downloads.',
+  ],
   ENOTDIR: ['unwritable', 'could not be written: its folder is not a folder. Choose another with --downloads.'],
-  ENAMETOOLONG: ['bad-name', 'could not be written: the name is too long for this disk. Choose a shorter one with --as NAME.'],
+  ENAMETOOLONG: [
+    'bad-name',
+    'could not be written: the name is too long for this disk. Choose a shorter one with --as NAME.',
+  ],
   EIO: ['unwritable', 'could not be written: the disk reported an error. Check it before trying again.'],
-  EEXIST: ['exists', 'is there already and was not touched. Choose another name with --as NAME, or replace it with --force.'],
+  EEXIST: [
+    'exists',
+    'is there already and was not touched. Choose another name with --as NAME, or replace it with --force.',
+  ],
   EISDIR: ['is-directory', 'is a folder, and folders are never replaced. Choose another name with --as NAME.'],
 };

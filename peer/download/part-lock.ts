@@ -53,5 +53,8 @@ function inodeOf(path: string): bigint | undefined {
 }
 
 function inUse(shownPath: string): PeerError {
-  return new PeerError({ code: 'in-use', message: `${shownPath} is being fetched already. Wait for that download, or stop it first.` });
+  return new PeerError({
+    code: 'in-use',
+    message: `${shownPath} is being fetched already. Wait for that download, or stop it first.`,
+  });
 }

@@ -5,31 +5,52 @@ import type { DownloadRequest } from './download-request.js';
 import type { SourceEntry } from './source-entry.js';
 
 /** Why a download without hope failed, with everybody named who is to blame. */
-export function hopelessProblem(request: DownloadRequest, entries: readonly SourceEntry[], { isOutdated }: { isOutdated: boolean }): PeerProblem {
+export function hopelessProblem(
+  request: DownloadRequest,
+  entries: readonly SourceEntry[],
+  { isOutdated }: { isOutdated: boolean },
+): PeerProblem {
   const name = safeDisplay(request.name);
   const kinds = entries.map(({ fault }) => fault?.kind);
   if (isOutdated || (kinds.length > 0 && kinds.every((kind) => kind === 'changed'))) {
-    return { code: 'changed', message: `${name} was changed by its publisher, and nobody has the old content any more. Search again and get the new one.` };
+    return {
+      code: 'changed',
+      message: `${name} was changed by its publisher, and nobody has the old content any more. Search again and get the new one.`,
+    };
   }
   if (kinds.includes('lied')) {
     const liars = blame(entries.filter(({ fault }) => fault?.kind === 'lied'));
-    return { code: 'integrity', message: `${name} could not be fetched: ${liars}. Nothing wrong was kept. Tell them, or try again when others have it.` };
+    return {
+      code: 'integrity',
+      message: `${name} could not be fetched: ${liars}. Nothing wrong was kept. Tell them, or try again when others have it.`,
+    };
   }
   if (entries.length === 0) {
-    return { code: 'no-source', message: `${name} is not available: nobody who has it is online. Try again later; what was fetched is kept.` };
+    return {
+      code: 'no-source',
+      message: `${name} is not available: nobody who has it is online. Try again later; what was fetched is kept.`,
+    };
   }
-  return { code: 'no-source', message: `${name} is not available: ${blame(entries)}. Try again later; what was fetched is kept.` };
+  return {
+    code: 'no-source',
+    message: `${name} is not available: ${blame(entries)}. Try again later; what was fetched is kept.`,
+  };
 }
 
 function blame(entries: readonly SourceEntry[]): string {
-  return entries.map(({ user, fault }) => `${safeDisplay(user)} ${fault?.message ?? 'has nothing that is missing here'}`).join(', ');
+  return entries
+    .map(({ user, fault }) => `${safeDisplay(user)} ${fault?.message ?? 'has nothing that is missing here'}`)
+    .join(', ');
 }
 
 /** A refusal of the tracker in the words of the interface. */
 export function trackerProblem(request: DownloadRequest, error: unknown): unknown {
   if (!(error instanceof ProtocolError)) return error;
   const name = safeDisplay(request.name);
-  const [code, text] = TRACKER[error.code] ?? ['protocol', `could not be fetched: the tracker answered "${error.code}". Try again.`];
+  const [code, text] = TRACKER[error.code] ?? [
+    'protocol',
+    `could not be fetched: the tracker answered "${error.code}". Try again.`,
+  ];
   return new PeerError({ code, message: `${name} ${text}` }, { cause: error });
 }
 

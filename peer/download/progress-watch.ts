@@ -72,15 +72,20 @@ export class ProgressWatch {
 
   #plan(): void {
     const now = this.#options.clock.monotonic();
-    this.#timer = this.#options.clock.setTimer(() => this.#judge(), Math.min(this.#stallAt, this.#windowFrom + SLOW_WINDOW_MS) - now);
+    this.#timer = this.#options.clock.setTimer(
+      () => this.#judge(),
+      Math.min(this.#stallAt, this.#windowFrom + SLOW_WINDOW_MS) - now,
+    );
   }
 
   #judge(): void {
     const now = this.#options.clock.monotonic();
-    if (now >= this.#stallAt) return this.#fail('stalled', `sent nothing for ${Math.round((now - this.#lastAt) / 1_000)} s`);
+    if (now >= this.#stallAt)
+      return this.#fail('stalled', `sent nothing for ${Math.round((now - this.#lastAt) / 1_000)} s`);
     if (now >= this.#windowFrom + SLOW_WINDOW_MS) {
       const isSlow = this.#windowBytes < (LEAST_BYTES_PER_SECOND * SLOW_WINDOW_MS) / 1_000;
-      if (isSlow && this.#options.isReplaceable()) return this.#fail('slow', `sent less than 4 KiB/s for ${SLOW_WINDOW_MS / 1_000} s`);
+      if (isSlow && this.#options.isReplaceable())
+        return this.#fail('slow', `sent less than 4 KiB/s for ${SLOW_WINDOW_MS / 1_000} s`);
       this.#restartWindow();
     }
     this.#plan();

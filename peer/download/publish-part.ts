@@ -37,7 +37,10 @@ export async function publishPart(target: Target, handle: FileHandle, { force, s
 async function settleContent({ path, partPath }: Target, handle: FileHandle, size: number): Promise<void> {
   const [open, named] = [await handle.stat({ bigint: true }), await lookAt(partPath)];
   if (named === undefined || named.ino !== open.ino || named.dev !== open.dev || open.size !== BigInt(size)) {
-    throw new PeerError({ code: 'unwritable', message: `${path} could not be finished: its .part file was changed from outside. Get it again.` });
+    throw new PeerError({
+      code: 'unwritable',
+      message: `${path} could not be finished: its .part file was changed from outside. Get it again.`,
+    });
   }
   await handle.chmod(0o666 & ~umask());
   faultPoint('before-fsync');

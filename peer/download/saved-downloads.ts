@@ -79,6 +79,17 @@ function parse(text: string): SavedDownload[] {
 function isSaved(value: unknown): value is SavedDownload {
   const { transferId, request } = (value ?? {}) as Partial<SavedDownload>;
   if (typeof transferId !== 'string' || typeof request !== 'object' || request === null) return false;
-  const texts = [request.publicationId, request.fileId, request.owner, request.name, request.directory, request.fileName];
-  return texts.every((text) => typeof text === 'string') && Number.isSafeInteger(request.sizeBytes) && typeof request.force === 'boolean';
+  const texts = [
+    request.publicationId,
+    request.fileId,
+    request.owner,
+    request.name,
+    request.directory,
+    request.fileName,
+  ];
+  return (
+    texts.every((text) => typeof text === 'string') &&
+    Number.isSafeInteger(request.sizeBytes) &&
+    typeof request.force === 'boolean'
+  );
 }

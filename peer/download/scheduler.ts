@@ -169,7 +169,13 @@ export class Scheduler {
     const copies = this.#copies[first];
     const limit = Math.min(most, share, this.#total - first);
     let count = 1;
-    while (count < limit && this.#isFree(first + count) && this.#copies[first + count] === copies && hasChunk(source, first + count)) count += 1;
+    while (
+      count < limit &&
+      this.#isFree(first + count) &&
+      this.#copies[first + count] === copies &&
+      hasChunk(source, first + count)
+    )
+      count += 1;
     return { first, count };
   }
 
@@ -188,7 +194,13 @@ export class Scheduler {
   #lastOf(victim: Source, thief: Source): number | undefined {
     let last: number | undefined;
     for (const index of victim.asked) {
-      if (this.#done.has(index) || (this.#holders[index] ?? 0) >= MAX_HOLDERS || thief.asked.has(index) || !hasChunk(thief, index)) continue;
+      if (
+        this.#done.has(index) ||
+        (this.#holders[index] ?? 0) >= MAX_HOLDERS ||
+        thief.asked.has(index) ||
+        !hasChunk(thief, index)
+      )
+        continue;
       last = index;
     }
     return last;

@@ -12,6 +12,8 @@ const LAST_RETRY_MS = 10_000;
 export class SourceEntry {
   readonly device: string;
   readonly user: string;
+  /** The publication it is asked under; undefined: the one of the download. */
+  readonly publicationId: string | undefined;
   addresses: readonly Address[];
   /** Whether the tracker's last list had it. */
   isListed = true;
@@ -26,8 +28,9 @@ export class SourceEntry {
   #failures = 0;
   #strikes = 0;
 
-  constructor({ device, user, addresses }: OfferedSource) {
+  constructor({ device, user, addresses, publicationId }: OfferedSource) {
     this.device = device;
+    this.publicationId = publicationId;
     this.user = user;
     this.addresses = addresses;
   }

@@ -6,14 +6,28 @@ import type { PeerProblem } from '../api.js';
  * Why a source was dropped. `lied`: its bytes or lines are not what they must be. `slow`: below the minimum while another is there.
  * `refused`: it does not accept us. `expired`: only the ticket is at fault. `left`: it said goodbye.
  */
-export type FaultKind = 'unreachable' | 'closed' | 'stalled' | 'slow' | 'lied' | 'changed' | 'refused' | 'expired' | 'busy' | 'left';
+export type FaultKind =
+  | 'unreachable'
+  | 'closed'
+  | 'stalled'
+  | 'slow'
+  | 'lied'
+  | 'changed'
+  | 'refused'
+  | 'expired'
+  | 'busy'
+  | 'left';
 
 /** A source failed; the download goes on with others, or waits for it. */
 export class SourceFault extends Error {
   override readonly name = 'SourceFault';
   readonly retryAfterMs: number | undefined;
 
-  constructor(readonly kind: FaultKind, message: string, options?: ErrorOptions & { readonly retryAfterMs?: number | undefined }) {
+  constructor(
+    readonly kind: FaultKind,
+    message: string,
+    options?: ErrorOptions & { readonly retryAfterMs?: number | undefined },
+  ) {
     super(message, options);
     this.retryAfterMs = options?.retryAfterMs;
   }
@@ -40,13 +54,15 @@ const CODES: Record<FaultKind, PeerProblem['code']> = {
 export function closedFault(error: Error | undefined): SourceFault {
   if (error instanceof SourceFault) return error;
   // Only a source that breaks the protocol makes us throw this while reading.
-  if (error instanceof ProtocolError) return new SourceFault('lied', `broke the protocol: ${error.message}`, { cause: error });
+  if (error instanceof ProtocolError)
+    return new SourceFault('lied', `broke the protocol: ${error.message}`, { cause: error });
   return new SourceFault('closed', 'closed the connection', { cause: error });
 }
 
 export function dialFault(error: unknown): SourceFault {
   if (error instanceof SourceFault) return error;
-  if (error instanceof PinMismatchError) return new SourceFault('unreachable', 'another device answers at its address', { cause: error });
+  if (error instanceof PinMismatchError)
+    return new SourceFault('unreachable', 'another device answers at its address', { cause: error });
   return new SourceFault('unreachable', 'cannot be reached', { cause: error });
 }
 

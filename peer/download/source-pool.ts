@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import { PeerError, type TransferSource } from '../api.js';
 import type { DownloadRequest } from './download-request.js';
+import { DownloadTickets } from './download-tickets.js';
 import type { DownloadTracker, SourcesOfPublication } from './download-tracker.js';
 import { hopelessProblem, trackerProblem } from './pool-problems.js';
 import { Pulse } from './pulse.js';
@@ -15,7 +16,6 @@ import { type Dial, raceAddresses } from './race-addresses.js';
 import { SourceEntry } from './source-entry.js';
 import { dialFault, SourceFault } from './source-fault.js';
 import { SourceSession } from './source-session.js';
-import { TicketHolder } from './ticket-holder.js';
 
 /** So long nothing may be in sight before a download fails, ms. */
 const NO_SOURCE_MS = 18_000;
@@ -49,7 +49,7 @@ export class SourcePool {
   readonly #clock: Clock;
   readonly #entries = new Map<string, SourceEntry>();
   readonly #workers = new Set<Promise<void>>();
-  readonly #ticket: TicketHolder;
+  readonly #tickets: DownloadTickets;
   readonly #pulse: Pulse;
   readonly #seek: Pulse;
   #lastHopeAt: number;
@@ -59,7 +59,7 @@ export class SourcePool {
   constructor(options: SourcePoolOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#ticket = new TicketHolder(this.#clock);
+    this.#tickets = new DownloadTickets(options.request.publicationId, this.#clock);
     this.#pulse = new Pulse(this.#clock);
     this.#seek = new Pulse(this.#clock);
     this.#lastHopeAt = this.#clock.monotonic();
@@ -74,7 +74,8 @@ export class SourcePool {
       await Promise.race([this.#seekSources(over), this.#judgeHope(over)]);
     } finally {
       stopping.abort(signal.aborted ? signal.reason : new DOMException('the download is over', 'AbortError'));
-      for (const { session } of this.#entries.values()) session?.fail(new SourceFault('left', 'is not needed any more'));
+      for (const { session } of this.#entries.values())
+        session?.fail(new SourceFault('left', 'is not needed any more'));
       await Promise.allSettled(this.#workers);
     }
   }
@@ -102,7 +103,7 @@ export class SourcePool {
   /** Returns when to ask again, if the tracker said so. */
   async #askTracker(signal: AbortSignal): Promise<number | undefined> {
     const { tracker, request, isPatient } = this.#options;
-    const needsTicket = this.#ticket.needsNew;
+    const needsTicket = this.#tickets.needsNew([...this.#entries.values()].filter(({ isListed }) => isListed));
     try {
       this.#take(await tracker.sources(request.publicationId, { ticket: needsTicket, signal }), signal);
       return undefined;
@@ -119,10 +120,15 @@ export class SourcePool {
     const { request, ownPin } = this.#options;
     this.#isOutdated = reply.fileId !== request.fileId;
     if (this.#isOutdated) return;
-    if (reply.size !== request.sizeBytes) throw new PeerError({ code: 'integrity', message: 'The tracker says two different sizes of one file. Search again.' });
+    if (reply.size !== request.sizeBytes)
+      throw new PeerError({
+        code: 'integrity',
+        message: 'The tracker says two different sizes of one file. Search again.',
+      });
     this.#hasAnswer = true;
-    if (reply.ticket !== undefined) this.#renew(reply.ticket);
-    for (const entry of this.#entries.values()) entry.isListed = reply.sources.some(({ device }) => device === entry.device) && entry.isListed;
+    for (const publicationId of this.#tickets.take(reply)) this.#renew(publicationId);
+    for (const entry of this.#entries.values())
+      entry.isListed = reply.sources.some(({ device }) => device === entry.device) && entry.isListed;
     for (const offer of reply.sources) {
       if (offer.device === ownPin) continue;
       const known = this.#entries.get(offer.device);
@@ -134,10 +140,17 @@ export class SourcePool {
   }
 
   /** Sessions show the new ticket where they are; what is under way goes on. */
-  #renew(text: string): void {
-    const ticket = this.#ticket.take(text);
-    for (const { session, isPreparing } of this.#entries.values()) {
-      if (session === undefined || isPreparing) continue;
+  #renew(publicationId: string): void {
+    for (const entry of this.#entries.values()) {
+      const { session, isPreparing } = entry;
+      const ticket = this.#tickets.for(entry);
+      if (
+        session === undefined ||
+        isPreparing ||
+        ticket === undefined ||
+        this.#tickets.publicationOf(entry) !== publicationId
+      )
+        continue;
       session.open(ticket).catch((error: unknown) => session.fail(dialFault(error)));
     }
   }
@@ -158,7 +171,7 @@ export class SourcePool {
       signal.throwIfAborted();
       entry.end(fault, this.#clock.monotonic());
       this.#report(entry, fault);
-      if (fault.kind === 'expired') this.#ticket.expire();
+      if (fault.kind === 'expired') this.#tickets.expire();
       this.#pulse.beat();
       this.#seek.beat();
       this.#options.onUpdate();
@@ -174,7 +187,7 @@ export class SourcePool {
   }
 
   #isWorthATry(entry: SourceEntry): boolean {
-    if (!entry.isListed || entry.addresses.length === 0 || this.#ticket.ticket === undefined) return false;
+    if (!entry.isListed || entry.addresses.length === 0 || this.#tickets.for(entry) === undefined) return false;
     if (this.sessions().length >= MAX_SESSIONS) return false;
     return !(entry.isShunned && this.#hasOther(entry));
   }
@@ -203,13 +216,17 @@ export class SourcePool {
     }
   }
 
-  async #prepare(session: SourceSession, entry: SourceEntry, useSession: SourcePoolOptions['useSession']): Promise<void> {
-    const ticket = this.#ticket.ticket;
+  async #prepare(
+    session: SourceSession,
+    entry: SourceEntry,
+    useSession: SourcePoolOptions['useSession'],
+  ): Promise<void> {
+    const ticket = this.#tickets.for(entry);
     if (ticket === undefined) throw new SourceFault('expired', 'was asked without a ticket');
     await session.open(ticket);
     await useSession(session, entry);
     entry.isPreparing = false;
-    const renewed = this.#ticket.ticket;
+    const renewed = this.#tickets.for(entry);
     if (renewed !== undefined && renewed !== ticket) await session.open(renewed);
     this.#options.onUpdate();
   }
@@ -227,7 +244,9 @@ export class SourcePool {
       const now = this.#clock.monotonic();
       if (this.#hopeful().length > 0 || this.#options.isWorking()) this.#lastHopeAt = now;
       else if (this.#isHopeless(now - this.#lastHopeAt)) {
-        throw new PeerError(hopelessProblem(this.#options.request, [...this.#entries.values()], { isOutdated: this.#isOutdated }));
+        throw new PeerError(
+          hopelessProblem(this.#options.request, [...this.#entries.values()], { isOutdated: this.#isOutdated }),
+        );
       }
       await this.#pulse.wait(JUDGE_EVERY_MS, { signal });
     }
@@ -249,6 +268,8 @@ export class SourcePool {
 }
 
 function isRetryable(error: unknown): boolean {
-  return error instanceof ProtocolError && (error.code === 'busy' || error.code === 'rate-limited' || error.code === 'shutting-down');
+  return (
+    error instanceof ProtocolError &&
+    (error.code === 'busy' || error.code === 'rate-limited' || error.code === 'shutting-down')
+  );
 }
-

@@ -101,22 +101,25 @@ export class SourceSession {
   async open({ text, ticketId }: HeldTicket): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#begin();
-    this.#connection.request({ type: 'open', ticket: text }, {
-      onOpened: ({ size, chunkSize, have }) => {
-        this.#finish();
-        if (size !== this.#size || chunkSize !== chunkSizeFor(this.#size)) {
-          return reject(new SourceFault('lied', `says that the file has ${size} bytes instead of ${this.#size}`));
-        }
-        this.#ticketId = ticketId;
-        this.#takeHave(ticketId, have);
-        resolve();
+    this.#connection.request(
+      { type: 'open', ticket: text },
+      {
+        onOpened: ({ size, chunkSize, have }) => {
+          this.#finish();
+          if (size !== this.#size || chunkSize !== chunkSizeFor(this.#size)) {
+            return reject(new SourceFault('lied', `says that the file has ${size} bytes instead of ${this.#size}`));
+          }
+          this.#ticketId = ticketId;
+          this.#takeHave(ticketId, have);
+          resolve();
+        },
+        onEnd: () => reject(new SourceFault('lied', 'answered a ticket with nothing')),
+        onError: (error) => {
+          this.#finish();
+          reject(answerFault(error));
+        },
       },
-      onEnd: () => reject(new SourceFault('lied', 'answered a ticket with nothing')),
-      onError: (error) => {
-        this.#finish();
-        reject(answerFault(error));
-      },
-    });
+    );
     await this.#orEnd(promise);
   }
 
@@ -127,26 +130,30 @@ export class SourceSession {
     let filled = 0;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#begin();
-    this.#connection.request({ type: 'manifest', ticketId: this.#ticketId }, {
-      onRun: (offset, bytes) => {
-        if (offset !== announced || offset + bytes > hashes.length) throw new SourceFault('lied', 'sent a manifest of another length');
-        announced += bytes;
+    this.#connection.request(
+      { type: 'manifest', ticketId: this.#ticketId },
+      {
+        onRun: (offset, bytes) => {
+          if (offset !== announced || offset + bytes > hashes.length)
+            throw new SourceFault('lied', 'sent a manifest of another length');
+          announced += bytes;
+        },
+        onBytes: (bytes) => {
+          bytes.copy(hashes, filled);
+          filled += bytes.length;
+          this.#watch.progress(bytes.length);
+        },
+        onEnd: () => {
+          this.#finish();
+          if (filled === hashes.length) resolve();
+          else reject(new SourceFault('lied', 'sent a manifest that is too short'));
+        },
+        onError: (error) => {
+          this.#finish();
+          reject(answerFault(error));
+        },
       },
-      onBytes: (bytes) => {
-        bytes.copy(hashes, filled);
-        filled += bytes.length;
-        this.#watch.progress(bytes.length);
-      },
-      onEnd: () => {
-        this.#finish();
-        if (filled === hashes.length) resolve();
-        else reject(new SourceFault('lied', 'sent a manifest that is too short'));
-      },
-      onError: (error) => {
-        this.#finish();
-        reject(answerFault(error));
-      },
-    });
+    );
     await this.#orEnd(promise);
     return hashes;
   }
@@ -266,7 +273,10 @@ export class SourceSession {
   }
 
   #windowChunks(chunkSize: number): number {
-    const bytes = Math.min(MOST_WINDOW_BYTES, Math.max(LEAST_WINDOW_BYTES, (this.meter.bytesPerSecond * WINDOW_MS) / 1_000));
+    const bytes = Math.min(
+      MOST_WINDOW_BYTES,
+      Math.max(LEAST_WINDOW_BYTES, (this.meter.bytesPerSecond * WINDOW_MS) / 1_000),
+    );
     return Math.max(2, Math.ceil(bytes / chunkSize));
   }
 

@@ -1,5 +1,5 @@
+import { type Blake3Hasher, createBlake3 } from '../../common/content/blake3.js';
 import { chunkRange } from '../../common/content/chunk-range.js';
-import { createBlake3, type Blake3Hasher } from '../../common/content/blake3.js';
 import { isChunkHash, type Manifest } from '../../common/content/manifest.js';
 import type { ProtocolError } from '../../common/protocol/errors.js';
 import type { AnswerReceiver, Queued } from '../file-port/peer-connection.js';
@@ -63,7 +63,8 @@ export class SpanReceiver implements AnswerReceiver {
   }
 
   onRun(offset: number, bytes: number): void {
-    if (offset !== this.#runEnd) throw new SourceFault('lied', `sent bytes from ${offset} where those from ${this.#runEnd} were due`);
+    if (offset !== this.#runEnd)
+      throw new SourceFault('lied', `sent bytes from ${offset} where those from ${this.#runEnd} were due`);
     if (offset + bytes > this.#end) throw new SourceFault('lied', 'sent more than was asked for');
     this.#runEnd += bytes;
   }
@@ -82,7 +83,8 @@ export class SpanReceiver implements AnswerReceiver {
   }
 
   onEnd(): void {
-    if (!this.#isAbandoned && this.#offset !== this.#end) throw new SourceFault('lied', 'ended its answer before all of it had come');
+    if (!this.#isAbandoned && this.#offset !== this.#end)
+      throw new SourceFault('lied', 'ended its answer before all of it had come');
     this.#options.onDone();
   }
 

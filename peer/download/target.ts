@@ -2,8 +2,8 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, statfs } from 'node:fs/promises';
 
 import { portableProblem, safeJoin } from '../../common/content/file-name.js';
-import { currentHost } from '../../common/runtime/host.js';
 import { formatSize } from '../../common/content/format.js';
+import { currentHost } from '../../common/runtime/host.js';
 import { PeerError } from '../api.js';
 import { errnoOf, fileProblem } from './file-problem.js';
 
@@ -26,12 +26,20 @@ export interface Target {
 /** @throws {PeerError} `bad-name` when the name cannot or must not be written here. */
 export function targetOf(directory: string, fileName: string, fileId: string): Target {
   const problem = portableProblem(fileName, currentHost().platform);
-  if (problem !== undefined) throw new PeerError({ code: 'bad-name', message: `${problem.message} Choose another name with --as NAME.` });
+  if (problem !== undefined)
+    throw new PeerError({ code: 'bad-name', message: `${problem.message} Choose another name with --as NAME.` });
   try {
-    return { directory, path: safeJoin(directory, fileName), partPath: safeJoin(directory, partName(fileName, fileId)) };
+    return {
+      directory,
+      path: safeJoin(directory, fileName),
+      partPath: safeJoin(directory, partName(fileName, fileId)),
+    };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new PeerError({ code: 'bad-name', message: `${reason} Choose another name with --as NAME.` }, { cause: error });
+    throw new PeerError(
+      { code: 'bad-name', message: `${reason} Choose another name with --as NAME.` },
+      { cause: error },
+    );
   }
 }
 
@@ -52,7 +60,8 @@ function partName(fileName: string, fileId: string): string {
 export async function refuseExisting({ path, partPath }: Target, { force }: { force: boolean }): Promise<void> {
   const there = await lookAt(path);
   if (there === undefined) return;
-  if (there.isDirectory() && force) throw fileProblem(path, Object.assign(new Error('is a folder'), { code: 'EISDIR' }));
+  if (there.isDirectory() && force)
+    throw fileProblem(path, Object.assign(new Error('is a folder'), { code: 'EISDIR' }));
   if (force) return;
   const part = await lookAt(partPath);
   if (part !== undefined && part.ino === there.ino && part.dev === there.dev) return;
@@ -76,7 +85,8 @@ export async function refuseTooLarge({ directory, path }: Target, bytes: number)
   });
   const room = bavail * bsize - KEPT_FREE_BYTES;
   if (bytes === 0 || bytes <= room) return;
-  const message = `${path} needs ${formatSize(bytes)}, but only ${formatSize(Math.max(0, room))} can be used on this disk. `
-    + 'Free some space or choose another folder with --downloads; nothing was fetched.';
+  const message =
+    `${path} needs ${formatSize(bytes)}, but only ${formatSize(Math.max(0, room))} can be used on this disk. ` +
+    'Free some space or choose another folder with --downloads; nothing was fetched.';
   throw new PeerError({ code: 'disk-full', message });
 }

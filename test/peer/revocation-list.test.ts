@@ -55,6 +55,51 @@ describe('RevocationList', () => {
     expect(list.isRevoked(TICKET)).to.equal(false);
   });
 
+  it('fetches again what was revoked while a fetch was under way', async () => {
+    const rows: Row[] = [{ epoch: 1, kind: 'user', subject: 'somebody', at: 2_000 }];
+    const tracker = trackerWith(rows);
+    const list = new RevocationList(
+      {
+        async request(type: string, body: { since: number }) {
+          const reply = await tracker.request(type, body);
+          if (rows.length === 1) {
+            rows.push({ epoch: 2, kind: 'user', subject: 'mallory', at: 2_000 });
+            list.told(2, options); // by a heartbeat, before the reply of the fetch is read
+          }
+          return reply;
+        },
+      } as never,
+      () => undefined,
+    );
+
+    list.told(1, options);
+    await list.ready(options);
+
+    expect(list.isRevoked(TICKET)).to.equal(true);
+  });
+
+  it('is not kept from being ready by somebody else who stopped waiting', async () => {
+    const tracker = trackerWith([{ epoch: 1, kind: 'user', subject: 'mallory', at: 2_000 }]);
+    const list = new RevocationList(
+      {
+        async request(type: string, body: { since: number }, { signal }: { signal: AbortSignal }) {
+          await new Promise((resolve) => setImmediate(resolve));
+          signal.throwIfAborted();
+          return tracker.request(type, body);
+        },
+      } as never,
+      () => undefined,
+    );
+    const hasty = new AbortController();
+    list.told(1, { signal: hasty.signal });
+    const patient = list.ready(options);
+    hasty.abort(new Error('the connection closed'));
+
+    await patient;
+
+    expect(list.isRevoked(TICKET)).to.equal(true);
+  });
+
   it('follows the pages to their end', async () => {
     const rows = [1, 2, 3].map((epoch) => ({ epoch, kind: 'user' as const, subject: `user${epoch}`, at: 2_000 }));
     const list = new RevocationList(trackerWith(rows, 1) as never, () => undefined);

@@ -1,0 +1,107 @@
+import { expect } from 'chai';
+import { PeerError } from '../../peer/api.js';
+import { DownloadSources } from '../../peer/download-sources.js';
+
+const FILE = 'a'.repeat(64);
+const OTHER_FILE = 'b'.repeat(64);
+
+interface Publication {
+  readonly publicationId: string;
+  readonly fileId: string;
+  readonly device: string;
+  readonly host?: string;
+}
+
+/** Answers `sources` and `search` as docs/protocol.md says. */
+class TrackerModel {
+  constructor(readonly publications: Publication[]) {}
+
+  request = async (
+    type: string,
+    body: { publicationId?: string; idPrefix?: string; ticket?: boolean },
+  ): Promise<never> => {
+    if (type === 'search') {
+      const publications = this.publications.filter(({ fileId }) => fileId.startsWith(body.idPrefix ?? ''));
+      return { publications, partial: false } as never;
+    }
+    const found = this.publications.find(({ publicationId }) => publicationId === body.publicationId);
+    if (found === undefined) throw new PeerError({ code: 'not-found', message: '' });
+    const { publicationId, fileId, device, host = '127.0.0.1' } = found;
+    const ticket = body.ticket === true ? { ticket: `ticket for ${publicationId}` } : {};
+    const sources = [{ user: device, device, has: 'all', addresses: [{ host, port: 1 }] }];
+    return { publicationId, fileId, size: 1, revision: 1, ...ticket, sources } as never;
+  };
+}
+
+describe('DownloadSources', () => {
+  const signal = new AbortController().signal;
+
+  function sourcesOf(publications: Publication[], trackerHost = '127.0.0.1'): DownloadSources {
+    return new DownloadSources(new TrackerModel(publications) as never, trackerHost);
+  }
+
+  it('draws from every publication of the content, each with the ticket of its own', async () => {
+    const sources = sourcesOf([
+      { publicationId: 'one', fileId: FILE, device: 'ana' },
+      { publicationId: 'two', fileId: FILE, device: 'ben' },
+      { publicationId: 'three', fileId: OTHER_FILE, device: 'eve' },
+    ]);
+
+    const reply = await sources.sources('one', { ticket: true, signal });
+
+    expect(reply.sources.map(({ device, ticket }) => [device, ticket])).to.deep.equal([
+      ['ana', 'ticket for one'],
+      ['ben', 'ticket for two'],
+    ]);
+  });
+
+  it('goes on from the others when the publication was withdrawn', async () => {
+    const sources = sourcesOf([{ publicationId: 'two', fileId: FILE, device: 'ben' }]);
+    sources.remember('one', FILE);
+
+    const reply = await sources.sources('one', { ticket: true, signal });
+
+    expect(reply.sources.map(({ device }) => device)).to.deep.equal(['ben']);
+  });
+
+  it('keeps to the content that was chosen when the publication has got another', async () => {
+    const sources = sourcesOf([
+      { publicationId: 'one', fileId: OTHER_FILE, device: 'ana' },
+      { publicationId: 'two', fileId: FILE, device: 'ben' },
+    ]);
+    sources.remember('one', FILE);
+
+    const reply = await sources.sources('one', { ticket: true, signal });
+
+    expect(reply.fileId).to.equal(FILE);
+    expect(reply.sources.map(({ device }) => device)).to.deep.equal(['ben']);
+  });
+
+  it('names a device once, however often it publishes the content', async () => {
+    const sources = sourcesOf([
+      { publicationId: 'one', fileId: FILE, device: 'ana' },
+      { publicationId: 'two', fileId: FILE, device: 'ana' },
+    ]);
+
+    const reply = await sources.sources('one', { ticket: true, signal });
+
+    expect(reply.sources).to.have.length(1);
+  });
+
+  it('gives no loopback address when the tracker is elsewhere', async () => {
+    const sources = sourcesOf([{ publicationId: 'one', fileId: FILE, device: 'eve' }], 'tracker.example');
+
+    const reply = await sources.sources('one', { ticket: true, signal });
+
+    expect(reply.sources[0]?.addresses).to.deep.equal([]);
+  });
+
+  it('says not-found when nobody has it any more', async () => {
+    const sources = sourcesOf([]);
+    sources.remember('one', FILE);
+
+    const error = await sources.sources('one', { ticket: true, signal }).catch((reason: unknown) => reason);
+
+    expect(error).to.have.property('code', 'not-found');
+  });
+});
