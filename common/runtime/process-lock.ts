@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -43,7 +43,7 @@ export function acquireLock(path: string, { what }: LockOptions): ProcessLock {
     throw isBusy(error) ? new LockedError(what, readHolder(path)) : cannotLock(path, what, error);
   }
   chmodSync(path, 0o600);
-  writeFileSync(holderPath(path), `${currentHost().pid}\n`, { mode: 0o600 });
+  nameHolder(path);
   return {
     path,
     [Symbol.dispose]() {
@@ -80,9 +80,22 @@ function holderPath(path: string): string {
   return `${path}.pid`;
 }
 
+/** The lock may lie in a folder that others can write to: a link planted at the name is removed, never written through. */
+function nameHolder(path: string): void {
+  try {
+    rmSync(holderPath(path), { force: true });
+    writeFileSync(holderPath(path), `${currentHost().pid}\n`, { mode: 0o600, flag: 'wx' });
+  } catch {
+    // It only lets others say who holds the lock; that is held all the same.
+  }
+}
+
+/** A pipe planted there would be waited for without end, hence not blocking. */
+const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
 function readHolder(path: string): number | undefined {
   try {
-    const holder = Number.parseInt(readFileSync(holderPath(path), 'utf8'), 10);
+    const holder = Number.parseInt(readFileSync(holderPath(path), { encoding: 'utf8', flag: READ_FLAGS }), 10);
     return Number.isSafeInteger(holder) && holder > 0 ? holder : undefined;
   } catch {
     return undefined; // The holder may be between taking the lock and writing its pid; the lock itself is what counts.

@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 
 import { expect } from 'chai';
@@ -118,6 +118,28 @@ describe('acquireLock', () => {
     expect((await stat(lock.path)).mode & 0o777).to.equal(0o600);
     expect((await stat(dir.join('state'))).mode & 0o777).to.equal(0o700);
     expect(await readFile(`${path}.pid`, 'utf8')).to.equal(`${process.pid}\n`);
+  });
+
+  it('never writes through a link that somebody planted at the name of its pid', async () => {
+    await mkdir(dir.join('state'));
+    await writeFile(dir.join('precious'), 'mine');
+    await symlink(dir.join('precious'), `${path}.pid`);
+
+    using lock = acquireLock(path, { what: 'the test folder' });
+
+    expect(await readFile(dir.join('precious'), 'utf8')).to.equal('mine');
+    expect(await text(start(RIVAL).stdout)).to.equal(`locked ${process.pid}`);
+    expect(lock.path).to.equal(path);
+  });
+
+  it('does not wait for a pipe that somebody planted at the name of its pid', async function () {
+    if (process.platform === 'win32') return this.skip();
+    using lock = acquireLock(path, { what: 'the test folder' });
+    await rm(`${path}.pid`);
+    execFileSync('mkfifo', [`${path}.pid`]);
+
+    expect(await text(start(RIVAL).stdout)).to.equal('locked undefined');
+    expect(lock.path).to.equal(path);
   });
 
   it('says what to check when the file cannot be made', () => {
