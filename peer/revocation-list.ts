@@ -36,14 +36,23 @@ export class RevocationList {
   /** Resolves when the list is as new as the newest epoch told. @throws {PeerError} when it cannot be fetched. */
   async ready({ signal }: AbortOptions): Promise<void> {
     while (this.#knownEpoch < this.#toldEpoch) {
-      this.#fetching ??= this.#fetch({ signal }).finally(() => {
-        this.#fetching = undefined;
-      });
-      await this.#fetching;
+      const others = this.#fetching;
+      if (others === undefined) await this.#fetchOnce({ signal });
+      // Another one's failure, such as a connection that closed, says nothing for us: then we try ourselves.
+      else await others.catch(() => signal.throwIfAborted());
     }
   }
 
+  #fetchOnce(options: AbortOptions): Promise<void> {
+    this.#fetching = this.#fetch(options).finally(() => {
+      this.#fetching = undefined;
+    });
+    return this.#fetching;
+  }
+
   async #fetch({ signal }: AbortOptions): Promise<void> {
+    // Of a later one told meanwhile, these replies may know nothing; one that the tracker has lost since ends with them.
+    const told = this.#toldEpoch;
     let cursor: string | undefined;
     do {
       const reply = await this.#tracker.request(
@@ -54,7 +63,7 @@ export class RevocationList {
       for (const { kind, subject, at } of reply.revocations)
         this.#add(`${kind}:${kind === 'user' ? subject.toLowerCase() : subject}`, at);
       cursor = reply.cursor;
-      if (cursor === undefined) this.#knownEpoch = Math.max(reply.epoch, this.#toldEpoch);
+      if (cursor === undefined) this.#knownEpoch = Math.max(reply.epoch, told);
     } while (cursor !== undefined);
     this.#onChange();
   }
