@@ -22,6 +22,7 @@ import type { DownloadRequest } from './download-request.js';
 import type { DownloadTracker } from './download-tracker.js';
 import { faultPoint } from './fault-point.js';
 import { PartFile } from './part-file.js';
+import { clearStaleLock } from './part-lock.js';
 import type { Dial } from './race-addresses.js';
 import { Scheduler } from './scheduler.js';
 import type { SourceEntry } from './source-entry.js';
@@ -193,7 +194,7 @@ export class Download implements SessionSink {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    await refuseExisting(this.#target, this.#request);
+    await this.#refuseExisting();
     await using part = await PartFile.open(this.#target);
     this.#part = part;
     await refuseTooLarge(this.#target, Math.max(0, this.#request.sizeBytes - part.allocatedBytes));
@@ -202,6 +203,16 @@ export class Download implements SessionSink {
     await this.#fetchAll(signal);
     this.#setState('finishing');
     await part.publish({ force: this.#request.force, size: this.#request.sizeBytes });
+  }
+
+  async #refuseExisting(): Promise<void> {
+    try {
+      await refuseExisting(this.#target, this.#request);
+    } catch (error) {
+      // A crash right after the file was finished leaves the lock behind, and nobody else will come for it.
+      clearStaleLock(this.#target.partPath);
+      throw error;
+    }
   }
 
   /** Until every chunk is written, or the pool or the disk gives up. */

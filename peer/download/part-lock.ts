@@ -28,6 +28,16 @@ export function lockPart(partPath: string, shownPath: string): Disposable {
   };
 }
 
+/** Removes the lock file of a process that died; one that is held stays. */
+export function clearStaleLock(partPath: string): void {
+  if (inodeOf(`${partPath}.lock`) === undefined) return;
+  try {
+    lockPart(partPath, partPath)[Symbol.dispose]();
+  } catch (error) {
+    if (!(error instanceof PeerError)) throw error; // Held, or not ours to remove: it is in nobody's way.
+  }
+}
+
 function acquire(path: string, shownPath: string): ProcessLock {
   try {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
