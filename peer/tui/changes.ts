@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 
 /**
- * The screen is drawn at most ten times a second, so laying it out more often is work for nothing: a pasted megabyte comes in hundreds
- * of pieces. A little more than a tenth, or Ink would put every other frame off by another tenth.
+ * At most ten frames a second, also where a timer comes early: a person sees no more, and laying the screen out takes time that a
+ * pasted megabyte, which comes in hundreds of pieces, would multiply.
  */
 const PAUSE_MS = 105;
 

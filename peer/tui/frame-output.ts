@@ -13,6 +13,7 @@ const ERASE_LINE = '\x1b[2K';
 const ERASE_BELOW = '\x1b[J';
 const ENTER_SCREEN = '\x1b[?1049h';
 const LEAVE_SCREEN = '\x1b[?1049l';
+const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
 const DEFAULT_SIZE: ScreenSize = { columns: 80, rows: 24 };
 
@@ -23,6 +24,8 @@ export class FrameOutput extends EventEmitter {
   /** The first frame, too: the cursor may stand anywhere when the screen is taken. */
   #isRepainting = true;
   #isScreenTaken = false;
+  /** The screen shows what Ink is about to draw first. */
+  #isFirstFrameDrawn = false;
   #size: ScreenSize;
 
   constructor(private readonly terminal: WriteStream) {
@@ -55,8 +58,7 @@ export class FrameOutput extends EventEmitter {
   }
 
   write(data: string, done?: () => void): boolean {
-    const isRepeated = data === ENTER_SCREEN && this.#isScreenTaken; // it would clear the screen
-    if (this.#isMuted || isRepeated || !this.terminal.writable) {
+    if (this.#isMuted || this.#isDoneAlready(data) || !this.terminal.writable) {
       done?.();
       return true;
     }
@@ -71,9 +73,10 @@ export class FrameOutput extends EventEmitter {
     return true;
   }
 
-  /** Goes to the alternate screen and draws a frame there, before Ink does. */
+  /** Goes to the alternate screen and draws there the frame with which Ink will begin; Ink's own is not drawn again. */
   takeScreen(frame: string): void {
     this.#isScreenTaken = true;
+    this.#isFirstFrameDrawn = true;
     this.terminal.write(BEGIN_FRAME + ENTER_SCREEN + frame + END_FRAME);
   }
 
@@ -98,8 +101,16 @@ export class FrameOutput extends EventEmitter {
 
   #flush(frame: string): void {
     this.#frame = undefined;
-    this.terminal.write(BEGIN_FRAME + (this.#isRepainting ? fromTheTop(frame) : frame) + END_FRAME);
+    if (!this.#isFirstFrameDrawn)
+      this.terminal.write(BEGIN_FRAME + (this.#isRepainting ? fromTheTop(frame) : frame) + END_FRAME);
     this.#isRepainting = false;
+    this.#isFirstFrameDrawn = false;
+  }
+
+  /** Entering the alternate screen again would clear it; and the cursor stands where the first frame left it. */
+  #isDoneAlready(data: string): boolean {
+    if (data === ENTER_SCREEN) return this.#isScreenTaken;
+    return data === HIDE_CURSOR && this.#isFirstFrameDrawn && this.#frame === undefined;
   }
 }
 
