@@ -123,6 +123,11 @@ export class Library {
     this.#db.prepare(`UPDATE entry SET state = 'withdrawing' WHERE name = ?`).run(name);
   }
 
+  /** The tracker has forgotten it; an entry that was published anew meanwhile stays. */
+  forget(name: string): void {
+    this.#db.prepare(`DELETE FROM entry WHERE name = ? AND state = 'withdrawing'`).run(name);
+  }
+
   remove(name: string): void {
     this.#db.prepare('DELETE FROM entry WHERE name = ?').run(name);
   }

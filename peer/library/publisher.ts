@@ -102,7 +102,7 @@ export class Publisher {
     for (let start = 0; start < leaving.length; start += BULK_ENTRIES) {
       const batch = leaving.slice(start, start + BULK_ENTRIES);
       const reply = await tracker.request('unpublish', { names: batch.map((entry) => entry.name) }, { signal });
-      for (const entry of batch) library.remove(entry.name);
+      for (const entry of batch) library.forget(entry.name);
       library.revision = reply.libraryRevision;
     }
     const staying = entries.filter((entry) => entry.state !== 'withdrawing');
@@ -111,7 +111,7 @@ export class Publisher {
     }
   }
 
-  /** The file behind a publication is not what was hashed: hash it again and publish what it is now. */
+  /** The file behind a publication is not what was hashed: hash it again and publish what it is now. A failure becomes a notice. */
   refresh(publicationId: string, { signal }: AbortOptions): Promise<void> {
     const running =
       this.#refreshing.get(publicationId) ??
@@ -226,7 +226,7 @@ export class Publisher {
       const reply = await tracker.request('unpublish', { names: [name] }, { signal });
       const result = reply.results[0];
       const entry = library.byName(name);
-      library.remove(name);
+      library.forget(name);
       library.revision = reply.libraryRevision;
       if (result?.ok !== true) throw notMine(selector);
       return {
@@ -294,6 +294,7 @@ export class Publisher {
 
   async #refresh(publicationId: string, { signal }: AbortOptions): Promise<void> {
     const { library, notice } = this.#options;
+    if (signal.aborted) return;
     const entry = library.byPublication(publicationId);
     if (entry === undefined || entry.state === 'withdrawing') return;
     try {
@@ -319,7 +320,7 @@ export class Publisher {
       if (signal.aborted) return;
       notice(
         'warning',
-        `${entry.name} cannot be served: ${problemOfFailure(error).message} Withdraw it with: unp ${entry.name}`,
+        `${entry.name} cannot be served: ${reasonOf(error)} Withdraw it with: unp ${entry.name}`,
       );
     }
   }
@@ -344,6 +345,12 @@ function notMine(selector: string): PeerError {
     code: 'not-found',
     message: `You have not published ${selector}. See what you have with lpf.`,
   });
+}
+
+/** Nobody waits for a refresh: whatever fails in it, a full disk of ours included, is told and ends nothing. */
+function reasonOf(error: unknown): string {
+  if (error instanceof PeerError || error instanceof ContentError) return problemOfFailure(error).message;
+  return `${error instanceof Error ? error.message : String(error)}.`;
 }
 
 function problemOfFailure(error: unknown): PeerProblem {

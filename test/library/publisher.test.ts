@@ -204,6 +204,35 @@ describe('Publisher', () => {
     expect(notices.join()).to.include('unp a.txt');
   });
 
+  it('tells of a refresh that fails because its own disk is full, and goes on', async () => {
+    const path = await file('a.txt', 'old');
+    await publisher.publish({ paths: [path] }, { signal });
+    await writeFile(path, 'new content');
+    library.put = () => {
+      throw Object.assign(new Error('database or disk is full'), { code: 'ERR_SQLITE_ERROR' });
+    };
+
+    await publisher.refresh(library.byName('a.txt')?.publicationId ?? '', { signal });
+
+    expect(notices.join()).to.include('a.txt cannot be served: database or disk is full');
+  });
+
+  it('keeps what was published again before the reply to its withdrawal came', async () => {
+    const path = await file('a.txt', 'a');
+    await publisher.publish({ paths: [path] }, { signal });
+    const request = tracker.request;
+    tracker.request = async (type, body) => {
+      const reply = await request(type, body);
+      if (type === 'unpublish') await publisher.publish({ paths: [path] }, { signal });
+      return reply;
+    };
+
+    await publisher.withdraw(['a.txt'], { signal });
+
+    expect(tracker.byName.has('a.txt')).to.equal(true);
+    expect(library.byName('a.txt')?.state).to.equal('published');
+  });
+
   it('keeps its library over a restart', async () => {
     await publisher.publish({ paths: [await file('a.txt', 'a')] }, { signal });
     const before = library.byName('a.txt');
