@@ -59,9 +59,9 @@ export class FileServer implements Part {
         port: options.port,
         clock: options.clock,
         onPeer: (connection) => server.#accept(connection),
-        onHttp: (socket) => {
+        onHttp: (socket, guest) => {
           if (server.#linkServer === undefined) socket.destroy();
-          else server.#linkServer.accept(socket);
+          else server.#linkServer.accept(socket, guest);
         },
       });
     } catch (error) {

@@ -339,8 +339,12 @@ export class TrackerClient {
   }
 
   async #answerChallenge(challenge: string): Promise<void> {
-    const udp = await this.#channels.udp(this.#stopped);
-    udp.send({ v: PROTOCOL_VERSION, id: nanoid(12), type: 'path', challenge });
+    try {
+      const udp = await this.#channels.udp(this.#stopped);
+      udp.send({ v: PROTOCOL_VERSION, id: nanoid(12), type: 'path', challenge });
+    } catch {
+      // No socket to answer from: the session goes on over TCP.
+    }
   }
 
   #learnTime(serverTime: number): void {
