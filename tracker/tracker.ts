@@ -147,11 +147,7 @@ function housekeeping({ registry, store, clock, log }: Services): RepeatingTask[
     new RepeatingTask(run, { intervalMs, clock, onError: (error) => log.write('warn', `${what} failed`, { error }) });
   return [
     repeat('looking for silent sessions', SWEEP_INTERVAL_MS, () => registry.sweep()),
-    repeat('noting who is online', SEEN_INTERVAL_MS, async () => {
-      const { active, gone } = registry.takeSeen();
-      const now = Math.floor(clock.now());
-      await store.recordSeen([...gone, ...active], now);
-    }),
+    repeat('noting who is online', SEEN_INTERVAL_MS, () => store.recordSeen(registry.takeSeen(), Math.floor(clock.now()))),
     repeat('forgetting old rows', PRUNE_INTERVAL_MS, () => store.prune(Math.floor(clock.now()))),
   ];
 }

@@ -9,7 +9,7 @@ export const listPeers: Handler<'listPeers'> = async ({ store, registry }, { req
   const others = registry.peers().filter(({ user }) => user.toLowerCase() !== own && (after === undefined || user.toLowerCase() > after));
   const limit = rowsWanted(request.limit, carrier);
   const page = others.slice(0, limit);
-  const counts = await store.countPublications(page);
+  const counts = await store.countPublications(page.map(({ user, device }) => ({ user, device })));
   const rows = page.map((peer, index) => ({
     user: peer.user,
     publications: livePublications(peer, counts[index] ?? 0),

@@ -5,7 +5,7 @@
 import { ProtocolError } from '../../common/protocol/errors.js';
 import { HEARTBEAT_MS, MAX_HEARTBEAT_MS } from '../../common/protocol/limits.js';
 import type { Clock } from '../../common/runtime/clock.js';
-import type { PublicationRow, Store } from '../store/store.js';
+import type { DeviceKey, PublicationRow, Store } from '../store/store.js';
 import type { Notice } from './event-outbox.js';
 import { LiveIndex } from './live-index.js';
 import { Presence } from './presence.js';
@@ -32,7 +32,7 @@ export class Registry {
   readonly #idle = new Set<Session>();
   /** Ended ones, the first ended first. */
   readonly #ended = new Set<Session>();
-  readonly #gone: Session[] = [];
+  readonly #gone: DeviceKey[] = [];
   #onDrop: (session: Session) => void = () => undefined;
 
   constructor(store: Pick<Store, 'setLive'>, private readonly clock: Clock) {
@@ -199,9 +199,10 @@ export class Registry {
   }
 
   /** Devices of serving sessions that became inactive since the last call, and of those that are active. */
-  takeSeen(): { readonly active: Session[]; readonly gone: Session[] } {
+  takeSeen(): DeviceKey[] {
     this.sweep();
-    return { active: [...this.#active].filter(({ isServing }) => isServing), gone: this.#gone.splice(0) };
+    const active = [...this.#active].filter(({ isServing }) => isServing).map(({ user, device }) => ({ user, device }));
+    return [...this.#gone.splice(0), ...active];
   }
 
   /** Finds out who has expired; costs as much as there are such. */
@@ -227,7 +228,7 @@ export class Registry {
   #deactivate(session: Session): void {
     if (!this.#active.delete(session)) return;
     if (!session.isServing) return;
-    this.#gone.push(session);
+    this.#gone.push({ user: session.user, device: session.device });
     if (session.isLibraryLive) this.#live.setDevice(session, false);
     for (const id of session.published) this.#live.remove(id, session);
     for (const id of session.holds.keys()) this.#live.remove(id, session);

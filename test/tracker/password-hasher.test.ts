@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import { expect } from 'chai';
+import { ChildHasher, MAX_CONCURRENT_HASHES, MAX_WAITING_HASHES } from '../../tracker/auth/password-hasher.js';
+import { dummyHash, formatPhc, parsePhc } from '../../tracker/auth/phc.js';
+import { childrenOf } from '../support/proc.js';
+import { waitFor } from '../support/wait-for.js';
+
+describe('password hashes', () => {
+  let hasher: ChildHasher;
+  beforeEach(() => {
+    hasher = new ChildHasher();
+  });
+  afterEach(() => hasher.stop());
+
+  const child = async (): Promise<number> => {
+    const [pid] = await waitFor(async () => {
+      const pids = await childrenOf(process.pid);
+      return pids.length > 0 && pids;
+    });
+    return pid!;
+  };
+
+  it('are argon2id with the parameters that OWASP recommends, salted, and tell right from wrong', async () => {
+    const [first, second] = await Promise.all([hasher.hash('pässword'), hasher.hash('pässword')]);
+
+    expect(first).to.match(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    expect(first).not.to.equal(second);
+    expect(await hasher.verify('pässword', first)).to.equal(true);
+    expect(await hasher.verify('password', first)).to.equal(false);
+  });
+
+  it('of another program are understood', async () => {
+    // echo -n password | argon2 somesalt -id -t 2 -m 16 -p 1 -l 24 -e, from the reference implementation's documentation
+    const foreign = '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
+
+    expect(await hasher.verify('password', foreign)).to.equal(true);
+    expect(await hasher.verify('passwort', foreign)).to.equal(false);
+  });
+
+  it('are read back as they were written, and nothing else is read', () => {
+    const phc = dummyHash();
+    expect(formatPhc(parsePhc(phc)!)).to.equal(phc);
+    for (const text of ['', 'secret', '$argon2i$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc', phc.replace('m=19456', 'm=9999999'), phc.replace('t=2', 't=0'), `${phc}$`]) {
+      expect(parsePhc(text), text).to.equal(undefined);
+    }
+  });
+
+  it(`are made ${MAX_CONCURRENT_HASHES} at a time; ${MAX_WAITING_HASHES} may wait, the next is told that the tracker is busy`, async () => {
+    const jobs = Array.from({ length: MAX_CONCURRENT_HASHES + MAX_WAITING_HASHES + 10 }, () => hasher.hash('x'));
+
+    const results = await Promise.allSettled(jobs);
+
+    const refused = results.filter((result) => result.status === 'rejected');
+    expect(refused.map(({ reason }) => (reason as { code: string }).code)).to.deep.equal(Array.from({ length: 10 }, () => 'busy'));
+    expect(results.findIndex(({ status }) => status === 'rejected')).to.equal(MAX_CONCURRENT_HASHES + MAX_WAITING_HASHES);
+  }).timeout(30_000);
+
+  it('run in a niced process without our environment', async () => {
+    await hasher.hash('x');
+    const pid = await child();
+
+    const niceness = Number((await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ')[16]);
+    expect(niceness).to.equal(10);
+    expect(await readFile(`/proc/${pid}/environ`, 'utf8')).not.to.contain('PATH=');
+  });
+
+  it('go on after their process was killed', async () => {
+    await hasher.hash('x');
+    const waiting = hasher.hash('y').catch((error: { code: string }) => error.code);
+    process.kill(await child(), 'SIGKILL');
+
+    expect(await waiting).to.satisfy((result: string) => result === 'busy' || result.startsWith('$argon2id'));
+    expect(await hasher.hash('z')).to.match(/^\$argon2id/);
+  });
+});
