@@ -5,7 +5,7 @@
 import type { AbortOptions } from '../common/runtime/deadline.js';
 import { PeerError } from './api.js';
 import type { DownloadTracker, OfferedSource, SourcesOfPublication } from './download/download-tracker.js';
-import { isDialable } from './reach/addresses.js';
+import { dialable } from './reach/addresses.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
 
 /** Publications of one content that a download draws from. */
@@ -13,13 +13,14 @@ const MAX_TWINS = 8;
 
 export class DownloadSources implements DownloadTracker {
   readonly #tracker: Pick<TrackerClient, 'request'>;
-  readonly #trackerHost: string;
+  /** Where the tracker sees us. */
+  readonly #observedHost: () => string;
   /** So that a download goes on from its twins when its own publication was withdrawn. */
   readonly #fileIdByPublication = new Map<string, string>();
 
-  constructor(tracker: Pick<TrackerClient, 'request'>, trackerHost: string) {
+  constructor(tracker: Pick<TrackerClient, 'request'>, observedHost: () => string) {
     this.#tracker = tracker;
-    this.#trackerHost = trackerHost;
+    this.#observedHost = observedHost;
   }
 
   /** Tells which content a publication had when it was chosen. */
@@ -73,7 +74,7 @@ export class DownloadSources implements DownloadTracker {
       sources: sources.map((source) => ({
         ...source,
         ...own,
-        addresses: source.addresses.filter(({ host }) => isDialable(host, this.#trackerHost)),
+        addresses: dialable(source.addresses, this.#observedHost()),
       })),
     };
   }

@@ -29,7 +29,7 @@ import { FileHasher } from './library/hashing/hash-file.js';
 import { Library } from './library/library.js';
 import { Publisher } from './library/publisher.js';
 import { logIn } from './log-in.js';
-import { defaultListenHost, lanAddresses } from './reach/addresses.js';
+import { defaultListenHost, lanAddresses, resolveDialable } from './reach/addresses.js';
 import { RevocationList } from './revocation-list.js';
 import { SavedSessionFile } from './saved-session-file.js';
 import { StateBoard } from './state-board.js';
@@ -254,7 +254,7 @@ class RunningParts implements Peer {
 
   #makeDownloads(): void {
     const { serving, stateDir, tracker } = this.#options;
-    const sources = new DownloadSources(this.#tracker, tracker.host);
+    const sources = new DownloadSources(this.#tracker, () => this.#observedHost);
     this.#downloads = this.#lifecycle.add(
       new Downloads({
         tracker: sources,
@@ -262,8 +262,10 @@ class RunningParts implements Peer {
         isSharing: serving,
         clock: this.#clock,
         ...(serving ? { stateDir } : {}),
-        dial: ({ host, port }, pin, { signal }) =>
-          dialPeer({ host, port, pin, identity: this.#identity, clock: this.#clock }, { signal }),
+        dial: async ({ host, port }, pin, { signal }) => {
+          const address = await resolveDialable(host, this.#observedHost);
+          return dialPeer({ host: address, port, pin, identity: this.#identity, clock: this.#clock }, { signal });
+        },
         onNotice: (level, text) => this.#notice(level, text),
         onUpdate: () => this.#board.touch(),
       }),
@@ -313,9 +315,13 @@ class RunningParts implements Peer {
     };
   }
 
+  /** Where the tracker sees us; before the first login we have asked for nothing yet. */
+  get #observedHost(): string {
+    return this.#tracker.observedHost ?? '127.0.0.1';
+  }
+
   #reachedAt(port: number): { host: string; port: number; pin: string } {
-    const observed = this.#tracker.observedHost ?? '127.0.0.1';
-    return { host: this.#options.settings.advertise ?? observed, port, pin: this.#identity.pin };
+    return { host: this.#options.settings.advertise ?? this.#observedHost, port, pin: this.#identity.pin };
   }
 
   #compose(): Omit<PeerState, 'notices' | 'hashing'> {

@@ -1,4 +1,5 @@
 /** Which addresses this peer offers to others, and which of others' it dials. See docs/protocol.md "Addresses". */
+import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 
 import ipaddr from 'ipaddr.js';
@@ -18,13 +19,35 @@ export function rangeOf(host: string): Range {
   return range === 'unicast' ? 'public' : 'unusable';
 }
 
+/** The nearer, the lower: what lies nearer than we ourselves are to the tracker may be a service of our own machine or network. */
+const DISTANCE: Readonly<Record<Range, number>> = { loopback: 0, private: 1, public: 2, unusable: -1 };
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 /**
- * Whether to dial `host`, offered for another peer. A malicious peer could otherwise point downloaders at services of their own
- * machine: loopback is dialled only when the tracker itself is there.
+ * Those of one peer's `addresses` that may be dialled when the tracker sees us at `observedHost`. A malicious peer could otherwise point
+ * downloaders at services behind their own firewall. Private ones pass when the peer shares our observed address, thus our network.
  */
-export function isDialable(host: string, trackerHost: string): boolean {
-  const range = rangeOf(host);
-  return range !== 'unusable' && (range !== 'loopback' || rangeOf(trackerHost) === 'loopback');
+export function dialable<A extends Address>(addresses: readonly A[], observedHost: string): A[] {
+  const isNeighbour = addresses.some(({ host }) => host === observedHost);
+  return addresses.filter(
+    ({ host }) => isFarEnough(host, observedHost) || (isNeighbour && rangeOf(host) === 'private'),
+  );
+}
+
+/** The address to dial for `host`. A name is judged by what it stands for now, not by what it stood for when the tracker proved it. */
+export async function resolveDialable(host: string, observedHost: string): Promise<string> {
+  if (ipaddr.isValid(host)) return host;
+  const found = (await lookup(host, { all: true })).find(({ address }) => isFarEnough(address, observedHost));
+  if (found === undefined) throw new Error(`${host} stands for no address that may be dialled from here`);
+  return found.address;
+}
+
+function isFarEnough(host: string, observedHost: string): boolean {
+  return DISTANCE[rangeOf(host)] >= Math.max(0, DISTANCE[rangeOf(observedHost)]);
 }
 
 /** Our private-range addresses, for peers of the same network. */

@@ -36,8 +36,8 @@ class TrackerModel {
 describe('DownloadSources', () => {
   const signal = new AbortController().signal;
 
-  function sourcesOf(publications: Publication[], trackerHost = '127.0.0.1'): DownloadSources {
-    return new DownloadSources(new TrackerModel(publications) as never, trackerHost);
+  function sourcesOf(publications: Publication[], observedHost = '127.0.0.1'): DownloadSources {
+    return new DownloadSources(new TrackerModel(publications) as never, () => observedHost);
   }
 
   it('draws from every publication of the content, each with the ticket of its own', async () => {
@@ -89,7 +89,7 @@ describe('DownloadSources', () => {
   });
 
   it('gives no loopback address when the tracker is elsewhere', async () => {
-    const sources = sourcesOf([{ publicationId: 'one', fileId: FILE, device: 'eve' }], 'tracker.example');
+    const sources = sourcesOf([{ publicationId: 'one', fileId: FILE, device: 'eve' }], '9.9.9.9');
 
     const reply = await sources.sources('one', { ticket: true, signal });
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { defaultListenHost, isDialable, lanAddresses, rangeOf } from '../../peer/reach/addresses.js';
+import { defaultListenHost, dialable, lanAddresses, rangeOf, resolveDialable } from '../../peer/reach/addresses.js';
 
 describe('addresses', () => {
   const TABLE: readonly [host: string, range: string][] = [
@@ -27,15 +27,42 @@ describe('addresses', () => {
     });
   }
 
-  it('dials loopback only when the tracker is there too', () => {
-    expect(isDialable('127.0.0.1', 'tracker.example')).to.equal(false);
-    expect(isDialable('::ffff:127.0.0.1', '8.8.8.8')).to.equal(false);
-    expect(isDialable('127.0.0.1', '127.0.0.1')).to.equal(true);
-  });
+  const LISTS: readonly [title: string, offered: string[], observed: string, dialled: string[]][] = [
+    [
+      'dials loopback and private addresses when the tracker is on loopback',
+      ['127.0.0.1', '10.0.0.2'],
+      '127.0.0.1',
+      ['127.0.0.1', '10.0.0.2'],
+    ],
+    [
+      'does not dial loopback for a tracker in the LAN',
+      ['127.0.0.1', '::ffff:127.0.0.1', '10.0.0.2'],
+      '10.0.0.9',
+      ['10.0.0.2'],
+    ],
+    ['dials public addresses only for a public tracker', ['127.0.0.1', '10.0.0.2', '8.8.8.8'], '9.9.9.9', ['8.8.8.8']],
+    [
+      'dials private addresses of a peer behind the same public one',
+      ['10.0.0.2', '9.9.9.9'],
+      '9.9.9.9',
+      ['10.0.0.2', '9.9.9.9'],
+    ],
+    ['does not dial loopback of such a peer', ['127.0.0.1', '9.9.9.9'], '9.9.9.9', ['9.9.9.9']],
+    ['never dials what is no host', ['0.0.0.0', '224.0.0.1', '255.255.255.255', '::'], '127.0.0.1', []],
+  ];
+  for (const [title, offered, observed, dialled] of LISTS) {
+    it(title, () => {
+      const addresses = offered.map((host) => ({ host, port: 1 }));
 
-  it('never dials what is no host', () => {
-    for (const host of ['0.0.0.0', '224.0.0.1', '255.255.255.255', '::'])
-      expect(isDialable(host, '127.0.0.1'), host).to.equal(false);
+      expect(dialable(addresses, observed).map(({ host }) => host)).to.deep.equal(dialled);
+    });
+  }
+
+  it('judges a name by what it stands for when it is dialled', async () => {
+    expect(rangeOf(await resolveDialable('localhost', '127.0.0.1'))).to.equal('loopback');
+
+    const refused = await resolveDialable('localhost', '9.9.9.9').catch((error: unknown) => error);
+    expect(refused).to.be.an('error');
   });
 
   it('offers private-range addresses only', () => {
