@@ -108,7 +108,17 @@ async function runInterface({ host, ...options }: InterfaceOptions): Promise<num
   const common = { ...options, cwd: host.cwd };
   if (stdin.isTTY && stdout.isTTY && host.env['TERM'] !== 'dumb') {
     const { runTui } = await import('./tui/run-tui.js');
-    return runTui({ ...common, stdin, stdout, env: { noColor: Boolean(host.env['NO_COLOR']), home: host.home } });
+    const onProcessExit = (restore: () => void): (() => void) => {
+      process.once('exit', restore);
+      return () => process.off('exit', restore);
+    };
+    return runTui({
+      ...common,
+      stdin,
+      stdout,
+      onProcessExit,
+      env: { noColor: Boolean(host.env['NO_COLOR']), home: host.home },
+    });
   }
   const { runPlain } = await import('./tui/run-plain.js');
   return runPlain({ ...common, home: host.home, input: stdin, write: (text) => void stdout.write(text) });

@@ -253,7 +253,7 @@ class RunningParts implements Peer {
   }
 
   #makeDownloads(): void {
-    const { serving, stateDir, tracker } = this.#options;
+    const { serving, stateDir } = this.#options;
     const sources = new DownloadSources(this.#tracker, () => this.#observedHost);
     this.#downloads = this.#lifecycle.add(
       new Downloads({
