@@ -1,6 +1,7 @@
 /**
  * Proves that a peer's file port is where its session comes from: a TLS handshake that shows the device's pin. Attacker: a user who
- * names another's address as his own; only the observed address is dialled, and once a minute, so a victim gets one handshake a minute.
+ * names another's address as his own; only the observed address is dialled, each port of it once a minute and at most
+ * `MAX_PORTS_PER_INTERVAL` of them, so a victim behind the same address gets a handful of handshakes a minute.
  */
 import { lookup } from 'node:dns/promises';
 import type { Clock } from '../../common/runtime/clock.js';
@@ -12,27 +13,31 @@ import type { Session } from './session.js';
 
 const DIAL_TIMEOUT_MS = 3_000;
 const DIAL_INTERVAL_MS = 60_000;
+/** A peer that is restarted takes another free port, and must not be unreachable for the rest of the minute. */
+const MAX_PORTS_PER_INTERVAL = 5;
 /** A restarted tracker gets all its peers back at once. */
 const MAX_CONCURRENT_DIALS = 64;
 const ALPN = 'shoal-peer/1';
 
 export class DialBack implements Part {
   readonly #stop = new AbortController();
-  readonly #dialledAt = new WeakMap<Session, number>();
+  /** When each place of a session was dialled within the last interval. */
+  readonly #dialledAt = new WeakMap<Session, Map<string, number>>();
   readonly #running = new Map<Session, Promise<void>>();
   readonly #waiting: (() => void)[] = [];
   #active = 0;
 
-  constructor(private readonly clock: Clock, private readonly log: Log) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {}
 
-  /** Dials unless the port is proven already or was dialled within the last minute. */
+  /** Dials unless the port is proven already or was dialled within the last minute, or too many others were. */
   check(session: Session): void {
     const { filePort } = session;
-    const now = this.clock.monotonic();
-    const last = this.#dialledAt.get(session);
-    if (filePort === undefined || session.reach.isProven || this.#running.has(session) || this.#stop.signal.aborted) return;
-    if (last !== undefined && now - last < DIAL_INTERVAL_MS) return;
-    this.#dialledAt.set(session, now);
+    if (filePort === undefined || session.reach.isProven || this.#running.has(session) || this.#stop.signal.aborted)
+      return;
+    if (!this.#mayDial(session, `${session.observed.host} ${filePort}`)) return;
     const dial = this.#dial(session, filePort).finally(() => this.#running.delete(session));
     this.#running.set(session, dial);
   }
@@ -54,18 +59,40 @@ export class DialBack implements Part {
     await Promise.all(this.#running.values());
   }
 
+  #mayDial(session: Session, place: string): boolean {
+    const now = this.clock.monotonic();
+    const recent = [...(this.#dialledAt.get(session) ?? [])].filter(([, at]) => now - at < DIAL_INTERVAL_MS);
+    const dialledAt = new Map(recent);
+    this.#dialledAt.set(session, dialledAt);
+    if (dialledAt.has(place) || dialledAt.size >= MAX_PORTS_PER_INTERVAL) return false;
+    dialledAt.set(place, now);
+    return true;
+  }
+
   async #dial(session: Session, port: number): Promise<void> {
     await this.#slot();
     const { observed, device: pin, advertise } = session;
     try {
-      const { socket } = await connectPinned({ host: observed.host, port, pin, alpn: ALPN, timeoutMs: DIAL_TIMEOUT_MS, signal: this.#stop.signal });
+      const { socket } = await connectPinned({
+        host: observed.host,
+        port,
+        pin,
+        alpn: ALPN,
+        timeoutMs: DIAL_TIMEOUT_MS,
+        signal: this.#stop.signal,
+      });
       socket.on('error', () => undefined); // proven; how the other side ends it does not matter
-      socket.destroy();
+      socket.destroySoon();
       if (session.observed.host !== observed.host || session.filePort !== port) return;
       session.reach.isProven = true;
       if (advertise !== undefined && (await leadsTo(advertise, observed.host))) session.reach.advertised = advertise;
     } catch (error) {
-      this.log.write('debug', 'the file port could not be reached', { user: session.user, host: observed.host, port, error });
+      this.log.write('debug', 'the file port could not be reached', {
+        user: session.user,
+        host: observed.host,
+        port,
+        error,
+      });
     } finally {
       this.#active -= 1;
       this.#waiting.shift()?.();
