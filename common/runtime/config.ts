@@ -89,10 +89,12 @@ function fromEnvironment(table: SettingTable, host: Host): Record<string, unknow
 
 /** Tracker and peer may be started from one environment, so each knows the other's names as well. */
 const KNOWN_VARIABLES = new Set(Object.keys({ ...TRACKER_SETTINGS, ...PEER_SETTINGS }).map(environmentName));
+/** No setting: it lets tests end a process at a chosen point, see peer/download/fault-point.ts. */
+const TEST_SWITCH = 'SHOAL_TEST_FAULTS';
 
 function refuseUnknownEnvironment({ env }: Host): void {
   for (const name of Object.keys(env)) {
-    if (name.startsWith('SHOAL_') && !KNOWN_VARIABLES.has(name)) {
+    if (name.startsWith('SHOAL_') && name !== TEST_SWITCH && !KNOWN_VARIABLES.has(name)) {
       throw unknownKey(name, 'in the environment', KNOWN_VARIABLES);
     }
   }
