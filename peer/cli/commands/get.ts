@@ -41,5 +41,5 @@ async function fetchWith({ args, options, config, process, output }: CommandCont
 function keptText(transfer: TransferRow | undefined): string {
   if (transfer === undefined || transfer.doneBytes === 0) return 'Nothing was fetched yet.';
   const { doneBytes, sizeBytes, path } = transfer;
-  return `${formatSize(doneBytes)} of ${formatSize(sizeBytes)} are kept in ${path}.part; the same get goes on from there.`;
+  return `${formatSize(doneBytes)} of ${formatSize(sizeBytes)} are kept beside ${path}; the same get goes on from there.`;
 }
