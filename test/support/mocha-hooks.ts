@@ -34,6 +34,7 @@ function addSeeds(error: Error | undefined): void {
   const seeds = takeSeedReport();
   if (error === undefined || seeds === '') return;
   const message = `${error.message}\n${seeds}`;
-  error.stack = error.stack?.replace(error.message, () => message) ?? message;
-  error.message = message;
+  const stack = error.stack?.replace(error.message, () => message) ?? message;
+  // Defined, not assigned: the message of a DOMException, such as a TimeoutError, is a getter.
+  Object.defineProperties(error, { message: { value: message }, stack: { value: stack } });
 }
