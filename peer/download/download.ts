@@ -186,7 +186,10 @@ export class Download implements SessionSink {
     const isNew = this.scheduler.arrived(session.sourceId, index);
     if (this.scheduler.isAsked(index)) for (const other of this.#pool.sessions()) other.dropUseless();
     this.#options.onUpdate();
-    if (!isNew) return this.buffers.give(buffer);
+    if (!isNew) {
+      this.buffers.give(buffer);
+      return;
+    }
     this.#pool.credit(session, length);
     this.#unwrittenBytes += length;
     if (this.#unwrittenBytes >= this.#mostUnwritten) for (const other of this.#pool.sessions()) other.pause();
@@ -252,7 +255,7 @@ export class Download implements SessionSink {
       return parseManifest(bytes, parseFileId(this.#request.fileId), this.#request.sizeBytes);
     } catch (error) {
       if (!(error instanceof ContentError)) throw error;
-      throw new SourceFault('lied', 'sent a manifest that does not belong to the file', { cause: error });
+      throw wrongManifest(error);
     }
   }
 
@@ -355,7 +358,10 @@ export class Download implements SessionSink {
   }
 
   #settle(error: unknown, signal: AbortSignal): void {
-    if (isAbort(error, signal)) return this.#setState('stopped');
+    if (isAbort(error, signal)) {
+      this.#setState('stopped');
+      return;
+    }
     const name = safeDisplay(this.#request.name);
     this.#problem =
       error instanceof PeerError
@@ -383,6 +389,10 @@ export class Download implements SessionSink {
     const last = held.total - 1;
     return held.size * chunkSize - (last >= 0 && held.has(last) ? held.total * chunkSize - size : 0);
   }
+}
+
+function wrongManifest(cause: ContentError): SourceFault {
+  return new SourceFault('lied', 'sent a manifest that does not belong to the file', { cause });
 }
 
 function chunkSizeOf({ sizeBytes, name }: DownloadRequest): number {

@@ -80,15 +80,22 @@ export class ProgressWatch {
 
   #judge(): void {
     const now = this.#options.clock.monotonic();
-    if (now >= this.#stallAt)
-      return this.#fail('stalled', `sent nothing for ${Math.round((now - this.#lastAt) / 1_000)} s`);
+    if (now >= this.#stallAt) {
+      this.#fail('stalled', `sent nothing for ${Math.round((now - this.#lastAt) / 1_000)} s`);
+      return;
+    }
     if (now >= this.#windowFrom + SLOW_WINDOW_MS) {
-      const isSlow = this.#windowBytes < (LEAST_BYTES_PER_SECOND * SLOW_WINDOW_MS) / 1_000;
-      if (isSlow && this.#options.isReplaceable())
-        return this.#fail('slow', `sent less than 4 KiB/s for ${SLOW_WINDOW_MS / 1_000} s`);
+      if (this.#isSlow && this.#options.isReplaceable()) {
+        this.#fail('slow', `sent less than 4 KiB/s for ${SLOW_WINDOW_MS / 1_000} s`);
+        return;
+      }
       this.#restartWindow();
     }
     this.#plan();
+  }
+
+  get #isSlow(): boolean {
+    return this.#windowBytes < (LEAST_BYTES_PER_SECOND * SLOW_WINDOW_MS) / 1_000;
   }
 
   #fail(kind: 'stalled' | 'slow', message: string): void {

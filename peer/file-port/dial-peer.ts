@@ -1,8 +1,8 @@
-import { ALPN_PEER } from './alpn.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import type { Identity } from '../../common/wire/identity.js';
 import { connectPinned } from '../../common/wire/pinned-tls.js';
+import { ALPN_PEER } from './alpn.js';
 import { PeerConnection } from './peer-connection.js';
 
 /** A source that does not answer within this is left for another one, ms. */
@@ -20,8 +20,19 @@ export interface DialOptions {
 }
 
 /** @throws {PinMismatchError} before a byte is sent; any other error means that no connection was made. */
-export async function dialPeer({ host, port, pin, identity, onPeer, clock }: DialOptions, { signal }: AbortOptions): Promise<PeerConnection> {
-  const { socket } = await connectPinned({ host, port, pin, alpn: ALPN_PEER, identity, timeoutMs: CONNECT_TIMEOUT_MS, signal });
+export async function dialPeer(
+  { host, port, pin, identity, onPeer, clock }: DialOptions,
+  { signal }: AbortOptions,
+): Promise<PeerConnection> {
+  const { socket } = await connectPinned({
+    host,
+    port,
+    pin,
+    alpn: ALPN_PEER,
+    identity,
+    timeoutMs: CONNECT_TIMEOUT_MS,
+    signal,
+  });
   const connection = new PeerConnection(socket, { pin, clock });
   onPeer?.(connection);
   return connection;

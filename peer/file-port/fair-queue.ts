@@ -66,7 +66,9 @@ export class FairQueue {
     };
     try {
       // The signal is not p-queue's business: it would give a running task's place away before the task has ended.
-      const result = this.#queueOf(owner).add(() => this.#all.add(async () => started(), { priority: waiter.priority }));
+      const result = this.#queueOf(owner).add(() =>
+        this.#all.add(async () => started(), { priority: waiter.priority }),
+      );
       this.#tellPositions();
       return await Promise.race([result, aborted]);
     } finally {

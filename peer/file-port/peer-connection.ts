@@ -5,7 +5,7 @@
  */
 import type { TLSSocket } from 'node:tls';
 
-import { type ErrorCode, ERROR_TEXTS, ProtocolError } from '../../common/protocol/errors.js';
+import { ERROR_TEXTS, type ErrorCode, ProtocolError } from '../../common/protocol/errors.js';
 import { encodeJson } from '../../common/protocol/json.js';
 import { TCP_IDLE_MS } from '../../common/protocol/limits.js';
 import { parsePeerLine } from '../../common/protocol/parse.js';
@@ -92,7 +92,10 @@ export class PeerConnection {
     this.#socket = socket;
     this.#clock = clock;
     this.#lastTrafficAt = clock.monotonic();
-    this.#frames = new FrameDecoder({ onLine: (line) => this.#takeLine(line), onRaw: (bytes) => this.#runReceiver?.onBytes?.(bytes) });
+    this.#frames = new FrameDecoder({
+      onLine: (line) => this.#takeLine(line),
+      onRaw: (bytes) => this.#runReceiver?.onBytes?.(bytes),
+    });
     this.#watch = new WriteWatch(clock, (error) => this.close(error));
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
@@ -124,7 +127,8 @@ export class PeerConnection {
 
   /** Sends a request; `receiver` gets its answers until `onEnd` or `onError` (or `onOpened`). Returns its number. */
   request(request: WithoutId<PeerRequest>, receiver: AnswerReceiver): number {
-    if (this.#receivers.size >= MAX_OUTGOING) throw new RangeError(`more than ${MAX_OUTGOING} requests wait on one connection`);
+    if (this.#receivers.size >= MAX_OUTGOING)
+      throw new RangeError(`more than ${MAX_OUTGOING} requests wait on one connection`);
     this.#lastId += 1;
     this.#receivers.set(this.#lastId, receiver);
     this.#send({ ...request, id: this.#lastId } as PeerRequest);
@@ -141,7 +145,11 @@ export class PeerConnection {
   }
 
   sendError(id: number, code: ErrorCode, retryAfterMs?: number): void {
-    this.#send({ type: 'error', id, error: { code, message: ERROR_TEXTS[code], ...(retryAfterMs === undefined ? {} : { retryAfterMs }) } });
+    this.#send({
+      type: 'error',
+      id,
+      error: { code, message: ERROR_TEXTS[code], ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+    });
   }
 
   /** Sends one run: the first `bytes` of the block's body. Resolves when the block may be used again; rejects when the connection closed. */
@@ -201,7 +209,8 @@ export class PeerConnection {
     const bytes = encodeJson(line);
     this.#socket.write(Buffer.concat([bytes, NEWLINE]));
     // Whoever asks and asks without reading the answers makes us hold them.
-    if (this.#socket.writableLength > MAX_UNREAD_BYTES) this.close(new ProtocolError('bad-message', 'the other end does not read its answers'));
+    if (this.#socket.writableLength > MAX_UNREAD_BYTES)
+      this.close(new ProtocolError('bad-message', 'the other end does not read its answers'));
   }
 
   #read(bytes: Buffer): void {
@@ -250,10 +259,12 @@ export class PeerConnection {
   #takeAnswer(line: Extract<PeerAnswer, { id: number }>): number {
     const receiver = this.#receivers.get(line.id);
     // Nothing may be sent that was not asked for: a stranger's runs would cost us bandwidth, and answers to nobody hide mistakes.
-    if (receiver === undefined) throw new ProtocolError('bad-message', `the other end answered request ${line.id}, which was not made`);
+    if (receiver === undefined)
+      throw new ProtocolError('bad-message', `the other end answered request ${line.id}, which was not made`);
     switch (line.type) {
       case 'run':
-        if (receiver.onRun === undefined) throw new ProtocolError('bad-message', 'the other end sent bytes where none were asked for');
+        if (receiver.onRun === undefined)
+          throw new ProtocolError('bad-message', 'the other end sent bytes where none were asked for');
         receiver.onRun(line.offset, line.bytes);
         this.#runReceiver = receiver;
         return line.bytes;
@@ -261,7 +272,8 @@ export class PeerConnection {
         receiver.onQueued?.(line);
         return 0;
       case 'opened':
-        if (receiver.onOpened === undefined) throw new ProtocolError('bad-message', 'the other end opened what was not to be opened');
+        if (receiver.onOpened === undefined)
+          throw new ProtocolError('bad-message', 'the other end opened what was not to be opened');
         this.#receivers.delete(line.id);
         receiver.onOpened(line);
         return 0;
@@ -278,7 +290,10 @@ export class PeerConnection {
 
   /** Absolute, not since the last byte: one byte a second must not hold a place. */
   #limitLine(ms: number): void {
-    this.#lineTimer ??= this.#clock.setTimer(() => this.close(new ProtocolError('bad-message', `no whole line within ${ms} ms`)), ms);
+    this.#lineTimer ??= this.#clock.setTimer(
+      () => this.close(new ProtocolError('bad-message', `no whole line within ${ms} ms`)),
+      ms,
+    );
     this.#lineTimer.unref();
   }
 
@@ -302,6 +317,10 @@ export class ConnectionClosed extends Error {
 
 const NEWLINE = Buffer.from('\n');
 
-function toProtocolError({ code, message, retryAfterMs }: Extract<PeerAnswer, { type: 'error' }>['error']): ProtocolError {
+function toProtocolError({
+  code,
+  message,
+  retryAfterMs,
+}: Extract<PeerAnswer, { type: 'error' }>['error']): ProtocolError {
   return new ProtocolError(code as ErrorCode, message, retryAfterMs === undefined ? {} : { retryAfterMs });
 }

@@ -45,7 +45,9 @@ export class WriteWatch {
     this.#timer = undefined;
     if (this.#pending === 0) return;
     if (!this.#wasIdle && this.#takenInWindow < (LEAST_BYTES_PER_SECOND * WINDOW_MS) / 1_000) {
-      this.onStall(new Error(`the other end took less than ${LEAST_BYTES_PER_SECOND} bytes a second for ${WINDOW_MS / 1_000} s`));
+      this.onStall(
+        new Error(`the other end took less than ${LEAST_BYTES_PER_SECOND} bytes a second for ${WINDOW_MS / 1_000} s`),
+      );
       return;
     }
     this.#startWindow();

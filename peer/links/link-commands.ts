@@ -14,7 +14,10 @@ export interface LinkCommands {
   readonly wget: string;
 }
 
-export function linkCommands({ host, port, pin }: LinkPlace, link: { fileId: string; name: string; token: string }): LinkCommands {
+export function linkCommands(
+  { host, port, pin }: LinkPlace,
+  link: { fileId: string; name: string; token: string },
+): LinkCommands {
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const url = `https://${authority}/files/${link.fileId}?token=${encodeURIComponent(link.token)}`;
   const pinned = `'sha256//${Buffer.from(pin, 'hex').toString('base64')}'`;

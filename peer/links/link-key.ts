@@ -9,7 +9,8 @@ const KEY_BYTES = 32;
 export async function loadOrCreateLinkKey(path: string): Promise<Buffer> {
   try {
     const key = await readFile(path);
-    if (key.length !== KEY_BYTES) throw new Error(`${path} is no link key. Move it away to get a new one; links made before will end.`);
+    if (key.length !== KEY_BYTES)
+      throw new Error(`${path} is no link key. Move it away to get a new one; links made before will end.`);
     return key;
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;

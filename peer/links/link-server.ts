@@ -50,7 +50,10 @@ export interface LinkServerOptions {
 
 /** An answer without a body of ours. */
 class Refusal extends Error {
-  constructor(readonly status: number, readonly headers: Record<string, string> = {}) {
+  constructor(
+    readonly status: number,
+    readonly headers: Record<string, string> = {},
+  ) {
     super(`refused with ${status}`);
   }
 }
@@ -124,7 +127,11 @@ export class LinkServer implements Part {
     this.#audit(request, response.statusCode, { link, sentBytes });
   }
 
-  #audit(request: IncomingMessage, status: number, { link, sentBytes }: { link: LinkRow | undefined; sentBytes: number }): void {
+  #audit(
+    request: IncomingMessage,
+    status: number,
+    { link, sentBytes }: { link: LinkRow | undefined; sentBytes: number },
+  ): void {
     this.#options.onAudit?.({
       at: this.#clock.now(),
       address: request.socket.remoteAddress ?? '',
@@ -155,9 +162,10 @@ export class LinkServer implements Part {
 
   async #send(link: LinkRow, request: IncomingMessage, response: ServerResponse): Promise<number> {
     const { files, uploads } = this.#options;
-    const shared = link.publicationId === undefined ? files.findFile(link.fileId) : files.find(link.publicationId, link.fileId);
+    const shared =
+      link.publicationId === undefined ? files.findFile(link.fileId) : files.find(link.publicationId, link.fileId);
     if (shared === undefined) throw new Refusal(410);
-    if (shared.have() !== 'all') throw new Refusal(503, { 'Retry-After': String(RETRY_AFTER_S) });
+    if (shared.have() !== 'all') throw allTaken();
     const range = this.#rangeOf(request, shared);
     using lease = await this.#acquire(shared);
     if (request.method === 'HEAD' || range.end === range.start) {
@@ -179,16 +187,21 @@ export class LinkServer implements Part {
     try {
       return await uploads.slots.run(task, { owner: `link ${link.linkId}`, signal: deadline.signal });
     } catch (error) {
-      if (!hasPlace) throw new Refusal(503, { 'Retry-After': String(RETRY_AFTER_S) });
+      if (!hasPlace) throw allTaken();
       if (error instanceof ProtocolError && error.code === 'changed') uploads.fileChanged(shared);
       throw error;
     }
   }
 
-  #rangeOf({ headers }: IncomingMessage, { size, fileId }: SharedFile): { start: number; end: number; isPart: boolean } {
+  #rangeOf(
+    { headers }: IncomingMessage,
+    { size, fileId }: SharedFile,
+  ): { start: number; end: number; isPart: boolean } {
     const etag = `"${fileId}"`;
     const ifRange = headers['if-range'];
-    const range = allowsRange(typeof ifRange === 'string' ? ifRange : undefined, etag) ? parseRange(headers.range, size) : undefined;
+    const range = allowsRange(typeof ifRange === 'string' ? ifRange : undefined, etag)
+      ? parseRange(headers.range, size)
+      : undefined;
     if (range === 'unsatisfiable') throw new Refusal(416, { 'Content-Range': `bytes */${size}`, ETag: etag });
     return range === undefined ? { start: 0, end: size, isPart: false } : { ...range, isPart: true };
   }
@@ -219,6 +232,10 @@ export class LinkServer implements Part {
   }
 }
 
+function allTaken(): Refusal {
+  return new Refusal(503, { 'Retry-After': String(RETRY_AFTER_S) });
+}
+
 function refusalOf(error: unknown): Refusal {
   const code = error instanceof ProtocolError ? error.code : 'internal';
   if (code === 'changed' || code === 'gone') return new Refusal(410);
@@ -227,11 +244,20 @@ function refusalOf(error: unknown): Refusal {
 
 function refuse(response: ServerResponse, { status, headers }: Refusal): void {
   const text = `${TEXTS[status] ?? 'This cannot be answered.'}\n`;
-  response.writeHead(status, { ...SAFE_HEADERS, ...headers, 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': Buffer.byteLength(text) });
+  response.writeHead(status, {
+    ...SAFE_HEADERS,
+    ...headers,
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+  });
   response.end(text);
 }
 
-function writeHead(response: ServerResponse, { name }: LinkRow, { shared, range }: { shared: SharedFile; range: { start: number; end: number; isPart: boolean } }): void {
+function writeHead(
+  response: ServerResponse,
+  { name }: LinkRow,
+  { shared, range }: { shared: SharedFile; range: { start: number; end: number; isPart: boolean } },
+): void {
   response.writeHead(range.isPart ? 206 : 200, {
     ...SAFE_HEADERS,
     'Content-Type': 'application/octet-stream',

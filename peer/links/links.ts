@@ -11,7 +11,7 @@ import { writeFileDurably } from '../../common/runtime/files.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import { openToken, SealedTokenError, sealToken } from '../../common/wire/sealed-token.js';
 import { PeerError } from '../api.js';
-import { type LinkCommands, linkCommands, type LinkPlace } from './link-commands.js';
+import { type LinkCommands, type LinkPlace, linkCommands } from './link-commands.js';
 import { loadOrCreateLinkKey } from './link-key.js';
 
 /** Counters are written at most so often, ms; losing a few at a crash harms nobody. Revocations are written at once. */
@@ -64,7 +64,13 @@ export class Links implements Part {
   }
 
   /** Key and list lie in `stateDir`, a folder for its owner alone. */
-  static async open({ stateDir, clock = systemClock }: { readonly stateDir: string; readonly clock?: Clock }): Promise<Links> {
+  static async open({
+    stateDir,
+    clock = systemClock,
+  }: {
+    readonly stateDir: string;
+    readonly clock?: Clock;
+  }): Promise<Links> {
     const links = new Links(join(stateDir, 'links.json'), await loadOrCreateLinkKey(join(stateDir, 'link.key')), clock);
     for (const row of parseRows(await readIfThere(links.#path))) links.#rows.set(row.linkId, row);
     return links;
@@ -73,14 +79,24 @@ export class Links implements Part {
   /** @throws {PeerError} `usage` for a life that is not positive or longer than a year, `too-many`. */
   async make({ fileId, publicationId, name, expiresInMs, ...place }: MakeLink): Promise<MadeLink> {
     if (!(expiresInMs > 0 && expiresInMs <= MAX_LIFE_MS)) {
-      throw new PeerError({ code: 'usage', message: 'A link lives from a moment to a year. Give another time with --expires.' });
+      throw new PeerError({
+        code: 'usage',
+        message: 'A link lives from a moment to a year. Give another time with --expires.',
+      });
     }
     this.#forgetEnded();
-    if (this.#rows.size >= MAX_LINKS) throw new PeerError({ code: 'too-many', message: `There are ${MAX_LINKS} links. Revoke some first.` });
+    if (this.#rows.size >= MAX_LINKS)
+      throw new PeerError({ code: 'too-many', message: `There are ${MAX_LINKS} links. Revoke some first.` });
     const createdAt = this.#clock.now();
     const linkId = randomBytes(8).toString('hex');
     const row: LinkRow = {
-      linkId, fileId, name, createdAt, notAfter: createdAt + Math.floor(expiresInMs), uses: 0, sentBytes: 0,
+      linkId,
+      fileId,
+      name,
+      createdAt,
+      notAfter: createdAt + Math.floor(expiresInMs),
+      uses: 0,
+      sentBytes: 0,
       ...(publicationId === undefined ? {} : { publicationId }),
     };
     this.#rows.set(linkId, row);
@@ -96,10 +112,17 @@ export class Links implements Part {
 
   /** Ends a link for good, durable when this resolves. @throws {PeerError} `not-found`, `ambiguous`. */
   async revoke(linkIdOrPrefix: string): Promise<LinkRow> {
-    const found = [...this.#rows.values()].filter(({ linkId }) => linkIdOrPrefix !== '' && linkId.startsWith(linkIdOrPrefix));
+    const found = [...this.#rows.values()].filter(
+      ({ linkId }) => linkIdOrPrefix !== '' && linkId.startsWith(linkIdOrPrefix),
+    );
     const [row] = found;
-    if (row === undefined) throw new PeerError({ code: 'not-found', message: 'There is no such link. "link" without arguments lists them.' });
-    if (found.length > 1) throw new PeerError({ code: 'ambiguous', message: 'Several links begin so. Give more of the id.' });
+    if (row === undefined)
+      throw new PeerError({
+        code: 'not-found',
+        message: 'There is no such link. "link" without arguments lists them.',
+      });
+    if (found.length > 1)
+      throw new PeerError({ code: 'ambiguous', message: 'Several links begin so. Give more of the id.' });
     const revoked = { ...row, revokedAt: row.revokedAt ?? this.#clock.now() };
     this.#rows.set(row.linkId, revoked);
     await this.#save();
@@ -124,7 +147,12 @@ export class Links implements Part {
   count(linkId: string, sentBytes: number): void {
     const row = this.#rows.get(linkId);
     if (row === undefined) return;
-    this.#rows.set(linkId, { ...row, uses: row.uses + 1, sentBytes: row.sentBytes + sentBytes, lastUsedAt: this.#clock.now() });
+    this.#rows.set(linkId, {
+      ...row,
+      uses: row.uses + 1,
+      sentBytes: row.sentBytes + sentBytes,
+      lastUsedAt: this.#clock.now(),
+    });
     this.#saveTimer ??= this.#clock.setTimer(() => {
       this.#saveTimer = undefined;
       this.#save().catch(() => undefined); // The next use, or the end, writes them.
@@ -148,7 +176,8 @@ export class Links implements Part {
   }
 
   #save(): Promise<void> {
-    const write = (): Promise<void> => writeFileDurably(this.#path, `${JSON.stringify({ v: 1, links: [...this.#rows.values()] })}\n`, 0o600);
+    const write = (): Promise<void> =>
+      writeFileDurably(this.#path, `${JSON.stringify({ v: 1, links: [...this.#rows.values()] })}\n`, 0o600);
     const mine = this.#writing.catch(() => undefined).then(write);
     this.#writing = mine;
     mine.catch(() => undefined);
@@ -168,6 +197,7 @@ async function readIfThere(path: string): Promise<string> {
 /** A list that cannot be read must not quietly end or revive links. */
 function parseRows(text: string): LinkRow[] {
   const value = JSON.parse(text) as { v?: unknown; links?: unknown };
-  if (value.v !== 1 || !Array.isArray(value.links)) throw new Error('links.json is damaged. Move it away: all links made before will end.');
+  if (value.v !== 1 || !Array.isArray(value.links))
+    throw new Error('links.json is damaged. Move it away: all links made before will end.');
   return value.links as LinkRow[];
 }

@@ -15,7 +15,10 @@ export interface PositionNotice extends Disposable {
 }
 
 /** Tells a requester its place, and again from time to time. */
-export function repeatPosition(connection: PeerConnection, { id, clock }: { id: number; clock: Clock }): PositionNotice {
+export function repeatPosition(
+  connection: PeerConnection,
+  { id, clock }: { id: number; clock: Clock },
+): PositionNotice {
   let timer: Timer | undefined;
   const pause = (): void => {
     timer?.cancel();

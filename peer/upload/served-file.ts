@@ -38,8 +38,7 @@ export class ServedFile {
     try {
       file = await openRegularFile(shared.path);
     } catch (error) {
-      const isGone = error instanceof ContentError && (error.code === 'not-found' || error.code === 'unreadable');
-      throw new ProtocolError(isGone ? 'gone' : 'changed', undefined, { cause: error });
+      throw openError(error);
     }
     if (shared.identity !== undefined && compareIdentity(shared.identity, file.identity) === 'changed') {
       await file.handle.close();
@@ -122,7 +121,8 @@ export class ServedFile {
   /** @throws {ProtocolError} `changed` when it is another file by everything but ctime. */
   async #look(): Promise<FileIdentity> {
     const now = identityOf(await this.file.handle.stat({ bigint: true }));
-    if (this.shared.identity !== undefined && compareIdentity(this.shared.identity, now) === 'changed') throw new ProtocolError('changed');
+    if (this.shared.identity !== undefined && compareIdentity(this.shared.identity, now) === 'changed')
+      throw new ProtocolError('changed');
     return now;
   }
 
@@ -156,4 +156,9 @@ export class ServedFile {
       done += bytesRead;
     }
   }
+}
+
+function openError(cause: unknown): ProtocolError {
+  const isGone = cause instanceof ContentError && (cause.code === 'not-found' || cause.code === 'unreadable');
+  return new ProtocolError(isGone ? 'gone' : 'changed', undefined, { cause });
 }

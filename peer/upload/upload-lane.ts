@@ -14,7 +14,7 @@ import { endGrant, type Grant, toProtocolError } from './grant.js';
 import { announceHave, repeatPosition } from './lane-notices.js';
 import { holdsChunks, type SharedFile } from './shared-file.js';
 import type { UploadDesk } from './upload-desk.js';
-import { type UploadTally } from './upload-row.js';
+import type { UploadTally } from './upload-row.js';
 
 /** Tickets of one connection: a downloader needs one, and a renewed one. */
 const MAX_GRANTS = 16;
@@ -56,8 +56,11 @@ export class UploadLane implements PeerServer {
   }
 
   onRequest(request: PeerRequest): void {
-    if (this.#isLeaving) return this.connection.sendError(request.id, 'shutting-down');
-    if (this.#line.length >= MAX_PIPELINED) return this.connection.sendError(request.id, 'busy', BUSY_RETRY_MS);
+    const refusal = this.#isLeaving ? 'shutting-down' : this.#line.length >= MAX_PIPELINED ? 'busy' : undefined;
+    if (refusal !== undefined) {
+      this.connection.sendError(request.id, refusal, refusal === 'busy' ? BUSY_RETRY_MS : undefined);
+      return;
+    }
     this.#line.push({ request, controller: new AbortController() });
     if (this.#working === undefined) void this.#workOff();
   }
@@ -75,7 +78,12 @@ export class UploadLane implements PeerServer {
   onBadChunk(ticketId: string, index: number): void {
     const grant = this.#grants.get(ticketId);
     // One at a time: each report makes us read up to 64 MiB.
-    if (grant === undefined || this.#isCheckingChunk || index >= chunkCount(grant.shared.size, chunkSizeFor(grant.shared.size))) return;
+    if (
+      grant === undefined ||
+      this.#isCheckingChunk ||
+      index >= chunkCount(grant.shared.size, chunkSizeFor(grant.shared.size))
+    )
+      return;
     this.#isCheckingChunk = true;
     void this.#checkChunk(grant, index);
   }
@@ -214,7 +222,11 @@ export class UploadLane implements PeerServer {
     using notice = repeatPosition(this.connection, { id, clock: this.desk.clock });
     while (offset < end) {
       const turn = { id, file: grant.lease.file, tally: grant.tally, offset, end, signal };
-      offset = await this.desk.slots.run(() => this.#turn(turn, notice), { owner: grant.ticket.user, onPosition: notice.tell, signal });
+      offset = await this.desk.slots.run(() => this.#turn(turn, notice), {
+        owner: grant.ticket.user,
+        onPosition: notice.tell,
+        signal,
+      });
     }
   }
 

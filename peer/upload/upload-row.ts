@@ -28,6 +28,11 @@ export class UploadTally {
   }
 
   row(): UploadRow {
-    return { name: this.name, user: this.user, sentBytes: this.#meter.total, bytesPerSecond: this.#meter.bytesPerSecond };
+    return {
+      name: this.name,
+      user: this.user,
+      sentBytes: this.#meter.total,
+      bytesPerSecond: this.#meter.bytesPerSecond,
+    };
   }
 }

@@ -38,7 +38,13 @@ describe('Download in a process that dies', function () {
     task = {
       identity: world.dir.join('bob.pem'),
       request: requestFor(publication, folder),
-      sources: { fileId: publication.fileId, size: publication.size, revision: 1, sources: [alice.offer()], ticket: world.ticketFor(publication, reader.identity.pin) },
+      sources: {
+        fileId: publication.fileId,
+        size: publication.size,
+        revision: 1,
+        sources: [alice.offer()],
+        ticket: world.ticketFor(publication, reader.identity.pin),
+      },
     };
   });
   afterEach(() => world[Symbol.asyncDispose]());
@@ -46,7 +52,10 @@ describe('Download in a process that dies', function () {
   async function runChild(env: Record<string, string> = {}, wrapper: string[] = []): Promise<Ended> {
     const [command = '', ...args] = [...wrapper, process.execPath, CHILD];
     // One thread for files: strace counts calls by thread, and a kill then comes between two steps and not inside one.
-    const child = spawn(command, args, { env: { ...process.env, UV_THREADPOOL_SIZE: '1', DOWNLOAD_TASK: JSON.stringify(task), ...env }, stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(command, args, {
+      env: { ...process.env, UV_THREADPOOL_SIZE: '1', DOWNLOAD_TASK: JSON.stringify(task), ...env },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     const done = listProcess(child.pid ?? 0, 'a downloading process');
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (part: string) => {
@@ -60,7 +69,11 @@ describe('Download in a process that dies', function () {
   const points: [FaultLabel, number, string][] = [
     ['part-opened', 1, 'nothing'],
     ['chunk-verified', 1, 'nothing'],
-    ...Array.from({ length: CHUNKS }, (_, index): [FaultLabel, number, string] => ['chunk-written', index + 1, 'nothing']),
+    ...Array.from({ length: CHUNKS }, (_, index): [FaultLabel, number, string] => [
+      'chunk-written',
+      index + 1,
+      'nothing',
+    ]),
     ['before-fsync', 1, 'nothing'],
     ['after-fsync', 1, 'nothing'],
     ['after-link', 1, 'the whole file'],
@@ -97,18 +110,29 @@ describe('Download in a process that dies', function () {
 
   describe('when the disk fails', () => {
     before(async function () {
-      const works = await promisify(execFile)('strace', ['-f', '-o', '/dev/null', 'true']).then(() => true, () => false);
+      const works = await promisify(execFile)('strace', ['-f', '-o', '/dev/null', 'true']).then(
+        () => true,
+        () => false,
+      );
       if (!works) this.skip(); // No strace, or no right to trace.
     });
 
     for (let when = 1; when <= 3; when += 1) {
       it(`never reports success when fsync ${when} fails, and does not trust what was not written`, async () => {
-        const ended = await runChild({}, ['strace', '-f', '-o', '/dev/null', '-e', `inject=fsync,fdatasync:error=EIO:when=${when}`]);
+        const ended = await runChild({}, [
+          'strace',
+          '-f',
+          '-o',
+          '/dev/null',
+          '-e',
+          `inject=fsync,fdatasync:error=EIO:when=${when}`,
+        ]);
 
         // The third and later ones are not ours any more when there are only two: the file and its folder.
         if (when <= 2) expect(ended.outcome?.code).to.equal('unwritable');
         if (when === 1) expect(readdirSync(folder)).to.deep.equal([]);
-        if (existsSync(join(folder, 'film.bin'))) expect(await sameBytes(publication.path, join(folder, 'film.bin'))).to.equal(true);
+        if (existsSync(join(folder, 'film.bin')))
+          expect(await sameBytes(publication.path, join(folder, 'film.bin'))).to.equal(true);
       });
     }
 
@@ -130,7 +154,9 @@ describe('Download in a process that dies', function () {
 
       await rm(join(folder, 'film.bin'));
       await writeFile(join(folder, 'film.bin'), 'mine');
-      expect((await runChild({}, ['strace', '-f', '-o', '/dev/null', '-e', 'inject=link,linkat:error=EPERM'])).outcome?.code).to.equal('exists');
+      expect(
+        (await runChild({}, ['strace', '-f', '-o', '/dev/null', '-e', 'inject=link,linkat:error=EPERM'])).outcome?.code,
+      ).to.equal('exists');
     });
 
     it('throws away what a disk with errors took', async () => {

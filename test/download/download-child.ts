@@ -1,6 +1,7 @@
 // A process that fetches one file and prints what came of it, for tests that kill it or let its system calls fail. Not a test itself.
-import { PeerError } from '../../peer/api.js';
+
 import { loadOrCreateIdentity } from '../../common/wire/identity.js';
+import { PeerError } from '../../peer/api.js';
 import type { DownloadRequest } from '../../peer/download/download-request.js';
 import type { SourcesOfPublication } from '../../peer/download/download-tracker.js';
 import { Downloads } from '../../peer/download/downloads.js';
@@ -36,7 +37,9 @@ async function main(): Promise<ChildOutcome> {
     const { receivedBytes, resumedBytes } = await downloads.get(task.request, { signal: new AbortController().signal });
     return { code: 'done', receivedBytes, resumedBytes };
   } catch (error) {
-    return error instanceof PeerError ? { code: error.code, message: error.message } : { code: 'bug', message: String(error) };
+    return error instanceof PeerError
+      ? { code: error.code, message: error.message }
+      : { code: 'bug', message: String(error) };
   } finally {
     await downloads.stop();
   }

@@ -1,9 +1,7 @@
+import { readdirSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-
 import { expect } from 'chai';
-
-import { readdirSync } from 'node:fs';
 import { sameBytes } from '../support/temp.js';
 import { requestFor, World } from './swarm-fixture.js';
 

@@ -79,7 +79,12 @@ export interface EvilSource {
   readonly lanes: EvilLane[];
 }
 
-export async function evilSource(world: World, publication: Publication, options: EvilOptions, user = 'mallory'): Promise<EvilSource> {
+export async function evilSource(
+  world: World,
+  publication: Publication,
+  options: EvilOptions,
+  user = 'mallory',
+): Promise<EvilSource> {
   const identity = await world.identity(user);
   const content = await readFile(publication.path);
   const lines: Line[] = [];

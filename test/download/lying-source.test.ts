@@ -31,7 +31,11 @@ const mutations: Record<string, (request: Line, lane: EvilLane, bad: number) => 
   'sends a byte too many after': ({ id, first, count }, lane, bad) => {
     for (let index = first; index < first + count; index += 1) {
       const isLast = index === first + count - 1;
-      lane.run(id, index * CHUNK, index === bad && isLast ? Buffer.concat([lane.chunk(index), Buffer.from('x')]) : lane.chunk(index));
+      lane.run(
+        id,
+        index * CHUNK,
+        index === bad && isLast ? Buffer.concat([lane.chunk(index), Buffer.from('x')]) : lane.chunk(index),
+      );
       if (index === bad && !isLast) lane.raw(Buffer.from('x'));
     }
     lane.line({ type: 'end', id });
@@ -63,7 +67,11 @@ describe('Download from a source that lies', () => {
   afterEach(() => world[Symbol.asyncDispose]());
 
   for (const [what, mutate] of Object.entries(mutations)) {
-    for (const [place, bad] of [['first', 0], ['middle', 4], ['last', CHUNKS - 1]] as const) {
+    for (const [place, bad] of [
+      ['first', 0],
+      ['middle', 4],
+      ['last', CHUNKS - 1],
+    ] as const) {
       it(`names a source that ${what} the ${place} chunk, keeps no wrong byte and ends with the honest one`, async () => {
         const onChunks = (request: Line, lane: EvilLane): void => {
           if (bad >= request.first && bad < request.first + request.count) mutate(request, lane, bad);
@@ -72,9 +80,16 @@ describe('Download from a source that lies', () => {
         // The honest source comes only when the liar was caught, so that the liar is sure to be asked for the chunk.
         const liar = await evilSource(world, publication, { onChunks });
         const reader = await world.downloads('bob', [publication]);
-        const getting = reader.downloads.get(requestFor(publication, reader.folder), { ...forever, onProgress: (row) => {
-          if (row.sources[0]?.problem?.code === 'integrity' && (world.sources.get(publication.publicationId)?.length ?? 0) < 2) joinHonest();
-        } });
+        const getting = reader.downloads.get(requestFor(publication, reader.folder), {
+          ...forever,
+          onProgress: (row) => {
+            if (
+              row.sources[0]?.problem?.code === 'integrity' &&
+              (world.sources.get(publication.publicationId)?.length ?? 0) < 2
+            )
+              joinHonest();
+          },
+        });
         const joinHonest = (): void => void world.peer('alice', [publication]);
 
         const row = await getting;
@@ -82,8 +97,10 @@ describe('Download from a source that lies', () => {
         expect(await sameBytes(publication.path, join(reader.folder, 'film.bin'))).to.equal(true);
         expect(reader.notices.join('\n')).to.match(/film\.bin: mallory (sent|ended|broke) .*dropped/);
         const strikes = liar.lanes.length;
-        expect(row.receivedBytes, 'one chunk wasted a strike, and what of the answer had arrived with it').to.be.at.most(
-          (CHUNKS + 2 * strikes) * CHUNK);
+        expect(
+          row.receivedBytes,
+          'one chunk wasted a strike, and what of the answer had arrived with it',
+        ).to.be.at.most((CHUNKS + 2 * strikes) * CHUNK);
       });
     }
   }
@@ -99,7 +116,8 @@ describe('Download from a source that lies', () => {
   });
 
   it('fails with "integrity" when the only source keeps lying, and keeps only proven chunks', async () => {
-    const onChunks = (request: Line, lane: EvilLane): void => mutations['flips one bit of']?.(request, lane, Math.max(request.first, 3));
+    const onChunks = (request: Line, lane: EvilLane): void =>
+      mutations['flips one bit of']?.(request, lane, Math.max(request.first, 3));
     await evilSource(world, publication, { onChunks });
     const reader = await world.downloads('bob', [publication]);
 
@@ -114,28 +132,53 @@ describe('Download from a source that lies', () => {
       const part = await readFile(join(reader.folder, name));
       for (let at = 0; at < part.length; at += CHUNK) {
         const chunk = part.subarray(at, at + CHUNK);
-        expect(chunk.equals(original.subarray(at, at + chunk.length)) || chunk.every((byte) => byte === 0)).to.equal(true);
+        expect(chunk.equals(original.subarray(at, at + chunk.length)) || chunk.every((byte) => byte === 0)).to.equal(
+          true,
+        );
       }
     }
   });
 
   const lies: [string, EvilOptions][] = [
-    ['says the file has 1 TiB', { onOpen: (request, lane) => lane.opened(request, { size: 2 ** 40, chunkSize: 2 ** 24 }) }],
+    [
+      'says the file has 1 TiB',
+      { onOpen: (request, lane) => lane.opened(request, { size: 2 ** 40, chunkSize: 2 ** 24 }) },
+    ],
     ['says the file is smaller', { onOpen: (request, lane) => lane.opened(request, { size: 5 }) }],
     ['says the file has a negative size', { onOpen: (request, lane) => lane.opened(request, { size: -1 }) }],
-    ['says the file has 2^53 + 1 bytes', { onOpen: ({ id }, lane) => lane.raw(Buffer.from(`{"type":"opened","id":${id},"size":9007199254740993,"chunkSize":262144,"have":"all"}\n`)) }],
+    [
+      'says the file has 2^53 + 1 bytes',
+      {
+        onOpen: ({ id }, lane) =>
+          lane.raw(
+            Buffer.from(`{"type":"opened","id":${id},"size":9007199254740993,"chunkSize":262144,"have":"all"}\n`),
+          ),
+      },
+    ],
     ['sends a wrong manifest', { onManifest: (request, lane) => lane.manifest(request, Buffer.alloc(CHUNKS * 32)) }],
     ['sends half a manifest', { onManifest: (request, lane) => lane.manifest(request, Buffer.alloc(CHUNKS * 16)) }],
-    ['sends a manifest that is too long', { onManifest: (request, lane) => lane.manifest(request, Buffer.alloc(CHUNKS * 64)) }],
+    [
+      'sends a manifest that is too long',
+      { onManifest: (request, lane) => lane.manifest(request, Buffer.alloc(CHUNKS * 64)) },
+    ],
     ['sends a line of 100 KiB', { onChunks: (_request, lane) => lane.raw(Buffer.alloc(100 * 1024, 0x20)) }],
     ['sends binary garbage', { onChunks: (_request, lane) => lane.raw(Buffer.from([0, 255, 254, 10, 0, 10])) }],
-    ['announces a run of 5 MiB', { onChunks: ({ id }, lane) => lane.line({ type: 'run', id, offset: 0, bytes: 5 * 1024 * 1024 }) }],
+    [
+      'announces a run of 5 MiB',
+      { onChunks: ({ id }, lane) => lane.line({ type: 'run', id, offset: 0, bytes: 5 * 1024 * 1024 }) },
+    ],
     ['announces a run of 0 bytes', { onChunks: ({ id }, lane) => lane.line({ type: 'run', id, offset: 0, bytes: 0 }) }],
-    ['announces a run of 4 GiB', { onChunks: ({ id }, lane) => lane.line({ type: 'run', id, offset: 0, bytes: 2 ** 32 }) }],
+    [
+      'announces a run of 4 GiB',
+      { onChunks: ({ id }, lane) => lane.line({ type: 'run', id, offset: 0, bytes: 2 ** 32 }) },
+    ],
     ['sends a run nobody asked for', { onChunks: (_request, lane) => lane.run(77, 0, Buffer.alloc(10)) }],
     ['answers a chunk request with "opened"', { onChunks: (request, lane) => lane.opened(request) }],
     ['sends deep JSON', { onChunks: (_request, lane) => lane.raw(Buffer.from(`${'['.repeat(1_000)}\n`)) }],
-    ['sends __proto__', { onChunks: ({ id }, lane) => lane.raw(Buffer.from(`{"__proto__":{"type":"end"},"id":${id}}\n`)) }],
+    [
+      'sends __proto__',
+      { onChunks: ({ id }, lane) => lane.raw(Buffer.from(`{"__proto__":{"type":"end"},"id":${id}}\n`)) },
+    ],
   ];
   for (const [what, options] of lies) {
     it(`survives a source that ${what}, and fetches from another`, async () => {

@@ -44,7 +44,10 @@ function simulate(total: number, sources: readonly VirtualSource[], startAt = 0)
       }
       scheduler.setSpeed(`${id}`, source.chunksPerTick);
       const queue = asked[id] as number[];
-      for (let span: Span | undefined; queue.length <= WINDOW / 2 && (span = scheduler.next(`${id}`, WINDOW / 2)) !== undefined; ) {
+      for (
+        let span: Span | undefined;
+        queue.length <= WINDOW / 2 && (span = scheduler.next(`${id}`, WINDOW / 2)) !== undefined;
+      ) {
         for (let index = span.first; index < span.first + span.count; index += 1) queue.push(index);
       }
       mostAtOnce = Math.max(mostAtOnce, queue.length);
@@ -68,27 +71,53 @@ describe('Scheduler', () => {
     }
   });
 
-  const source = fc.record({ chunksPerTick: fc.constantFrom(0.05, 0.5, 1, 4, 20), has: fc.constant('all' as const), diesAt: fc.constantFrom(Infinity, Infinity, 3, 20) });
+  const source = fc.record({
+    chunksPerTick: fc.constantFrom(0.05, 0.5, 1, 4, 20),
+    has: fc.constant('all' as const),
+    diesAt: fc.constantFrom(Infinity, Infinity, 3, 20),
+  });
 
   it('always completes while one source with all lives, and wastes at most two chunks a source', () => {
     const seed = seedFor('scheduler completes');
-    fc.assert(fc.property(fc.integer({ min: 1, max: 300 }), fc.array(source, { minLength: 0, maxLength: 5 }), fc.nat(300), (total, others, startAt) => {
-      const { isComplete, received, mostAtOnce } = simulate(total, [{ chunksPerTick: 1, has: 'all', diesAt: Infinity }, ...others], startAt);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 300 }),
+        fc.array(source, { minLength: 0, maxLength: 5 }),
+        fc.nat(300),
+        (total, others, startAt) => {
+          const { isComplete, received, mostAtOnce } = simulate(
+            total,
+            [{ chunksPerTick: 1, has: 'all', diesAt: Infinity }, ...others],
+            startAt,
+          );
 
-      expect(isComplete).to.equal(true);
-      expect(received).to.be.at.most(total + 2 * (others.length + 1));
-      expect(mostAtOnce).to.be.at.most(WINDOW);
-    }), { seed, numRuns: 300 });
+          expect(isComplete).to.equal(true);
+          expect(received).to.be.at.most(total + 2 * (others.length + 1));
+          expect(mostAtOnce).to.be.at.most(WINDOW);
+        },
+      ),
+      { seed, numRuns: 300 },
+    );
   });
 
   it('is about as fast as all sources together', () => {
-    fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 1, maxLength: 5 }), (speeds) => {
-      const sum = speeds.reduce((a, b) => a + b, 0);
-      const { ticks } = simulate(sum * 40, speeds.map((chunksPerTick) => ({ chunksPerTick: Math.min(chunksPerTick, WINDOW / 2), has: 'all' as const, diesAt: Infinity })));
-      const possible = (sum * 40) / speeds.map((speed) => Math.min(speed, WINDOW / 2)).reduce((a, b) => a + b, 0);
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 1, maxLength: 5 }), (speeds) => {
+        const sum = speeds.reduce((a, b) => a + b, 0);
+        const { ticks } = simulate(
+          sum * 40,
+          speeds.map((chunksPerTick) => ({
+            chunksPerTick: Math.min(chunksPerTick, WINDOW / 2),
+            has: 'all' as const,
+            diesAt: Infinity,
+          })),
+        );
+        const possible = (sum * 40) / speeds.map((speed) => Math.min(speed, WINDOW / 2)).reduce((a, b) => a + b, 0);
 
-      expect(ticks).to.be.at.most(Math.ceil(possible * 1.15) + 2);
-    }), { seed: seedFor('scheduler speed'), numRuns: 100 });
+        expect(ticks).to.be.at.most(Math.ceil(possible * 1.15) + 2);
+      }),
+      { seed: seedFor('scheduler speed'), numRuns: 100 },
+    );
   });
 
   it('completes whenever the living sources have every chunk between them', () => {
@@ -101,7 +130,10 @@ describe('Scheduler', () => {
         if (random() < 0.3) sets[Math.floor(random() * 3)]?.add(index);
       }
 
-      const outcome = simulate(SMALL_FILE, sets.map((set) => ({ chunksPerTick: 1, has: set.toRanges(), diesAt: Infinity })));
+      const outcome = simulate(
+        SMALL_FILE,
+        sets.map((set) => ({ chunksPerTick: 1, has: set.toRanges(), diesAt: Infinity })),
+      );
 
       expect(outcome.isComplete).to.equal(true);
       expect(outcome.received).to.be.at.most(SMALL_FILE + 3);
@@ -111,25 +143,40 @@ describe('Scheduler', () => {
   it('asks for the rarest chunk first', () => {
     const scheduler = new Scheduler({ total: 4 });
     scheduler.setSource('a', [[0, 4]]);
-    scheduler.setSource('b', [[0, 2], [3, 4]]);
-    scheduler.setSource('c', [[0, 2], [3, 4]]);
+    scheduler.setSource('b', [
+      [0, 2],
+      [3, 4],
+    ]);
+    scheduler.setSource('c', [
+      [0, 2],
+      [3, 4],
+    ]);
 
     expect(scheduler.next('a', 1)).to.deep.equal({ first: 2, count: 1 });
   });
 
   it('never asks a source for what it does not have', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 60 }), fc.array(fc.nat(59), { maxLength: 60 }), fc.integer({ min: 1, max: 9 }), (total, indices, most) => {
-      const set = new ChunkSet(total);
-      for (const index of indices) set.add(index);
-      const scheduler = new Scheduler({ total });
-      scheduler.setSource('a', set.toRanges());
-      for (let span = scheduler.next('a', most); span !== undefined; span = scheduler.next('a', most)) {
-        expect(span.count).to.be.within(1, most);
-        for (let index = span.first; index < span.first + span.count; index += 1) expect(set.delete(index)).to.equal(true);
-      }
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 60 }),
+        fc.array(fc.nat(59), { maxLength: 60 }),
+        fc.integer({ min: 1, max: 9 }),
+        (total, indices, most) => {
+          const set = new ChunkSet(total);
+          for (const index of indices) set.add(index);
+          const scheduler = new Scheduler({ total });
+          scheduler.setSource('a', set.toRanges());
+          for (let span = scheduler.next('a', most); span !== undefined; span = scheduler.next('a', most)) {
+            expect(span.count).to.be.within(1, most);
+            for (let index = span.first; index < span.first + span.count; index += 1)
+              expect(set.delete(index)).to.equal(true);
+          }
 
-      expect(set.size).to.equal(0);
-    }), { seed: seedFor('only what it has'), numRuns: 300 });
+          expect(set.size).to.equal(0);
+        },
+      ),
+      { seed: seedFor('only what it has'), numRuns: 300 },
+    );
   });
 
   it('gives the chunks of a source that left to the others', () => {
@@ -160,14 +207,17 @@ describe('Scheduler', () => {
 
 describe('ChunkSet', () => {
   it('is the same after it was written as ranges and read again', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 200 }), fc.array(fc.nat(250)), (total, indices) => {
-      const set = new ChunkSet(total);
-      for (const index of indices) set.add(index);
-      const again = ChunkSet.from(set.toRanges(), total);
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 200 }), fc.array(fc.nat(250)), (total, indices) => {
+        const set = new ChunkSet(total);
+        for (const index of indices) set.add(index);
+        const again = ChunkSet.from(set.toRanges(), total);
 
-      expect(again.size).to.equal(set.size);
-      for (let index = 0; index < total; index += 1) expect(again.has(index)).to.equal(set.has(index));
-    }), { seed: seedFor('ranges'), numRuns: 300 });
+        expect(again.size).to.equal(set.size);
+        for (let index = 0; index < total; index += 1) expect(again.has(index)).to.equal(set.has(index));
+      }),
+      { seed: seedFor('ranges'), numRuns: 300 },
+    );
   });
 
   it('ignores ranges outside the file', () => {

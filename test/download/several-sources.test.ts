@@ -58,8 +58,20 @@ describe('Download from several sources', () => {
     const publication = await world.publish('film.bin', 8 * CHUNK + 5);
     const alice = await world.peer('alice', []);
     const carol = await world.peer('carol', []);
-    alice.files.set('a', sharedFile(publication, [[0, 3], [5, 6]]));
-    carol.files.set('c', sharedFile(publication, [[2, 5], [6, 9]]));
+    alice.files.set(
+      'a',
+      sharedFile(publication, [
+        [0, 3],
+        [5, 6],
+      ]),
+    );
+    carol.files.set(
+      'c',
+      sharedFile(publication, [
+        [2, 5],
+        [6, 9],
+      ]),
+    );
     world.list(publication, { ...alice.offer(), has: 'part' }, { ...carol.offer(), has: 'part' });
     const reader = await world.downloads('bob', [publication]);
 
@@ -79,7 +91,9 @@ describe('Download from several sources', () => {
     world.sources.set(publication.publicationId, [{ ...bobsPort.offer(), has: 'part' }]);
     const dave = await world.downloads('dave', [publication]);
     const part = dave.downloads.get(requestFor(publication, dave.folder), forever);
-    await waitFor(() => (dave.downloads.rows()[0]?.doneBytes ?? 0) > 4 * CHUNK, { what: 'dave to get chunks that bob has' });
+    await waitFor(() => (dave.downloads.rows()[0]?.doneBytes ?? 0) > 4 * CHUNK, {
+      what: 'dave to get chunks that bob has',
+    });
     world.list(publication, alice.offer());
 
     await Promise.all([getting, part]);
@@ -93,7 +107,12 @@ describe('Download from several sources', () => {
     const publication = await world.publish('film.bin', 3 * CHUNK);
     const alice = await world.peer('alice', [publication]);
     // TEST-NET-1: packets to it go nowhere.
-    world.list(publication, { ...alice.offer(), user: 'ghost', device: '0'.repeat(64), addresses: [{ host: '192.0.2.1', port: 9 }] });
+    world.list(publication, {
+      ...alice.offer(),
+      user: 'ghost',
+      device: '0'.repeat(64),
+      addresses: [{ host: '192.0.2.1', port: 9 }],
+    });
     const reader = await world.downloads('bob', [publication]);
     const startedAt = performance.now();
 
@@ -105,7 +124,9 @@ describe('Download from several sources', () => {
   it('reaches a source by its second address when the first is dead', async () => {
     const publication = await world.publish('film.bin', 3 * CHUNK);
     const alice = await world.peer('alice', [publication]);
-    world.sources.set(publication.publicationId, [{ ...alice.offer(), addresses: [{ host: '192.0.2.1', port: 9 }, ...alice.offer().addresses] }]);
+    world.sources.set(publication.publicationId, [
+      { ...alice.offer(), addresses: [{ host: '192.0.2.1', port: 9 }, ...alice.offer().addresses] },
+    ]);
     const reader = await world.downloads('bob', [publication]);
     const startedAt = performance.now();
 
@@ -180,4 +201,3 @@ describe('Download from several sources', () => {
     expect(alice.uploads.served.size).to.equal(0);
   });
 });
-

@@ -99,10 +99,32 @@ describe('Download from a source that stalls', () => {
     ['before the manifest', { onManifest: silence }],
     ['before the first byte', { onChunks: silence }],
     ['inside the line of a run', { onChunks: (_request, lane) => lane.raw(Buffer.from('{"type":"ru')) }],
-    ['after the line of a run', { onChunks: ({ id, first }, lane) => lane.line({ type: 'run', id, offset: first * CHUNK, bytes: CHUNK }) }],
-    ['after one byte', { onChunks: ({ id, first }, lane) => { lane.line({ type: 'run', id, offset: first * CHUNK, bytes: CHUNK }); lane.raw(lane.chunk(first).subarray(0, 1)); } }],
-    ['before the last byte of a chunk', { onChunks: ({ id, first }, lane) => { lane.line({ type: 'run', id, offset: first * CHUNK, bytes: CHUNK }); lane.raw(lane.chunk(first).subarray(0, CHUNK - 1)); } }],
-    ['before the end of its answer', { onChunks: ({ id, first }, lane) => lane.run(id, first * CHUNK, lane.chunk(first)) }],
+    [
+      'after the line of a run',
+      { onChunks: ({ id, first }, lane) => lane.line({ type: 'run', id, offset: first * CHUNK, bytes: CHUNK }) },
+    ],
+    [
+      'after one byte',
+      {
+        onChunks: ({ id, first }, lane) => {
+          lane.line({ type: 'run', id, offset: first * CHUNK, bytes: CHUNK });
+          lane.raw(lane.chunk(first).subarray(0, 1));
+        },
+      },
+    ],
+    [
+      'before the last byte of a chunk',
+      {
+        onChunks: ({ id, first }, lane) => {
+          lane.line({ type: 'run', id, offset: first * CHUNK, bytes: CHUNK });
+          lane.raw(lane.chunk(first).subarray(0, CHUNK - 1));
+        },
+      },
+    ],
+    [
+      'before the end of its answer',
+      { onChunks: ({ id, first }, lane) => lane.run(id, first * CHUNK, lane.chunk(first)) },
+    ],
   ];
   for (const [where, options] of points) {
     it(`drops one that stalls ${where} within 15 s and ends with another`, async () => {
@@ -110,7 +132,9 @@ describe('Download from a source that stalls', () => {
       const evil = await evilSource(world, publication, options);
       const reader = await world.downloads('bob', [publication], { clock });
       const getting = reader.downloads.get(requestFor(publication, reader.folder), forever);
-      await waitFor(() => evil.lines.some(({ type }) => type === (options.onOpen ? 'open' : options.onManifest ? 'manifest' : 'chunks')));
+      await waitFor(() =>
+        evil.lines.some(({ type }) => type === (options.onOpen ? 'open' : options.onManifest ? 'manifest' : 'chunks')),
+      );
       await world.peer('alice', [publication]);
       let isDone = false;
       void getting.finally(() => {

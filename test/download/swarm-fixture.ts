@@ -11,12 +11,12 @@ import type { ChunkRanges, Ticket } from '../../common/protocol/peer-messages.js
 import type { Clock } from '../../common/runtime/clock.js';
 import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
 import { signTicket } from '../../common/wire/ticket.js';
-import { dialPeer } from '../../peer/file-port/dial-peer.js';
-import { FilePort } from '../../peer/file-port/file-port.js';
-import type { PeerConnection } from '../../peer/file-port/peer-connection.js';
 import type { DownloadRequest } from '../../peer/download/download-request.js';
 import type { DownloadTracker, OfferedSource } from '../../peer/download/download-tracker.js';
 import { Downloads, type DownloadsOptions } from '../../peer/download/downloads.js';
+import { dialPeer } from '../../peer/file-port/dial-peer.js';
+import { FilePort } from '../../peer/file-port/file-port.js';
+import type { PeerConnection } from '../../peer/file-port/peer-connection.js';
 import { FileHasher, type HashedFile } from '../../peer/library/hashing/hash-file.js';
 import { joinSharedFiles, type SharedFile, type SharedFiles } from '../../peer/upload/shared-file.js';
 import { TicketGate } from '../../peer/upload/ticket-gate.js';
@@ -84,29 +84,51 @@ export class World implements AsyncDisposable {
     return { publicationId, fileId: hashed.fileId, size: hashed.size, name: basename(path), path, hashed };
   }
 
-  async peer(user: string, publications: readonly Publication[] = [], options: Partial<UploadsOptions> = {}): Promise<TestPeer> {
+  async peer(
+    user: string,
+    publications: readonly Publication[] = [],
+    options: Partial<UploadsOptions> = {},
+  ): Promise<TestPeer> {
     const identity = await this.identity(user);
     const files = new Map<string, SharedFile>();
     const changed: string[] = [];
     const shared: SharedFiles = {
-      find: (publicationId, fileId) => [...files.values()].find((file) => file.publicationId === publicationId && file.fileId === fileId),
+      find: (publicationId, fileId) =>
+        [...files.values()].find((file) => file.publicationId === publicationId && file.fileId === fileId),
       findFile: (fileId) => [...files.values()].find((file) => file.fileId === fileId),
     };
     const tickets = new TicketGate({
       trackerSpki: this.tracker.spki,
       trackerNow: () => Date.now() + this.trackerOffsetMs,
-      revocations: { isRevoked: (ticket: Ticket) => this.revoked.has(ticket.ticketId) || this.revoked.has(ticket.user) },
+      revocations: {
+        isRevoked: (ticket: Ticket) => this.revoked.has(ticket.ticketId) || this.revoked.has(ticket.user),
+      },
     });
-    const uploads = new Uploads({ files: options.files === undefined ? shared : joinSharedFiles(shared, options.files), tickets,
-      onChanged: (publicationId) => changed.push(publicationId), ...omitFiles(options) });
-    const port = await FilePort.listen({ identity, host: '127.0.0.1', port: 0, onPeer: (connection) => uploads.accept(connection) });
+    const uploads = new Uploads({
+      files: options.files === undefined ? shared : joinSharedFiles(shared, options.files),
+      tickets,
+      onChanged: (publicationId) => changed.push(publicationId),
+      ...omitFiles(options),
+    });
+    const port = await FilePort.listen({
+      identity,
+      host: '127.0.0.1',
+      port: 0,
+      onPeer: (connection) => uploads.accept(connection),
+    });
     const stop = async (): Promise<void> => {
       await uploads.stop();
       await port.stop();
     };
     this.#stops.push(stop);
     const peer: TestPeer = {
-      user, identity, port, uploads, files, changed, stop,
+      user,
+      identity,
+      port,
+      uploads,
+      files,
+      changed,
+      stop,
       offer: () => ({ user, device: identity.pin, has: 'all', addresses: [{ host: '127.0.0.1', port: port.port }] }),
     };
     for (const publication of publications) {
@@ -122,8 +144,22 @@ export class World implements AsyncDisposable {
 
   ticketFor(publication: Publication, device: string, changes: Partial<Ticket> = {}): string {
     const issuedAt = Date.now() + this.trackerOffsetMs;
-    return signTicket({ v: 1, ticketId: toBase64url(randomBytes(16)).slice(0, 21), publicationId: publication.publicationId, fileId: publication.fileId,
-      size: publication.size, user: 'reader', device, limits: {}, issuedAt, notAfter: issuedAt + TICKET_LIFE_MS, ...changes }, this.tracker);
+    return signTicket(
+      {
+        v: 1,
+        ticketId: toBase64url(randomBytes(16)).slice(0, 21),
+        publicationId: publication.publicationId,
+        fileId: publication.fileId,
+        size: publication.size,
+        user: 'reader',
+        device,
+        limits: {},
+        issuedAt,
+        notAfter: issuedAt + TICKET_LIFE_MS,
+        ...changes,
+      },
+      this.tracker,
+    );
   }
 
   trackerPort(publications: readonly Publication[], device: string, user = 'reader'): DownloadTracker {
@@ -133,14 +169,23 @@ export class World implements AsyncDisposable {
         if (this.trackerError !== undefined) throw this.trackerError;
         const found = publications.find((publication) => publication.publicationId === publicationId);
         if (found === undefined) throw new Error('the test asked for a publication it did not make');
-        return { fileId: found.fileId, size: found.size, revision: 1, sources: this.sources.get(publicationId) ?? [],
-          ...(ticket ? { ticket: this.ticketFor(found, device, { user }) } : {}) };
+        return {
+          fileId: found.fileId,
+          size: found.size,
+          revision: 1,
+          sources: this.sources.get(publicationId) ?? [],
+          ...(ticket ? { ticket: this.ticketFor(found, device, { user }) } : {}),
+        };
       },
       hold: async (_publicationId, _fileId, has) => void this.holds.push(has),
     };
   }
 
-  async downloads(user: string, publications: readonly Publication[], options: Partial<DownloadsOptions> = {}): Promise<Reader> {
+  async downloads(
+    user: string,
+    publications: readonly Publication[],
+    options: Partial<DownloadsOptions> = {},
+  ): Promise<Reader> {
     const identity = await this.identity(user);
     const notices: string[] = [];
     const received: PeerConnection[] = [];
@@ -163,7 +208,13 @@ export class World implements AsyncDisposable {
   }
 
   async connect(peer: TestPeer, identity: Identity, clock?: Clock): Promise<PeerConnection> {
-    const options = { host: '127.0.0.1', port: peer.port.port, pin: peer.identity.pin, identity, ...(clock === undefined ? {} : { clock }) };
+    const options = {
+      host: '127.0.0.1',
+      port: peer.port.port,
+      pin: peer.identity.pin,
+      identity,
+      ...(clock === undefined ? {} : { clock }),
+    };
     const connection = await dialPeer(options, { signal: AbortSignal.timeout(5_000) });
     this.#stops.push(async () => connection.close());
     return connection;
@@ -188,14 +239,39 @@ export interface Reader {
   readonly folder: string;
 }
 
-export function requestFor(publication: Publication, directory: string, changes: Partial<DownloadRequest> = {}): DownloadRequest {
-  return { publicationId: publication.publicationId, fileId: publication.fileId, sizeBytes: publication.size, owner: 'alice',
-    name: publication.name, directory, fileName: publication.name, force: false, ...changes };
+export function requestFor(
+  publication: Publication,
+  directory: string,
+  changes: Partial<DownloadRequest> = {},
+): DownloadRequest {
+  return {
+    publicationId: publication.publicationId,
+    fileId: publication.fileId,
+    sizeBytes: publication.size,
+    owner: 'alice',
+    name: publication.name,
+    directory,
+    fileName: publication.name,
+    force: false,
+    ...changes,
+  };
 }
 
-export function sharedFile({ publicationId, fileId, name, path, size, hashed }: Publication, have: 'all' | ChunkRanges = 'all'): SharedFile {
+export function sharedFile(
+  { publicationId, fileId, name, path, size, hashed }: Publication,
+  have: 'all' | ChunkRanges = 'all',
+): SharedFile {
   const manifest: Manifest = { size, chunkSize: chunkSizeFor(size), hashes: hashed.hashes };
-  return { publicationId, fileId, name, path, size, identity: hashed.identity, manifest: () => manifest, have: () => have };
+  return {
+    publicationId,
+    fileId,
+    name,
+    path,
+    size,
+    identity: hashed.identity,
+    manifest: () => manifest,
+    have: () => have,
+  };
 }
 
 function omitFiles({ files: _files, ...rest }: Partial<UploadsOptions>): Partial<Omit<UploadsOptions, 'files'>> {

@@ -1,6 +1,18 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, statfsSync } from 'node:fs';
-import { chmod, link, lstat, mkdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -38,7 +50,14 @@ describe('Download and its target', () => {
   const obstacles: [string, () => Promise<unknown>, (() => Promise<unknown>)?][] = [
     ['a file', () => writeFile(target, 'mine'), () => readFile(target, 'utf8')],
     ['a folder', () => mkdir(target), async () => (await lstat(target)).isDirectory()],
-    ['a link to a file', async () => { await writeFile(`${target}.x`, 'mine'); await symlink(`${target}.x`, target); }, () => readFile(target, 'utf8')],
+    [
+      'a link to a file',
+      async () => {
+        await writeFile(`${target}.x`, 'mine');
+        await symlink(`${target}.x`, target);
+      },
+      () => readFile(target, 'utf8'),
+    ],
     ['a dangling link', () => symlink('/nowhere/at/all', target), () => readlink(target)],
     ['a pipe', () => run('mkfifo', [target]), async () => (await lstat(target)).isFIFO()],
   ];
@@ -55,18 +74,21 @@ describe('Download and its target', () => {
       expect(world.asked).to.deep.equal([]);
     });
 
-    it(what === 'a folder' ? 'refuses to replace a folder even with force' : `replaces ${what} with force`, async () => {
-      await make();
-      if (what === 'a folder') {
-        expect((await problemOf(get({ force: true }))).code).to.equal('is-directory');
-        return;
-      }
+    it(
+      what === 'a folder' ? 'refuses to replace a folder even with force' : `replaces ${what} with force`,
+      async () => {
+        await make();
+        if (what === 'a folder') {
+          expect((await problemOf(get({ force: true }))).code).to.equal('is-directory');
+          return;
+        }
 
-      await get({ force: true });
+        await get({ force: true });
 
-      expect((await lstat(target)).isFile()).to.equal(true);
-      expect(await sameBytes(publication.path, target)).to.equal(true);
-    });
+        expect((await lstat(target)).isFile()).to.equal(true);
+        expect(await sameBytes(publication.path, target)).to.equal(true);
+      },
+    );
   }
 
   it('leaves a file alone that appears while the download runs', async () => {
@@ -268,7 +290,9 @@ describe('Download and its target', () => {
     const other = await world.publish('other.bin', 9, { seed: 3 });
     const first = get();
 
-    const problem = await problemOf(reader.downloads.get(requestFor(other, reader.folder, { fileName: 'file.bin' }), forever));
+    const problem = await problemOf(
+      reader.downloads.get(requestFor(other, reader.folder, { fileName: 'file.bin' }), forever),
+    );
     const [one, two] = await Promise.all([first, get()]);
 
     expect(problem.code).to.equal('in-use');

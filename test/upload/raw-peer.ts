@@ -33,7 +33,12 @@ export class RawPeer {
 
   static async connect(peer: TestPeer, identity: Identity | undefined): Promise<RawPeer> {
     const { socket } = await connectPinned({
-      host: '127.0.0.1', port: peer.port.port, pin: peer.identity.pin, alpn: 'shoal-peer/1', identity, timeoutMs: 5_000,
+      host: '127.0.0.1',
+      port: peer.port.port,
+      pin: peer.identity.pin,
+      alpn: 'shoal-peer/1',
+      identity,
+      timeoutMs: 5_000,
       signal: AbortSignal.timeout(5_000),
     });
     return new RawPeer(socket);
@@ -45,7 +50,10 @@ export class RawPeer {
 
   /** The first answer that fits, waiting for it. */
   answer(type: string, id?: number): Promise<Answer> {
-    return waitFor(() => this.answers.find((answer) => answer.type === type && (id === undefined || answer.id === id)), { what: `an answer ${type}` });
+    return waitFor(
+      () => this.answers.find((answer) => answer.type === type && (id === undefined || answer.id === id)),
+      { what: `an answer ${type}` },
+    );
   }
 
   /** Code of the error to request `id`. */

@@ -36,10 +36,15 @@ describe('Uploads', () => {
   const TICKET_ID = 'T'.repeat(21);
   /** Opens and asks for everything; resolves with the opened line. */
   async function opened(changes: Partial<Ticket> = {}): Promise<void> {
-    raw.line({ id: 1, type: 'open', ticket: world.ticketFor(publication, bob.pin, { ticketId: TICKET_ID, ...changes }) });
+    raw.line({
+      id: 1,
+      type: 'open',
+      ticket: world.ticketFor(publication, bob.pin, { ticketId: TICKET_ID, ...changes }),
+    });
     await raw.answer('opened', 1);
   }
-  const chunks = (id: number, first: number, count: number): void => raw.line({ id, type: 'chunks', ticketId: TICKET_ID, first, count });
+  const chunks = (id: number, first: number, count: number): void =>
+    raw.line({ id, type: 'chunks', ticketId: TICKET_ID, first, count });
 
   it('sends the manifest and the chunks that are asked for, in order and without gaps', async () => {
     await opened();
@@ -59,22 +64,38 @@ describe('Uploads', () => {
     const tickets: [string, string, () => Promise<string> | string][] = [
       ['of another device', 'bad-ticket', async () => world.ticketFor(publication, (await world.identity('eve')).pin)],
       ['that has expired', 'ticket-expired', () => world.ticketFor(publication, bob.pin, { notAfter: Date.now() - 1 })],
-      ['that was revoked', 'ticket-revoked', () => {
-        world.revoked.add('R'.repeat(21));
-        return world.ticketFor(publication, bob.pin, { ticketId: 'R'.repeat(21) });
-      }],
-      ['of a user who was disabled', 'ticket-revoked', () => {
-        world.revoked.add('reader');
-        return world.ticketFor(publication, bob.pin);
-      }],
-      ['for another publication of the same content', 'not-found', () => world.ticketFor(publication, bob.pin, { publicationId: 'P'.repeat(21) })],
+      [
+        'that was revoked',
+        'ticket-revoked',
+        () => {
+          world.revoked.add('R'.repeat(21));
+          return world.ticketFor(publication, bob.pin, { ticketId: 'R'.repeat(21) });
+        },
+      ],
+      [
+        'of a user who was disabled',
+        'ticket-revoked',
+        () => {
+          world.revoked.add('reader');
+          return world.ticketFor(publication, bob.pin);
+        },
+      ],
+      [
+        'for another publication of the same content',
+        'not-found',
+        () => world.ticketFor(publication, bob.pin, { publicationId: 'P'.repeat(21) }),
+      ],
       ['for another content', 'not-found', () => world.ticketFor(publication, bob.pin, { fileId: 'ab'.repeat(32) })],
       ['for another size', 'not-found', () => world.ticketFor(publication, bob.pin, { size: 5 })],
       ['that somebody else signed', 'bad-ticket', async () => signedBy(await world.identity('eve'))],
-      ['of which one character was changed', 'bad-ticket', () => {
-        const text = world.ticketFor(publication, bob.pin);
-        return `${text.slice(0, 40)}${text[40] === 'A' ? 'B' : 'A'}${text.slice(41)}`;
-      }],
+      [
+        'of which one character was changed',
+        'bad-ticket',
+        () => {
+          const text = world.ticketFor(publication, bob.pin);
+          return `${text.slice(0, 40)}${text[40] === 'A' ? 'B' : 'A'}${text.slice(41)}`;
+        },
+      ],
       ['that is no ticket', 'bad-ticket', () => 'hello'],
       ['that is empty', 'bad-ticket', () => ''],
     ];
@@ -92,8 +113,18 @@ describe('Uploads', () => {
     }
 
     function signedBy(identity: Identity): string {
-      const ticket: Ticket = { v: 1, ticketId: TICKET_ID, publicationId: publication.publicationId, fileId: publication.fileId, size: publication.size,
-        user: 'reader', device: bob.pin, limits: {}, issuedAt: Date.now(), notAfter: Date.now() + 60_000 };
+      const ticket: Ticket = {
+        v: 1,
+        ticketId: TICKET_ID,
+        publicationId: publication.publicationId,
+        fileId: publication.fileId,
+        size: publication.size,
+        user: 'reader',
+        device: bob.pin,
+        limits: {},
+        issuedAt: Date.now(),
+        notAfter: Date.now() + 60_000,
+      };
       return signTicket(ticket, identity);
     }
 
@@ -134,7 +165,11 @@ describe('Uploads', () => {
     slow.close();
   });
 
-  for (const [what, first, count] of [['beyond the end', 5, 1], ['across the end', 4, 2], ['far away', 65_535, 1]] as const) {
+  for (const [what, first, count] of [
+    ['beyond the end', 5, 1],
+    ['across the end', 4, 2],
+    ['far away', 65_535, 1],
+  ] as const) {
     it(`answers a request for chunks ${what} with no-chunk`, async () => {
       await opened();
       chunks(2, first, count);
@@ -183,15 +218,23 @@ describe('Uploads', () => {
     }
     const changes: [string, string, () => Promise<unknown>][] = [
       ['is longer now', 'changed', () => appendFile(publication.path, 'more')],
-      ['is another file of the same size', 'changed', async () => {
-        await writeFile(`${publication.path}.new`, Buffer.alloc(publication.size));
-        await rename(`${publication.path}.new`, publication.path);
-      }],
+      [
+        'is another file of the same size',
+        'changed',
+        async () => {
+          await writeFile(`${publication.path}.new`, Buffer.alloc(publication.size));
+          await rename(`${publication.path}.new`, publication.path);
+        },
+      ],
       ['is gone', 'gone', () => rm(publication.path)],
-      ['is a link now', 'changed', async () => {
-        await rename(publication.path, `${publication.path}.real`);
-        await symlink(`${publication.path}.real`, publication.path);
-      }],
+      [
+        'is a link now',
+        'changed',
+        async () => {
+          await rename(publication.path, `${publication.path}.real`);
+          await symlink(`${publication.path}.real`, publication.path);
+        },
+      ],
     ];
     for (const [what, code, change] of changes) {
       it(`answers ${code} to who opens a file that ${what}, and tells the library`, async () => {
@@ -301,14 +344,20 @@ describe('Uploads', () => {
       for (let id = 2; id < 80; id += 1) chunks(id, 0, 5);
       await waitFor(() => raw.answers.filter(({ type }) => type === 'end' || type === 'error').length === 78);
 
-      const codes = new Set(raw.answers.filter(({ type }) => type === 'error').map((answer) => (answer['error'] as { code: string }).code));
+      const codes = new Set(
+        raw.answers.filter(({ type }) => type === 'error').map((answer) => (answer['error'] as { code: string }).code),
+      );
       expect([...codes]).to.deep.equal(['busy']);
     });
   });
 
   it('shows each downloader the place in the queue, and serves users in turn', async () => {
     const big = await world.publish('big.bin', 2 * MIB, { seed: 2 });
-    const carol = await world.peer('carol', [big], { uploadLimitBytesPerSecond: 8 * MIB, maxActive: 1, maxActivePerUser: 1 });
+    const carol = await world.peer('carol', [big], {
+      uploadLimitBytesPerSecond: 8 * MIB,
+      maxActive: 1,
+      maxActivePerUser: 1,
+    });
     const peers: RawPeer[] = [];
     for (const user of ['greedy', 'greedy', 'greedy', 'modest']) {
       const peer = await RawPeer.connect(carol, bob);
@@ -319,13 +368,22 @@ describe('Uploads', () => {
       await waitFor(() => peer.received > 0 || peer.answers.some(({ type }) => type === 'queued'));
     }
     const order: string[] = [];
-    await Promise.all(peers.map(async (peer, index) => {
-      await peer.answer('end', 2);
-      order.push(`${index}`);
-    }));
+    await Promise.all(
+      peers.map(async (peer, index) => {
+        await peer.answer('end', 2);
+        order.push(`${index}`);
+      }),
+    );
 
-    expect(order.indexOf('3'), 'one request of a modest user goes before the third of a greedy one').to.be.below(order.indexOf('2'));
-    expect(peers.map((peer) => peer.answers.some(({ type }) => type === 'queued'))).to.deep.equal([false, true, true, true]);
+    expect(order.indexOf('3'), 'one request of a modest user goes before the third of a greedy one').to.be.below(
+      order.indexOf('2'),
+    );
+    expect(peers.map((peer) => peer.answers.some(({ type }) => type === 'queued'))).to.deep.equal([
+      false,
+      true,
+      true,
+      true,
+    ]);
     for (const peer of peers) peer.close();
   });
 
@@ -372,7 +430,11 @@ describe('Uploads', () => {
   it('keeps one descriptor a file, however many fetch it', async () => {
     const peers = await Promise.all(Array.from({ length: 20 }, () => RawPeer.connect(alice, bob)));
     for (const [index, peer] of peers.entries()) {
-      peer.line({ id: 1, type: 'open', ticket: world.ticketFor(publication, bob.pin, { ticketId: `${index}`.padStart(21, '0') }) });
+      peer.line({
+        id: 1,
+        type: 'open',
+        ticket: world.ticketFor(publication, bob.pin, { ticketId: `${index}`.padStart(21, '0') }),
+      });
       await peer.answer('opened');
     }
 
@@ -381,4 +443,3 @@ describe('Uploads', () => {
     await waitFor(() => alice.uploads.served.size === 0);
   });
 });
-

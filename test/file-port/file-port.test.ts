@@ -1,0 +1,355 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+import { expect } from 'chai';
+import fc from 'fast-check';
+
+import { VirtualClock } from '../../common/runtime/clock.js';
+import { connectPinned } from '../../common/wire/pinned-tls.js';
+import { FairQueue } from '../../peer/file-port/fair-queue.js';
+import { FilePort } from '../../peer/file-port/file-port.js';
+import { FrameDecoder } from '../../peer/file-port/frame-decoder.js';
+import type { PeerConnection } from '../../peer/file-port/peer-connection.js';
+import { RateMeter } from '../../peer/file-port/rate-meter.js';
+import { WriteWatch } from '../../peer/file-port/write-watch.js';
+import { type Publication, type TestPeer, World } from '../download/swarm-fixture.js';
+import { seedFor } from '../support/seed.js';
+import { waitFor } from '../support/wait-for.js';
+import { RawPeer } from '../upload/raw-peer.js';
+
+describe('FilePort', () => {
+  let world: World;
+  let publication: Publication;
+  let alice: TestPeer;
+  const sockets: Socket[] = [];
+  beforeEach(async () => {
+    world = await World.open();
+    publication = await world.publish('file.bin', 100_000);
+    alice = await world.peer('alice', [publication]);
+  });
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await world[Symbol.asyncDispose]();
+  });
+
+  const silent = async (port: number): Promise<Socket> => {
+    const socket = connect(port, '127.0.0.1');
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    return socket;
+  };
+
+  async function fetchOne(name: string): Promise<void> {
+    const identity = await world.identity(name);
+    const raw = await RawPeer.connect(alice, identity);
+    raw.line({ id: 1, type: 'open', ticket: world.ticketFor(publication, identity.pin, { ticketId: 'T'.repeat(21) }) });
+    raw.line({ id: 2, type: 'chunks', ticketId: 'T'.repeat(21), first: 0, count: 1 });
+    await raw.answer('end', 2);
+    raw.close();
+  }
+
+  it('serves an honest peer while silent connections hold every place', async () => {
+    for (let n = 0; n < 700; n += 1) await silent(alice.port.port);
+    expect(alice.port.connections).to.equal(512);
+
+    await fetchOne('bob');
+  });
+
+  it('does not close who has shown a ticket to make room', async () => {
+    const identity = await world.identity('bob');
+    const proven = await RawPeer.connect(alice, identity);
+    proven.line({
+      id: 1,
+      type: 'open',
+      ticket: world.ticketFor(publication, identity.pin, { ticketId: 'T'.repeat(21) }),
+    });
+    await proven.answer('opened');
+    for (let n = 0; n < 600; n += 1) await silent(alice.port.port);
+    proven.line({ id: 2, type: 'chunks', ticketId: 'T'.repeat(21), first: 0, count: 1 });
+
+    await proven.answer('end', 2);
+    proven.close();
+  });
+
+  it('refuses newcomers when all places belong to peers with tickets', async () => {
+    const port = await FilePort.listen({
+      identity: alice.identity,
+      host: '127.0.0.1',
+      port: 0,
+      maxConnections: 2,
+      onPeer: (connection) => alice.uploads.accept(connection),
+    });
+    world.onEnd(() => port.stop());
+    const identity = await world.identity('bob');
+    const peers: RawPeer[] = [];
+    for (let n = 0; n < 2; n += 1) {
+      const raw = await RawPeer.connect({ ...alice, port } as TestPeer, identity);
+      raw.line({ id: 1, type: 'open', ticket: world.ticketFor(publication, identity.pin) });
+      await raw.answer('opened');
+      peers.push(raw);
+    }
+
+    const late = await silent(port.port);
+    await once(late, 'close');
+
+    expect(peers.map(({ isClosed }) => isClosed)).to.deep.equal([false, false]);
+    for (const peer of peers) peer.close();
+  });
+
+  it('survives garbage where a handshake should be', async () => {
+    for (const bytes of [
+      Buffer.from('GET / HTTP/1.0\r\n\r\n'),
+      Buffer.alloc(5_000, 0xff),
+      Buffer.from([22, 3, 1, 255, 255, 1, 0, 0, 0]),
+    ])
+      (await silent(alice.port.port)).write(bytes);
+
+    await fetchOne('bob');
+    await waitFor(() => alice.port.connections <= 1);
+  });
+
+  it('closes a peer that says nothing for 5 s, and one that sends a byte a second', async () => {
+    const clock = new VirtualClock();
+    const connections: PeerConnection[] = [];
+    const port = await FilePort.listen({
+      identity: alice.identity,
+      host: '127.0.0.1',
+      port: 0,
+      clock,
+      onPeer: (connection) => connections.push(connection),
+    });
+    world.onEnd(() => port.stop());
+    const peer = { ...alice, port } as TestPeer;
+    const quiet = await RawPeer.connect(peer, await world.identity('bob'));
+    const slow = await RawPeer.connect(peer, await world.identity('carol'));
+    await waitFor(() => connections.length === 2);
+    for (let second = 0; second < 4; second += 1) {
+      slow.socket.write('{');
+      clock.advance(1_000);
+    }
+    expect([quiet.isClosed, slow.isClosed]).to.deep.equal([false, false]);
+    clock.advance(1_000);
+
+    await waitFor(() => quiet.isClosed && slow.isClosed);
+  });
+
+  it('closes an idle connection after two minutes, half-open ones included', async () => {
+    const clock = new VirtualClock();
+    const connections: PeerConnection[] = [];
+    const port = await FilePort.listen({
+      identity: alice.identity,
+      host: '127.0.0.1',
+      port: 0,
+      clock,
+      onPeer: (connection) => connections.push(connection),
+    });
+    world.onEnd(() => port.stop());
+    const raw = await RawPeer.connect({ ...alice, port } as TestPeer, await world.identity('bob'));
+    raw.line({ type: 'bye' });
+    await waitFor(() => connections.length === 1);
+    raw.line({ id: 1, type: 'open', ticket: 'x' });
+    await raw.answer('error');
+    clock.advance(119_000);
+    expect(raw.isClosed).to.equal(false);
+    clock.advance(1_000);
+
+    await waitFor(() => raw.isClosed);
+  });
+
+  it('speaks TLS 1.3 with the hybrid key exchange', async () => {
+    const { socket } = await connectPinned({
+      host: '127.0.0.1',
+      port: alice.port.port,
+      pin: alice.identity.pin,
+      alpn: 'shoal-peer/1',
+      identity: await world.identity('bob'),
+      timeoutMs: 5_000,
+      signal: AbortSignal.timeout(5_000),
+    });
+
+    expect(socket.getProtocol()).to.equal('TLSv1.3');
+    expect(socket.getEphemeralKeyInfo()).to.deep.include({ name: 'X25519MLKEM768' });
+    socket.destroy();
+  });
+});
+
+describe('FrameDecoder', () => {
+  it('gives the same lines and bytes however the stream is cut', () => {
+    const piece = fc.oneof(
+      fc.record({ line: fc.string({ maxLength: 20 }).map((text) => text.replaceAll('\n', '')) }),
+      fc.record({ raw: fc.uint8Array({ minLength: 1, maxLength: 40 }) }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(piece, { maxLength: 10 }),
+        fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 }),
+        (pieces, cuts) => {
+          const stream = Buffer.concat(
+            pieces.map((part) =>
+              'line' in part
+                ? Buffer.from(`${JSON.stringify(part.line)}\n`)
+                : Buffer.concat([Buffer.from(`#${part.raw.length}\n`), part.raw]),
+            ),
+          );
+          const lines: string[] = [];
+          const raw: Buffer[] = [];
+          const decoder = new FrameDecoder({
+            onLine: (line) => {
+              if (line[0] !== 35) lines.push(line.toString());
+              return line[0] === 35 ? Number(line.subarray(1).toString()) : 0;
+            },
+            onRaw: (bytes) => raw.push(Buffer.from(bytes)),
+          });
+          for (let at = 0, n = 0; at < stream.length; n += 1) {
+            const step = cuts[n % cuts.length] as number;
+            decoder.push(stream.subarray(at, at + step));
+            at += step;
+          }
+
+          expect(lines).to.deep.equal(pieces.flatMap((part) => ('line' in part ? [JSON.stringify(part.line)] : [])));
+          expect(
+            Buffer.concat(raw).equals(Buffer.concat(pieces.flatMap((part) => ('raw' in part ? [part.raw] : [])))),
+          ).to.equal(true);
+        },
+      ),
+      { seed: seedFor('frames'), numRuns: 300 },
+    );
+  });
+});
+
+describe('WriteWatch', () => {
+  let clock: VirtualClock;
+  let stalls: number;
+  let watch: WriteWatch;
+  beforeEach(() => {
+    clock = new VirtualClock();
+    stalls = 0;
+    watch = new WriteWatch(clock, () => {
+      stalls += 1;
+    });
+  });
+
+  it('reports a reader that takes nothing for 30 s', () => {
+    watch.began(1_000);
+    clock.advance(29_999);
+    expect(stalls).to.equal(0);
+    clock.advance(1);
+    expect(stalls).to.equal(1);
+  });
+
+  it('reports one that takes less than 4 KiB/s, and not one that takes more', () => {
+    for (const [bytesPerSecond, expected] of [
+      [4_000, 1],
+      [4_200, 0],
+    ] as const) {
+      stalls = 0;
+      watch = new WriteWatch(clock, () => {
+        stalls += 1;
+      });
+      watch.began(1);
+      for (let second = 0; second < 29; second += 1) {
+        clock.advance(1_000);
+        watch.began(bytesPerSecond);
+        watch.ended(bytesPerSecond);
+      }
+      watch.began(bytesPerSecond);
+      watch.ended(bytesPerSecond);
+      clock.advance(1_000);
+
+      expect(stalls).to.equal(expected);
+      watch.stop();
+    }
+  });
+
+  it('does not blame a reader that had taken everything meanwhile', () => {
+    watch.began(10);
+    watch.ended(10);
+    clock.advance(29_000);
+    watch.began(10);
+    clock.advance(1_000);
+
+    expect(stalls).to.equal(0);
+  });
+});
+
+describe('RateMeter', () => {
+  it('follows a steady flow, and falls to nothing within 4 s of its end', () => {
+    const clock = new VirtualClock();
+    const meter = new RateMeter(clock);
+    for (let n = 0; n < 100; n += 1) {
+      meter.add(1_000);
+      clock.advance(100);
+    }
+
+    expect(meter.bytesPerSecond).to.be.within(9_000, 11_000);
+    clock.advance(4_250);
+    expect(meter.bytesPerSecond).to.equal(0);
+    expect(meter.total).to.equal(100_000);
+  });
+});
+
+describe('FairQueue', () => {
+  const signal = new AbortController().signal;
+
+  it('never runs more than it has places, in all and for one owner', async () => {
+    const queue = new FairQueue({ places: 3, placesPerOwner: 2 });
+    const running = new Map<string, number>();
+    let most = 0;
+    const task = (owner: string) => async (): Promise<void> => {
+      running.set(owner, (running.get(owner) ?? 0) + 1);
+      most = Math.max(
+        most,
+        [...running.values()].reduce((a, b) => a + b, 0),
+      );
+      expect(running.get(owner)).to.be.at.most(2);
+      await new Promise((resolve) => setImmediate(resolve));
+      running.set(owner, (running.get(owner) ?? 0) - 1);
+    };
+    await Promise.all(
+      Array.from({ length: 40 }, (_, n) => queue.run(task(`user ${n % 3}`), { owner: `user ${n % 3}`, signal })),
+    );
+
+    expect(most).to.equal(3);
+    expect(queue.running).to.equal(0);
+  });
+
+  it('gives a place back when a task fails, and skips one that was aborted while it waited', async () => {
+    const queue = new FairQueue({ places: 1 });
+    const gate = Promise.withResolvers<void>();
+    const stop = new AbortController();
+    const failing = queue.run(() => gate.promise.then(() => Promise.reject(new Error('broken'))), {
+      owner: 'a',
+      signal,
+    });
+    const aborted = queue.run(async () => 'never', { owner: 'a', signal: stop.signal });
+    const third = queue.run(async () => 'third', { owner: 'a', signal });
+    stop.abort(new Error('stopped'));
+    const outcomes = Promise.allSettled([failing, aborted, third]);
+    gate.resolve();
+
+    expect(
+      (await outcomes).map((outcome) =>
+        outcome.status === 'fulfilled' ? outcome.value : (outcome.reason as Error).message,
+      ),
+    ).to.deep.equal(['broken', 'stopped', 'third']);
+    expect(queue.isContended).to.equal(false);
+  });
+
+  it('says places in the line as they change', async () => {
+    const queue = new FairQueue({ places: 1 });
+    const gates = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
+    const said: string[] = [];
+    const all = gates.map((gate, n) =>
+      queue.run(() => gate.promise, { owner: `${n}`, signal, onPosition: (position) => said.push(`${n}:${position}`) }),
+    );
+    await waitFor(() => said.length === 2);
+    gates[0]?.resolve();
+    await waitFor(() => said.length === 3);
+    gates[1]?.resolve();
+    gates[2]?.resolve();
+    await Promise.all(all);
+
+    expect(said).to.deep.equal(['1:1', '2:2', '2:1']);
+  });
+});
