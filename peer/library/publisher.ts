@@ -318,10 +318,7 @@ export class Publisher {
       notice('info', `${entry.name} has changed on disk and was published again with its new content.`);
     } catch (error) {
       if (signal.aborted) return;
-      notice(
-        'warning',
-        `${entry.name} cannot be served: ${reasonOf(error)} Withdraw it with: unp ${entry.name}`,
-      );
+      notice('warning', `${entry.name} cannot be served: ${reasonOf(error)} Withdraw it with: unp ${entry.name}`);
     }
   }
 
