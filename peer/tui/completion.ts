@@ -29,6 +29,7 @@ export interface Completed {
 const OPERANDS: Partial<Record<Word, CompletionSource['kind']>> = {
   pub: 'paths',
   unp: 'mine',
+  link: 'mine',
   get: 'found',
   sources: 'found',
   cancel: 'downloads',

@@ -12,6 +12,7 @@ import {
   type TransferRow,
   type UnpublishOutcome,
 } from '../api.js';
+import { linkEnded, linkMade, listLinks } from '../wording/links.js';
 import { type Layout, listingOf, paragraph, stackedLayouts } from '../wording/listing.js';
 import { cancelOutcome, getDetails, getOutcome, publishOutcome, unpublishOutcome } from '../wording/outcomes.js';
 import { listSources, listUsers } from '../wording/people.js';
@@ -96,6 +97,18 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
     case 'sources': {
       const { publication, sources } = await peer.call('sources', { selector: command.selector }, { signal });
       return told((width) => listSources(publication, sources, { width }));
+    }
+    case 'link': {
+      const { link } = await peer.call('link', { selector: command.selector }, { signal });
+      return told(linkMade(link));
+    }
+    case 'links': {
+      const { links } = await peer.call('links', {}, { signal });
+      return told(listLinks(links, now));
+    }
+    case 'unlink': {
+      const { link } = await peer.call('unlink', { linkId: command.linkId }, { signal });
+      return told(paragraph(linkEnded(link), 'good'));
     }
     case 'cancel':
       return cancel(command.transfer, context, signal);

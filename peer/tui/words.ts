@@ -9,13 +9,14 @@ import { type ShellWord, splitShellWords } from './shell-words.js';
 import { LATER_WORDS, WORD_HELP, WORDS, type Word } from './word-help.js';
 
 export type Command =
-  | { readonly word: 'lpf' | 'lap' | 'status' | 'clear' | 'xit' }
+  | { readonly word: 'lpf' | 'lap' | 'links' | 'status' | 'clear' | 'xit' }
   | { readonly word: 'pub'; readonly paths: readonly ShellWord[]; readonly as?: string; readonly replace: boolean }
   | { readonly word: 'unp'; readonly selectors: readonly string[] }
   | { readonly word: 'sch'; readonly text: string; readonly ignoreCase: boolean; readonly all: boolean }
   | { readonly word: 'list'; readonly all: boolean }
   | { readonly word: 'get'; readonly selector: string; readonly as?: string; readonly force: boolean }
-  | { readonly word: 'sources'; readonly selector: string }
+  | { readonly word: 'sources' | 'link'; readonly selector: string }
+  | { readonly word: 'unlink'; readonly linkId: string }
   | { readonly word: 'cancel'; readonly transfer?: string }
   | { readonly word: 'h'; readonly topic?: Word };
 
@@ -127,7 +128,10 @@ function buildCommand(word: Word, { operands, flags, as }: Taken): Command | str
     case 'get':
       return oneOperand(word, texts, (selector) => ({ word, selector, force: flags.has('--force'), ...named }));
     case 'sources':
+    case 'link':
       return oneOperand(word, texts, (selector) => ({ word, selector }));
+    case 'unlink':
+      return oneOperand(word, texts, (linkId) => ({ word, linkId }));
     case 'cancel':
       return texts.length === 0 ? { word } : oneOperand(word, texts, (transfer) => ({ word, transfer }));
     case 'h':
