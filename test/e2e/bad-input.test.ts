@@ -82,8 +82,7 @@ describe('bad input', function () {
   });
 
   after(async () => {
-    await world.checkInvariants();
-    await world[Symbol.asyncDispose]();
+    await world.end();
   });
 
   /** Everything is alive and does its work. */

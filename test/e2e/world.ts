@@ -47,6 +47,9 @@ interface PublishedRow {
 /** A crash says so with a stack or with Node's own words. */
 const CRASH = /^\s+at .+:\d+:\d+\)?$|unhandled|uncaught|Node\.js v\d/im;
 
+/** The unfinished file of a download, with the name that the finished one gets. */
+export const PART_NAME = /^\.(.+)\.[0-9a-f]{16}\.part$/;
+
 export function passwordOf(user: string): string {
   return `the secret of ${user}`;
 }
@@ -213,15 +216,20 @@ export class World implements AsyncDisposable {
     this.#unfinished.add(name);
   }
 
-  mustBeFinished(name: string): void {
-    this.#unfinished.delete(name);
-  }
-
   /** I1 no wrong file, I2 no leftover part, I3 the tracker has what it acknowledged, I4 nothing crashed. */
   async checkInvariants(): Promise<void> {
     for (const user of this.#options.users ?? ['alice', 'bob']) await this.#checkDownloads(this.place(user));
     for (const [user, rows] of this.#ledger) await this.#checkLedger(user, rows);
     for (const program of this.#programs) expect(program.stderrText, 'I4: no crash').not.to.match(CRASH);
+  }
+
+  /** Looks at the invariants and ends everything, in any case. */
+  async end(): Promise<void> {
+    try {
+      await this.checkInvariants();
+    } finally {
+      await this[Symbol.asyncDispose]();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -241,8 +249,9 @@ export class World implements AsyncDisposable {
 
   async #checkDownloads({ user, downloads }: UserPlace): Promise<void> {
     for (const name of await namesIn(downloads)) {
-      if (name.endsWith('.part')) {
-        expect([...this.#unfinished], `I2: ${user} has a left-over ${name}`).to.include(name.slice(0, -'.part'.length));
+      const part = PART_NAME.exec(name);
+      if (part !== null) {
+        expect([...this.#unfinished], `I2: ${user} has a left-over ${name}`).to.include(part[1]);
         continue;
       }
       const known = this.#contents.get(name);
