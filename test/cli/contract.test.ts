@@ -286,7 +286,7 @@ describe('shoal, the command line', () => {
       const ended = await shoal(['unlink', 'L1']);
 
       expect(made.result).to.have.nested.property('link.notAfter', 7_200_000);
-      expect(listed.stdout).to.match(/^1 link:\n {2}L1 {2}a\.txt/);
+      expect(listed.stdout).to.match(/^1 link:\n {2}NAME .*\n {2}a\.txt .* L1$/m);
       expect(ended.stdout).to.equal('The link L1 to a.txt has ended\n');
     });
   });

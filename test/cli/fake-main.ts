@@ -1,5 +1,5 @@
 // The real command line on a peer without a tracker: what a selector or a user is called decides what happens.
-import { access, writeFile } from 'node:fs/promises';
+import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Peer, PeerError, type PeerErrorCode } from '../../peer/api.js';
@@ -45,6 +45,7 @@ async function logIn({ stateDir, password, resumeSaved, serving, keepSession, us
   if (resumeSaved && hasSaved) return;
   if (password === undefined) throw new PeerError({ code: 'not-logged-in', message: `Not logged in as ${user}.` });
   if (password !== 'secret') throw new PeerError({ code: 'login-failed', message: 'User name or password is wrong.' });
+  await mkdir(stateDir, { recursive: true });
   if (serving || keepSession) await writeFile(saved, '{}');
 }
 
