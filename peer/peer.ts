@@ -156,7 +156,10 @@ class RunningParts implements Peer {
     throw new PeerError({ code: 'not-yet', message: `${name} is not in this version yet.` });
   }
 
+  /** Also the session that `shoal login` left: a one-shot command has only a fork of it. */
   async #logOut(): Promise<Record<string, never>> {
+    const saved = this.#options.serving ? undefined : await this.#savedLogin.read();
+    if (saved !== undefined) await this.#tracker.resume(saved, { fork: false, signal: this.#stopping.signal });
     await this.#savedLogin.remove();
     await this.close();
     return {};
