@@ -7,7 +7,13 @@ import { StoreError, type StoreErrorCode } from './store/store-error.js';
 const RETRY_STORAGE_MS = 5_000;
 
 const CODE_OF_STORE: Record<StoreErrorCode, ErrorCode> = {
-  storage: 'storage', busy: 'storage', closed: 'shutting-down', 'newer-schema': 'internal', corrupt: 'internal', unreadable: 'internal', internal: 'internal',
+  storage: 'storage',
+  busy: 'storage',
+  closed: 'shutting-down',
+  'newer-schema': 'internal',
+  corrupt: 'internal',
+  unreadable: 'internal',
+  internal: 'internal',
 };
 
 /** A stranger's mistakes are logged at debug, failures of ours where they are seen; what went wrong inside is nobody else's business. */

@@ -26,7 +26,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
   try {
-    return await runProgram(argv, { host: currentHost(), packageRoot, stdin, stdout, stderr, signal: controller.signal, clock: systemClock });
+    return await runProgram(argv, {
+      host: currentHost(),
+      packageRoot,
+      stdin,
+      stdout,
+      stderr,
+      signal: controller.signal,
+      clock: systemClock,
+    });
   } finally {
     process.off('SIGTERM', stop);
     process.off('SIGINT', stop);

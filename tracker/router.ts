@@ -3,7 +3,7 @@
  * Neighbours: `transport/` calls it, `handlers/` do the work, `error-body.ts` turns failures into codes.
  */
 import { ProtocolError } from '../common/protocol/errors.js';
-import { MUTATIONS, type ReplyBody, type Reply, type Request, type RequestType } from '../common/protocol/messages.js';
+import { MUTATIONS, type Reply, type ReplyBody, type Request, type RequestType } from '../common/protocol/messages.js';
 import type { Carrier } from './carrier.js';
 import type { Entry } from './entry.js';
 import { errorBodyOf } from './error-body.js';
@@ -27,7 +27,17 @@ import type { Services } from './services.js';
 type SessionVerb = Exclude<RequestType, 'login' | 'resume'>;
 
 const HANDLERS: { readonly [T in SessionVerb]: Handler<T> } = {
-  logout, heartbeat, publish, unpublish, listPublished, listPeers, search, sources, hold, revocations, path,
+  logout,
+  heartbeat,
+  publish,
+  unpublish,
+  listPublished,
+  listPeers,
+  search,
+  sources,
+  hold,
+  revocations,
+  path,
 };
 
 export interface EntryReply {

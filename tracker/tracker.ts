@@ -94,7 +94,10 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
     await nextTurn(); // datagrams leave before their socket closes
   });
   return {
-    host: options.host, port: tcp.port, udp, registry,
+    host: options.host,
+    port: tcp.port,
+    udp,
+    registry,
     get activeCount() {
       return registry.activeCount;
     },
@@ -102,9 +105,24 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
   };
 }
 
-function makeServices({ store, hasher, identity, sealKey, clock, log, advertise, quota = DEFAULT_QUOTA, host }: TrackerOptions): Services {
+function makeServices({
+  store,
+  hasher,
+  identity,
+  sealKey,
+  clock,
+  log,
+  advertise,
+  quota = DEFAULT_QUOTA,
+  host,
+}: TrackerOptions): Services {
   return {
-    store, hasher, identity, clock, log, quota,
+    store,
+    hasher,
+    identity,
+    clock,
+    log,
+    quota,
     registry: new Registry(store, clock),
     guesses: new GuessLimits(clock),
     attempts: new Attempts(clock),
@@ -128,7 +146,8 @@ function isWildcard(host: string): boolean {
 
 /** Peers know one port number: what TCP got, UDP needs too. */
 async function listenOnBoth(
-  options: { services: Services; router: Router; host: string; port: number }, abort: AbortOptions,
+  options: { services: Services; router: Router; host: string; port: number },
+  abort: AbortOptions,
 ): Promise<{ tcp: TcpTransport; udp: UdpTransport }> {
   for (let tries = 1; ; tries += 1) {
     const tcp = await TcpTransport.listen(options, abort);
@@ -147,7 +166,9 @@ function housekeeping({ registry, store, clock, log }: Services): RepeatingTask[
     new RepeatingTask(run, { intervalMs, clock, onError: (error) => log.write('warn', `${what} failed`, { error }) });
   return [
     repeat('looking for silent sessions', SWEEP_INTERVAL_MS, () => registry.sweep()),
-    repeat('noting who is online', SEEN_INTERVAL_MS, () => store.recordSeen(registry.takeSeen(), Math.floor(clock.now()))),
+    repeat('noting who is online', SEEN_INTERVAL_MS, () =>
+      store.recordSeen(registry.takeSeen(), Math.floor(clock.now())),
+    ),
     repeat('forgetting old rows', PRUNE_INTERVAL_MS, () => store.prune(Math.floor(clock.now()))),
   ];
 }

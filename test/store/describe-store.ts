@@ -2,7 +2,20 @@
 import { expect } from 'chai';
 import { MAX_UNACKNOWLEDGED, RESUME_TOKEN_LIFE_MS, TICKET_LIFE_MS } from '../../common/protocol/limits.js';
 import type { Store } from '../../tracker/store/store.js';
-import { addUsers, bodyOf, deviceOf, entry, mutation, namesFound, newId, NOW, publish, query, searchAll, unpublish } from './store-samples.js';
+import {
+  addUsers,
+  bodyOf,
+  deviceOf,
+  entry,
+  mutation,
+  NOW,
+  namesFound,
+  newId,
+  publish,
+  query,
+  searchAll,
+  unpublish,
+} from './store-samples.js';
 
 export interface StoreUnderTest {
   readonly store: Store;
@@ -26,10 +39,16 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         await addUsers(store, 'Alice', 'bob');
         await store.changeAccount('bob', { kind: 'remove' }, NOW);
 
-        const added = await store.addAccounts(['ALICE', 'bob', 'carol'].map((user) => ({ user, passwordHash: 'other', at: NOW })));
+        const added = await store.addAccounts(
+          ['ALICE', 'bob', 'carol'].map((user) => ({ user, passwordHash: 'other', at: NOW })),
+        );
 
         expect(added).to.deep.equal(['carol']);
-        expect(await store.findAccount('alice')).to.include({ user: 'Alice', passwordHash: 'hash of Alice', generation: 1 });
+        expect(await store.findAccount('alice')).to.include({
+          user: 'Alice',
+          passwordHash: 'hash of Alice',
+          generation: 1,
+        });
       });
 
       it('brings a removed user back with a higher generation, and leaves a present one alone', async () => {
@@ -39,17 +58,29 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(await store.createAccount({ user: 'alice', passwordHash: 'x', at: NOW })).to.equal(false);
         expect(await store.createAccount({ user: 'Bob', passwordHash: 'new', at: NOW })).to.equal(true);
 
-        expect(await store.findAccount('bob')).to.include({ user: 'Bob', passwordHash: 'new', state: 'active', generation: 2 });
+        expect(await store.findAccount('bob')).to.include({
+          user: 'Bob',
+          passwordHash: 'new',
+          state: 'active',
+          generation: 2,
+        });
       });
 
-      for (const change of [{ kind: 'password', passwordHash: 'next' }, { kind: 'disable' }, { kind: 'remove' }] as const) {
+      for (const change of [
+        { kind: 'password', passwordHash: 'next' },
+        { kind: 'disable' },
+        { kind: 'remove' },
+      ] as const) {
         it(`raises generation and epoch on ${change.kind}`, async () => {
           await addUsers(store, 'alice');
 
           const account = await store.changeAccount('ALICE', change, NOW + 5);
 
           expect(account?.generation).to.equal(2);
-          expect(await store.revocations(0, 10)).to.deep.equal({ revocations: [{ epoch: 1, kind: 'user', subject: 'alice', at: NOW + 5 }], epoch: 1 });
+          expect(await store.revocations(0, 10)).to.deep.equal({
+            revocations: [{ epoch: 1, kind: 'user', subject: 'alice', at: NOW + 5 }],
+            epoch: 1,
+          });
         });
       }
 
@@ -110,13 +141,27 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       });
 
       it('treats a name that occurs twice in one request in order', async () => {
-        const { results } = await publish(store, { user: 'alice' }, entry('a', '1'), entry('a', '2'), entry('a', '2', { replace: true }), entry('a', '2'));
+        const { results } = await publish(
+          store,
+          { user: 'alice' },
+          entry('a', '1'),
+          entry('a', '2'),
+          entry('a', '2', { replace: true }),
+          entry('a', '2'),
+        );
 
-        expect(results.map((result) => result.change ?? result.error?.code)).to.deep.equal(['new', 'name-taken', 'replaced', 'unchanged']);
-        expect((await store.listPublished({ user: 'alice', limit: 9 })).map(({ revision }) => revision)).to.deep.equal([2]);
+        expect(results.map((result) => result.change ?? result.error?.code)).to.deep.equal([
+          'new',
+          'name-taken',
+          'replaced',
+          'unchanged',
+        ]);
+        expect((await store.listPublished({ user: 'alice', limit: 9 })).map(({ revision }) => revision)).to.deep.equal([
+          2,
+        ]);
       });
 
-      it('lets two users have one name, and touches nobody else\'s', async () => {
+      it("lets two users have one name, and touches nobody else's", async () => {
         await publish(store, { user: 'alice' }, entry('same'));
         await publish(store, { user: 'bob' }, entry('same'));
 
@@ -136,15 +181,29 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(moved.libraryRevision).to.equal(1);
         expect((await store.listPublished({ user: 'alice', limit: 9 }))[0]?.device).to.equal(deviceOf('new'));
         expect((await store.loginFacts('alice', deviceOf('old'))).libraryRevision).to.equal(2);
-        expect(await store.countPublications(['old', 'new'].map((name) => ({ user: 'alice', device: deviceOf(name) })))).to.deep.equal([0, 1]);
+        expect(
+          await store.countPublications(['old', 'new'].map((name) => ({ user: 'alice', device: deviceOf(name) }))),
+        ).to.deep.equal([0, 1]);
       });
 
       it('refuses what passes the quota, entry by entry, and has room again after unpublish', async () => {
-        const { results } = await publish(store, { user: 'alice', quota: 2 }, entry('a'), entry('b'), entry('c'), entry('a'));
+        const { results } = await publish(
+          store,
+          { user: 'alice', quota: 2 },
+          entry('a'),
+          entry('b'),
+          entry('c'),
+          entry('a'),
+        );
         await unpublish(store, 'alice', 'a');
         const later = await publish(store, { user: 'alice', quota: 2 }, entry('c'));
 
-        expect(results.map((result) => result.change ?? result.error?.code)).to.deep.equal(['new', 'new', 'quota', 'unchanged']);
+        expect(results.map((result) => result.change ?? result.error?.code)).to.deep.equal([
+          'new',
+          'new',
+          'quota',
+          'unchanged',
+        ]);
         expect(later.results[0]?.change).to.equal('new');
       });
 
@@ -161,7 +220,13 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
 
     describe('mutations', () => {
       beforeEach(() => addUsers(store, 'alice'));
-      const change = (name: string) => ({ type: 'publish' as const, user: 'alice', device: deviceOf('alice'), entries: [entry(name)], quota: 100 });
+      const change = (name: string) => ({
+        type: 'publish' as const,
+        user: 'alice',
+        device: deviceOf('alice'),
+        entries: [entry(name)],
+        quota: 100,
+      });
 
       it('applies one request id once and repeats its outcome, also after reopening', async () => {
         const request = mutation(change('a'));
@@ -178,7 +243,10 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         const request = mutation(change('a'));
         await store.mutate(request);
 
-        expect(await store.mutate({ ...request, bodyHash: 'another' })).to.deep.equal({ kind: 'refused', code: 'id-reused' });
+        expect(await store.mutate({ ...request, bodyHash: 'another' })).to.deep.equal({
+          kind: 'refused',
+          code: 'id-reused',
+        });
       });
 
       it(`refuses the ${MAX_UNACKNOWLEDGED + 1}rd unacknowledged mutation and takes it once one is acknowledged`, async () => {
@@ -205,8 +273,12 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
 
         expect((await store.mutate(logout)).kind).to.equal('repeated');
         expect(await store.mutate(mutation(change('a')))).to.deep.equal({ kind: 'refused', code: 'session-ended' });
-        expect((await store.resumeFacts({ user: 'alice', device: deviceOf('alice'), session: logout.session })).isEnded).to.equal(true);
-        expect((await store.resumeFacts({ user: 'alice', device: deviceOf('alice'), session: 'another' })).isEnded).to.equal(false);
+        expect(
+          (await store.resumeFacts({ user: 'alice', device: deviceOf('alice'), session: logout.session })).isEnded,
+        ).to.equal(true);
+        expect(
+          (await store.resumeFacts({ user: 'alice', device: deviceOf('alice'), session: 'another' })).isEnded,
+        ).to.equal(false);
       });
 
       it('forgets outcomes when no resume token can ask for them any more', async () => {
@@ -236,7 +308,10 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(await namesFound(store, live)).to.deep.equal([]);
 
         const device = deviceOf('bob');
-        await store.setLive({ devices: [{ user: 'bob', device, isLive: true }], publications: [{ publicationId: published.results[0]!.publicationId!, isLive: true }] });
+        await store.setLive({
+          devices: [{ user: 'bob', device, isLive: true }],
+          publications: [{ publicationId: published.results[0]!.publicationId!, isLive: true }],
+        });
         expect((await namesFound(store, live)).toSorted()).to.deep.equal(['holiday one', 'holiday three']);
 
         await store.setLive({ devices: [{ user: 'bob', device, isLive: false }], publications: [] });

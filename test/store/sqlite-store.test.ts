@@ -40,7 +40,11 @@ describe('openSqliteStore', () => {
     return cleanUp.adopt(await openSqliteStore({ path, isTracker: true, ...more }), (store) => store.close());
   }
 
-  const failure = (work: Promise<unknown>) => work.then(() => expect.fail('it should fail'), (error: Error & { code: string }) => error);
+  const failure = (work: Promise<unknown>) =>
+    work.then(
+      () => expect.fail('it should fail'),
+      (error: Error & { code: string }) => error,
+    );
 
   it('keeps its file to the owner alone', async () => {
     const store = await open();
@@ -86,15 +90,18 @@ describe('openSqliteStore', () => {
     let refused: (Error & { code?: string }) | undefined;
     for (let index = 0; refused === undefined; index += 1) {
       const names = Array.from({ length: 20 }, (_, part) => `file number ${index}, part ${part}`);
-      refused = await publish(store, { user: 'alice' }, ...names.map((name) => entry(name)))
-        .then(() => void kept.push(...names), (error: Error) => error);
+      refused = await publish(store, { user: 'alice' }, ...names.map((name) => entry(name))).then(
+        () => void kept.push(...names),
+        (error: Error) => error,
+      );
     }
 
     expect(refused.code).to.equal('storage');
     expect(await store.listPublished({ user: 'alice', limit: 10_000 })).to.have.length(kept.length);
     expect(await namesFound(store, query('number 0, part 19'))).to.deep.equal(['file number 0, part 19']);
 
-    for (let first = 0; first < kept.length / 2; first += 20) await unpublish(store, 'alice', ...kept.slice(first, first + 20));
+    for (let first = 0; first < kept.length / 2; first += 20)
+      await unpublish(store, 'alice', ...kept.slice(first, first + 20));
     const again = await publish(store, { user: 'alice' }, entry('fits now'));
     expect(again.results[0]?.ok).to.equal(true);
   });
@@ -136,7 +143,11 @@ describe('openSqliteStore', () => {
     const store = await open();
     await addUsers(store, 'alice', 'bob');
     for (let part = 0; part < 20; part += 1) {
-      await publish(store, { user: 'alice' }, ...Array.from({ length: 1_000 }, (_, index) => entry(`holiday ${part * 1_000 + index} mp4`)));
+      await publish(
+        store,
+        { user: 'alice' },
+        ...Array.from({ length: 1_000 }, (_, index) => entry(`holiday ${part * 1_000 + index} mp4`)),
+      );
     }
     await publish(store, { user: 'bob', at: 1 }, entry('holiday of bob mp4'));
     await store.setLive({ devices: [{ user: 'bob', device: deviceOf('bob'), isLive: true }], publications: [] });
@@ -152,13 +163,21 @@ describe('openSqliteStore', () => {
     const store = await open();
     await addUsers(store, 'alice');
     for (let part = 0; part < 15; part += 1) {
-      await publish(store, { user: 'alice', at: 1_000 - part }, ...Array.from({ length: 1_000 }, (_, index) => entry(`f${part}-${index}`)));
+      await publish(
+        store,
+        { user: 'alice', at: 1_000 - part },
+        ...Array.from({ length: 1_000 }, (_, index) => entry(`f${part}-${index}`)),
+      );
     }
     await publish(store, { user: 'alice', at: 1 }, entry('zq'));
 
     let pages = 0;
     const names: string[] = [];
-    for (let after: { publishedAt: number; publicationId: string } | undefined, isFirst = true; isFirst || after !== undefined; isFirst = false) {
+    for (
+      let after: { publishedAt: number; publicationId: string } | undefined, isFirst = true;
+      isFirst || after !== undefined;
+      isFirst = false
+    ) {
       const page = await store.search(query('zq', { after }));
       names.push(...page.rows.map(({ name }) => name));
       after = page.next;

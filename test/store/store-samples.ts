@@ -14,7 +14,15 @@ export function newId(): string {
 }
 
 export function entry(name: string, content = name, more: Partial<PublishEntry> = {}): PublishEntry {
-  return { name, fileId: fileIdOf(content), size: content.length, kind: 'file', replace: false, newId: newId(), ...more };
+  return {
+    name,
+    fileId: fileIdOf(content),
+    size: content.length,
+    kind: 'file',
+    replace: false,
+    newId: newId(),
+    ...more,
+  };
 }
 
 export async function addUsers(store: Store, ...users: readonly string[]): Promise<void> {
@@ -23,7 +31,15 @@ export async function addUsers(store: Store, ...users: readonly string[]): Promi
 
 /** A mutation under a request id of its own unless one is given. */
 export function mutation(change: Change, more: Partial<Mutation> = {}): Mutation {
-  return { session: 'session-1', requestId: newId(), bodyHash: JSON.stringify(change).slice(0, 20), at: NOW, acks: [], change, ...more };
+  return {
+    session: 'session-1',
+    requestId: newId(),
+    bodyHash: JSON.stringify(change).slice(0, 20),
+    at: NOW,
+    acks: [],
+    change,
+    ...more,
+  };
 }
 
 interface Who {
@@ -35,15 +51,27 @@ interface Who {
 }
 
 /** Publishes in a session of its own, so that nothing waits for acknowledgement. */
-export async function publish(store: Store, { user, device = deviceOf(user), at = NOW, quota = 1_000_000, session = newId() }: Who, ...entries: readonly PublishEntry[]) {
+export async function publish(
+  store: Store,
+  { user, device = deviceOf(user), at = NOW, quota = 1_000_000, session = newId() }: Who,
+  ...entries: readonly PublishEntry[]
+) {
   const outcome = await store.mutate(mutation({ type: 'publish', user, device, entries, quota }, { at, session }));
   return bodyOf(outcome) as { results: readonly PublishedResult[]; libraryRevision: number };
 }
 
-type PublishedResult = { ok: boolean; publicationId?: string; revision?: number; change?: string; error?: { code: string } };
+type PublishedResult = {
+  ok: boolean;
+  publicationId?: string;
+  revision?: number;
+  change?: string;
+  error?: { code: string };
+};
 
 export async function unpublish(store: Store, user: string, ...names: readonly string[]) {
-  const outcome = await store.mutate(mutation({ type: 'unpublish', user, device: deviceOf(user), names }, { session: newId() }));
+  const outcome = await store.mutate(
+    mutation({ type: 'unpublish', user, device: deviceOf(user), names }, { session: newId() }),
+  );
   return bodyOf(outcome) as { results: readonly PublishedResult[]; libraryRevision: number };
 }
 

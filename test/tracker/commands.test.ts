@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { childrenOf, isRunning } from '../support/proc.js';
@@ -24,12 +24,24 @@ describe('shoal tracker', () => {
   afterEach(() => cleanUp.disposeAsync());
 
   const start = async (options: Parameters<typeof startTrackerProcess>[0] = {}) =>
-    cleanUp.use(await startTrackerProcess({ data: dir.join('data'), ...(options?.credentials === undefined ? { users: ['alice'] } : {}), ...options }));
+    cleanUp.use(
+      await startTrackerProcess({
+        data: dir.join('data'),
+        ...(options?.credentials === undefined ? { users: ['alice'] } : {}),
+        ...options,
+      }),
+    );
   const run = (...args: string[]) => runTrackerCommand(args, { home: dir.path });
-  const user = (words: string[], env: Record<string, string> = {}) => runTrackerCommand(['user', ...words, '--data', dir.join('data')], { home: dir.path, env });
+  const user = (words: string[], env: Record<string, string> = {}) =>
+    runTrackerCommand(['user', ...words, '--data', dir.join('data')], { home: dir.path, env });
 
   it('prints one line when it listens, the pin in its data folder, and --print-pin the same', async () => {
-    const program = cleanUp.use(await startProgram(['tracker', '--port', '0', '--data', dir.join('data')], { command: trackerCommand, home: dir.path }));
+    const program = cleanUp.use(
+      await startProgram(['tracker', '--port', '0', '--data', dir.join('data')], {
+        command: trackerCommand,
+        home: dir.path,
+      }),
+    );
     const line = await program.nextLine(/listening/);
     const [, port, pin] = /^tracker listening on 127\.0\.0\.1:(\d+) pin (sha256:[0-9a-f]{64})$/.exec(line) ?? [];
 
@@ -90,7 +102,8 @@ describe('shoal tracker', () => {
   describe('refuses, with one clear sentence and exit code 1,', () => {
     for (const transport of ['TCP', 'UDP'] as const) {
       it(`a ${transport} port that is in use`, async () => {
-        const other = transport === 'TCP' ? createServer().listen(0, '127.0.0.1') : createSocket('udp4').bind(0, '127.0.0.1');
+        const other =
+          transport === 'TCP' ? createServer().listen(0, '127.0.0.1') : createSocket('udp4').bind(0, '127.0.0.1');
         cleanUp.defer(() => void other.close());
         await once(other, 'listening');
         const { port } = other.address() as { port: number };
@@ -98,7 +111,9 @@ describe('shoal tracker', () => {
         const result = await run('tracker', '--port', String(port), '--data', dir.join('data'));
 
         expect(result.code).to.equal(1);
-        expect(result.stderr).to.contain(`port ${port} on 127.0.0.1 is in use by another program. Stop it, or choose another with --port.`);
+        expect(result.stderr).to.contain(
+          `port ${port} on 127.0.0.1 is in use by another program. Stop it, or choose another with --port.`,
+        );
         expect(result.stdout).to.equal('');
       });
     }
@@ -115,25 +130,48 @@ describe('shoal tracker', () => {
     it('a broken line of the credentials file, by number and without its password', async () => {
       await writeFile(dir.join('people.txt'), 'alice secret-one\nb@d secret-two\n');
 
-      const result = await run('tracker', '--port', '0', '--data', dir.join('data'), '--credentials', dir.join('people.txt'));
+      const result = await run(
+        'tracker',
+        '--port',
+        '0',
+        '--data',
+        dir.join('data'),
+        '--credentials',
+        dir.join('people.txt'),
+      );
 
       expect(result.code).to.equal(1);
-      expect(result.stderr).to.match(/people\.txt, line 2: /).and.not.to.match(/secret/);
+      expect(result.stderr)
+        .to.match(/people\.txt, line 2: /)
+        .and.not.to.match(/secret/);
     });
 
-    for (const [flag, name] of [['--credentials', 'missing.txt'], ['--seal-key', 'missing.key']] as const) {
+    for (const [flag, name] of [
+      ['--credentials', 'missing.txt'],
+      ['--seal-key', 'missing.key'],
+    ] as const) {
       it(`${flag} that does not exist`, async () => {
         const result = await run('tracker', '--port', '0', '--data', dir.join('data'), flag, dir.join(name));
 
         expect(result.code).to.equal(1);
-        expect(result.stderr).to.contain(dir.join(name)).and.to.match(/cannot be read/);
+        expect(result.stderr)
+          .to.contain(dir.join(name))
+          .and.to.match(/cannot be read/);
       });
     }
 
     it('an identity file that is none', async () => {
       await writeFile(dir.join('identity.pem'), 'nonsense');
 
-      const result = await run('tracker', '--port', '0', '--data', dir.join('data'), '--identity', dir.join('identity.pem'));
+      const result = await run(
+        'tracker',
+        '--port',
+        '0',
+        '--data',
+        dir.join('data'),
+        '--identity',
+        dir.join('identity.pem'),
+      );
 
       expect(result.code).to.equal(1);
       expect(result.stderr).to.contain(dir.join('identity.pem'));
@@ -141,7 +179,10 @@ describe('shoal tracker', () => {
 
     it('under --json, to listen beyond loopback while a sample password works, and not once it was changed', async () => {
       const samples = join(projectRoot(), 'credentials.txt');
-      const names = (await readFile(samples, 'utf8')).trim().split('\n').map((line) => line.split(' ', 1)[0]!);
+      const names = (await readFile(samples, 'utf8'))
+        .trim()
+        .split('\n')
+        .map((line) => line.split(' ', 1)[0]!);
       const beyond = ['tracker', '--json', '--host', '0.0.0.0', '--port', '0', '--data', dir.join('data')];
       const refused = await run(...beyond, '--credentials', samples);
       expect(refused.code).to.equal(1);
@@ -159,7 +200,12 @@ describe('shoal tracker', () => {
   });
 
   it('says plainly what is not in this version yet, and what it does not know', async () => {
-    for (const args of [['group', 'list'], ['admin'], ['tracker', '--tls-cert', 'x'], ['tracker', '--store', 'postgres://x/y']]) {
+    for (const args of [
+      ['group', 'list'],
+      ['admin'],
+      ['tracker', '--tls-cert', 'x'],
+      ['tracker', '--store', 'postgres://x/y'],
+    ]) {
       const result = await run(...args, ...(args[0] === 'tracker' ? ['--data', dir.join('data')] : []));
       expect(result.code, args.join(' ')).to.equal(2);
       expect(result.stderr).to.contain('not in this version yet');
@@ -178,7 +224,9 @@ describe('shoal tracker', () => {
       expect((await user(['enable', 'zoe', '--json'])).result).to.include({ user: 'Zoe', change: 'enable' });
       expect((await user(['remove', 'nobody'])).code).to.equal(4);
       await writeFile(dir.join('more.txt'), 'zoe other\nyan secret\n');
-      expect((await user(['import', dir.join('more.txt')])).stdout).to.equal('1 user added, 1 known already and left as they are\n');
+      expect((await user(['import', dir.join('more.txt')])).stdout).to.equal(
+        '1 user added, 1 known already and left as they are\n',
+      );
       expect((await user(['remove', 'Zoe'])).code).to.equal(0);
       expect((await user(['list', '--json'])).result?.['users']).to.have.length(1);
     }).timeout(30_000);
@@ -216,14 +264,18 @@ describe('shoal tracker', () => {
   it('keeps passwords out of its files, its log and its arguments', async () => {
     const secret = 'canary-password-7261';
     await writeFile(dir.join('people.txt'), `alice ${secret}\n`);
-    const tracker = await start({ credentials: dir.join('people.txt'), args: ['--log-level', 'debug', '--log-file', dir.join('log')] });
+    const tracker = await start({
+      credentials: dir.join('people.txt'),
+      args: ['--log-level', 'debug', '--log-file', dir.join('log')],
+    });
     const place = placeOf(tracker);
     const client = cleanUp.use(await RawTcp.open(place));
     await client.ask(loginOf({ user: 'alice', password: secret, device: newDevice() }, place.pin));
     client.write(`{"v":1,"id":"x","type":"login","password":"${secret}"}\n`);
     await client.reply('x');
 
-    for (const name of await readdir(dir.join('data'))) expect((await readFile(dir.join('data', name))).includes(secret), name).to.equal(false);
+    for (const name of await readdir(dir.join('data')))
+      expect((await readFile(dir.join('data', name))).includes(secret), name).to.equal(false);
     expect(await readFile(dir.join('log'), 'utf8')).not.to.contain(secret);
     expect(await readFile(`/proc/${tracker.process.pid}/cmdline`, 'utf8')).not.to.contain(secret);
   });

@@ -1,6 +1,6 @@
 /** Every request type of the schemas over both transports, and the reply judged by its schema. */
 import { expect } from 'chai';
-import { type RequestType, REQUEST_TYPES } from '../../common/protocol/messages.js';
+import { REQUEST_TYPES, type RequestType } from '../../common/protocol/messages.js';
 import { parseReply } from '../../common/protocol/parse.js';
 import { publishOf, type RawGrant, type RawReply, type RawRequest, request, resumeOf, userOf } from './raw-messages.js';
 import { TestTracker } from './test-tracker.js';
@@ -32,15 +32,22 @@ describe('every request type', () => {
   afterEach(() => tracker[Symbol.asyncDispose]());
 
   it('stands in this table, or has a test of its own', () => {
-    expect([...Object.keys(SAMPLES), 'login', 'resume', 'path'].toSorted()).to.deep.equal([...REQUEST_TYPES].toSorted());
+    expect([...Object.keys(SAMPLES), 'login', 'resume', 'path'].toSorted()).to.deep.equal(
+      [...REQUEST_TYPES].toSorted(),
+    );
   });
 
-  async function prepare(kind: 'tcp' | 'udp'): Promise<{ ask: (message: RawRequest) => Promise<RawReply>; prepared: Prepared }> {
+  async function prepare(
+    kind: 'tcp' | 'udp',
+  ): Promise<{ ask: (message: RawRequest) => Promise<RawReply>; prepared: Prepared }> {
     const { client: other } = await tracker.enterTcp('bob');
     await other.ask(publishOf('theirs.bin'));
     const { client, grant } = kind === 'tcp' ? await tracker.enterTcp('alice') : await tracker.enterUdp('alice');
     const published = await client.ask(publishOf('mine.bin'));
-    return { ask: (message) => client.ask(message), prepared: { grant, publicationId: published['results'][0].publicationId } };
+    return {
+      ask: (message) => client.ask(message),
+      prepared: { grant, publicationId: published['results'][0].publicationId },
+    };
   }
 
   for (const kind of ['tcp', 'udp'] as const) {
@@ -60,7 +67,10 @@ describe('every request type', () => {
       expect(parseReply('login', { id: 'a', ok: true, ...entered.grant })).to.have.property('ok', true);
 
       const again = resumeOf(entered.grant);
-      const reply = kind === 'tcp' ? await (await tracker.tcp()).ask(again) : await (await tracker.udp()).resume(again, entered.grant.resumeKey);
+      const reply =
+        kind === 'tcp'
+          ? await (await tracker.tcp()).ask(again)
+          : await (await tracker.udp()).resume(again, entered.grant.resumeKey);
 
       expect(parseReply('resume', reply)).to.include({ ok: true, session: entered.grant.session });
       expect(reply['accessKey']).not.to.equal(entered.grant.accessKey);

@@ -1,9 +1,9 @@
 /** F01, F02: kill -9 of a real tracker under load loses nothing that was acknowledged and invents nothing. */
 import { expect } from 'chai';
+import type { TrackerHandle } from '../support/program.js';
 import { integerBetween, randomFrom, seedFor } from '../support/seed.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
-import type { TrackerHandle } from '../support/program.js';
 import { RawTcp } from './raw-client.js';
 import { loginOf, type RawGrant, type RawRequest, type RawUser, request, resumeOf, userOf } from './raw-messages.js';
 import { grantOf } from './test-tracker.js';
@@ -24,7 +24,10 @@ class Worker {
   #grant: RawGrant | undefined;
   acknowledged = 0;
 
-  constructor(name: string, private readonly random: () => number) {
+  constructor(
+    name: string,
+    private readonly random: () => number,
+  ) {
     this.#user = userOf(name);
   }
 
@@ -68,11 +71,17 @@ class Worker {
 
   /** What is listed must be what was acknowledged; only the one request in the air may be either way. */
   async check(client: RawTcp): Promise<void> {
-    const listed = new Set(((await client.ask(request('listPublished', { limit: 1_000 })))['publications'] as { name: string }[]).map(({ name }) => name));
+    const listed = new Set(
+      ((await client.ask(request('listPublished', { limit: 1_000 })))['publications'] as { name: string }[]).map(
+        ({ name }) => name,
+      ),
+    );
     for (const [name, outcome] of this.#known) {
-      if (!this.#uncertain.has(name)) expect(listed.has(name), `${this.#user.user}: ${name}`).to.equal(outcome === 'present');
+      if (!this.#uncertain.has(name))
+        expect(listed.has(name), `${this.#user.user}: ${name}`).to.equal(outcome === 'present');
     }
-    for (const name of listed) expect(this.#known.get(name) === 'present' || this.#uncertain.has(name), `invented: ${name}`).to.equal(true);
+    for (const name of listed)
+      expect(this.#known.get(name) === 'present' || this.#uncertain.has(name), `invented: ${name}`).to.equal(true);
   }
 }
 
@@ -90,7 +99,9 @@ describe('a tracker that is killed', () => {
       const before = workers.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
       const working = workers.map((worker, index) => worker.work(clients[index]!).catch((error: Error) => error));
       const wanted = before + integerBetween(random, 1, 60);
-      await waitFor(() => workers.reduce((sum, { acknowledged }) => sum + acknowledged, 0) >= wanted, { what: 'some acknowledged changes' });
+      await waitFor(() => workers.reduce((sum, { acknowledged }) => sum + acknowledged, 0) >= wanted, {
+        what: 'some acknowledged changes',
+      });
       await killHard(tracker);
       for (const error of await Promise.all(working)) expect((error as Error).message).to.match(/closed/);
       for (const client of clients) await client[Symbol.asyncDispose]();

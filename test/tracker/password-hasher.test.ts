@@ -40,7 +40,14 @@ describe('password hashes', () => {
   it('are read back as they were written, and nothing else is read', () => {
     const phc = dummyHash();
     expect(formatPhc(parsePhc(phc)!)).to.equal(phc);
-    for (const text of ['', 'secret', '$argon2i$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc', phc.replace('m=19456', 'm=9999999'), phc.replace('t=2', 't=0'), `${phc}$`]) {
+    for (const text of [
+      '',
+      'secret',
+      '$argon2i$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
+      phc.replace('m=19456', 'm=9999999'),
+      phc.replace('t=2', 't=0'),
+      `${phc}$`,
+    ]) {
       expect(parsePhc(text), text).to.equal(undefined);
     }
   });
@@ -51,8 +58,12 @@ describe('password hashes', () => {
     const results = await Promise.allSettled(jobs);
 
     const refused = results.filter((result) => result.status === 'rejected');
-    expect(refused.map(({ reason }) => (reason as { code: string }).code)).to.deep.equal(Array.from({ length: 10 }, () => 'busy'));
-    expect(results.findIndex(({ status }) => status === 'rejected')).to.equal(MAX_CONCURRENT_HASHES + MAX_WAITING_HASHES);
+    expect(refused.map(({ reason }) => (reason as { code: string }).code)).to.deep.equal(
+      Array.from({ length: 10 }, () => 'busy'),
+    );
+    expect(results.findIndex(({ status }) => status === 'rejected')).to.equal(
+      MAX_CONCURRENT_HASHES + MAX_WAITING_HASHES,
+    );
   }).timeout(30_000);
 
   it('run in a niced process without our environment', async () => {

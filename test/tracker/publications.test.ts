@@ -1,11 +1,11 @@
-import { createServer, type Server } from 'node:tls';
+import { createPrivateKey, sign } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:tls';
 import { expect } from 'chai';
 import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
 import { serverTlsOptions } from '../../common/wire/pinned-tls.js';
 import { openTicket } from '../../common/wire/ticket.js';
-import { sign, createPrivateKey } from 'node:crypto';
 import { waitFor } from '../support/wait-for.js';
 import type { RawTcp } from './raw-client.js';
 import type { RawDevice } from './raw-device.js';
@@ -22,20 +22,35 @@ describe('publications', () => {
   afterEach(() => cleanUp.disposeAsync());
 
   const found = async (client: RawTcp, text: string, fields: object = {}): Promise<string[]> =>
-    ((await client.ask(request('search', { text, ...fields })))['publications'] as { name: string }[]).map(({ name }) => name);
+    ((await client.ask(request('search', { text, ...fields })))['publications'] as { name: string }[]).map(
+      ({ name }) => name,
+    );
 
   /** A device with a file port, as a peer has one. */
-  async function servingDevice(): Promise<{ device: RawDevice; filePort: number; identity: Identity; dials: () => number }> {
-    const identity = await loadOrCreateIdentity(tracker.dir.join(`device-${Math.random()}.pem`), { commonName: 'device' });
+  async function servingDevice(): Promise<{
+    device: RawDevice;
+    filePort: number;
+    identity: Identity;
+    dials: () => number;
+  }> {
+    const identity = await loadOrCreateIdentity(tracker.dir.join(`device-${Math.random()}.pem`), {
+      commonName: 'device',
+    });
     let dials = 0;
-    const server: Server = createServer(serverTlsOptions(identity, ['shoal-peer/1'], { requestClientCert: true }), (socket) => socket.on('error', () => undefined));
+    const server: Server = createServer(
+      serverTlsOptions(identity, ['shoal-peer/1'], { requestClientCert: true }),
+      (socket) => socket.on('error', () => undefined),
+    );
     server.on('connection', () => (dials += 1));
     server.on('tlsClientError', () => undefined);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     cleanUp.defer(() => void server.close());
     const prove = (pin: string, attempt: Buffer): string =>
-      sign('sha256', Buffer.concat([Buffer.from('shoal/1 device'), Buffer.from(pin, 'hex'), attempt]), { key: createPrivateKey(identity.keyPem), dsaEncoding: 'ieee-p1363' }).toString('base64url');
+      sign('sha256', Buffer.concat([Buffer.from('shoal/1 device'), Buffer.from(pin, 'hex'), attempt]), {
+        key: createPrivateKey(identity.keyPem),
+        dsaEncoding: 'ieee-p1363',
+      }).toString('base64url');
     const device = { pin: identity.pin, key: identity.spki.toString('base64url'), prove };
     return { device, filePort: (server.address() as AddressInfo).port, identity, dials: () => dials };
   }
@@ -79,7 +94,7 @@ describe('publications', () => {
     });
   });
 
-  it('belong to the session\'s user, whatever the message says', async () => {
+  it("belong to the session's user, whatever the message says", async () => {
     const { client: alice } = await tracker.enterTcp('alice');
     const { client: bob } = await tracker.enterTcp('bob');
     await alice.ask(publishOf('a.bin'));
@@ -102,12 +117,27 @@ describe('publications', () => {
 
   it('with bad names, too large, or beyond the quota are refused one by one', async () => {
     const { client } = await tracker.enterTcp('alice');
-    const publish = publishOf('ok', '../up', 'a\u202eb', ' space', 'huge', ...Array.from({ length: 60 }, (_, index) => `f${index}`));
+    const publish = publishOf(
+      'ok',
+      '../up',
+      'a\u202eb',
+      ' space',
+      'huge',
+      ...Array.from({ length: 60 }, (_, index) => `f${index}`),
+    );
     (publish['entries'] as { size: number }[])[4]!.size = 2 ** 50;
 
-    const { results } = (await client.ask(publish)) as unknown as { results: { ok: boolean; error?: { code: string } }[] };
+    const { results } = (await client.ask(publish)) as unknown as {
+      results: { ok: boolean; error?: { code: string } }[];
+    };
 
-    expect(results.slice(0, 5).map((result) => result.error?.code ?? 'ok')).to.deep.equal(['ok', 'bad-name', 'bad-name', 'bad-name', 'too-large']);
+    expect(results.slice(0, 5).map((result) => result.error?.code ?? 'ok')).to.deep.equal([
+      'ok',
+      'bad-name',
+      'bad-name',
+      'bad-name',
+      'too-large',
+    ]);
     expect(results.filter((result) => result.error?.code === 'quota')).to.have.length(11);
   });
 
@@ -121,9 +151,17 @@ describe('publications', () => {
 
       const reply = await bob.ask(request('sources', { publicationId, ticket: true }));
 
-      expect(reply['sources']).to.deep.equal([{ user: 'alice', device: device.pin, has: 'all', addresses: [{ host: '127.0.0.1', port: filePort }] }]);
+      expect(reply['sources']).to.deep.equal([
+        { user: 'alice', device: device.pin, has: 'all', addresses: [{ host: '127.0.0.1', port: filePort }] },
+      ]);
       const ticket = openTicket(reply['ticket'], tracker.identity.spki);
-      expect(ticket).to.include({ publicationId, user: 'bob', device: bobUser.device.pin, fileId: 'ab'.repeat(32), size: 1_000 });
+      expect(ticket).to.include({
+        publicationId,
+        user: 'bob',
+        device: bobUser.device.pin,
+        fileId: 'ab'.repeat(32),
+        size: 1_000,
+      });
       expect(ticket.notAfter - ticket.issuedAt).to.equal(3_600_000);
       await waitFor(() => dials() === 1);
     });
@@ -144,7 +182,11 @@ describe('publications', () => {
     });
 
     it('never hold an address that a peer only claims', async () => {
-      const { client: alice } = await tracker.enterTcp('alice', { filePort: 1, advertise: 'example.org', lan: ['192.168.1.7', '8.8.8.8', '127.0.0.1'] });
+      const { client: alice } = await tracker.enterTcp('alice', {
+        filePort: 1,
+        advertise: 'example.org',
+        lan: ['192.168.1.7', '8.8.8.8', '127.0.0.1'],
+      });
       const { client: bob } = await tracker.enterTcp('bob');
       const [{ publicationId }] = (await alice.ask(publishOf('a.bin')))['results'];
 
@@ -162,10 +204,20 @@ describe('publications', () => {
 
       expect((await bob.ask(request('hold', { ...hold, has: 'all' }))).error?.code).to.equal('not-allowed');
       await bob.ask(request('sources', { publicationId, ticket: true }));
-      expect((await bob.ask(request('hold', { ...hold, fileId: 'cd'.repeat(32), has: 'all' }))).error?.code).to.equal('changed');
+      expect((await bob.ask(request('hold', { ...hold, fileId: 'cd'.repeat(32), has: 'all' }))).error?.code).to.equal(
+        'changed',
+      );
       expect((await bob.ask(request('hold', { ...hold, has: 'part' }))).ok).to.equal(true);
 
-      const seen = async (): Promise<string[]> => ((await carol.ask(request('sources', { publicationId, ticket: false })))['sources'] as { user: string; has: string }[]).map(({ user, has }) => `${user} ${has}`).toSorted();
+      const seen = async (): Promise<string[]> =>
+        (
+          (await carol.ask(request('sources', { publicationId, ticket: false })))['sources'] as {
+            user: string;
+            has: string;
+          }[]
+        )
+          .map(({ user, has }) => `${user} ${has}`)
+          .toSorted();
       expect(await seen()).to.deep.equal(['alice all', 'bob part']);
       await alice.ask(request('logout'));
       expect(await seen()).to.deep.equal(['bob part']);
@@ -182,7 +234,11 @@ describe('publications', () => {
       await bob.ask(request('sources', { publicationId, ticket: true }));
       await bob.ask(request('hold', { publicationId, fileId: 'ab'.repeat(32), has: 'all' }));
 
-      await alice.ask(request('publish', { entries: [{ name: 'a.bin', fileId: 'cd'.repeat(32), size: 5, kind: 'file', replace: true }] }));
+      await alice.ask(
+        request('publish', {
+          entries: [{ name: 'a.bin', fileId: 'cd'.repeat(32), size: 5, kind: 'file', replace: true }],
+        }),
+      );
 
       const { client: carol } = await tracker.enterTcp('carol');
       const reply = await carol.ask(request('sources', { publicationId, ticket: false }));
@@ -209,7 +265,9 @@ describe('publications', () => {
     const all = async (type: string, field: string, fields: object): Promise<Record<string, unknown>[]> => {
       const rows: Record<string, unknown>[] = [];
       for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
-        const reply = await client.ask(request(type, { ...fields, limit: 5, ...(cursor === undefined ? {} : { cursor }) }));
+        const reply = await client.ask(
+          request(type, { ...fields, limit: 5, ...(cursor === undefined ? {} : { cursor }) }),
+        );
         rows.push(...(reply[field] as Record<string, unknown>[]));
         cursor = reply['cursor'] as string | undefined;
       }
@@ -217,7 +275,9 @@ describe('publications', () => {
     };
 
     const peers = await all('listPeers', 'peers', {});
-    expect(peers.map(({ user }) => user)).to.deep.equal(Array.from({ length: 12 }, (_, index) => `user${index}`).toSorted());
+    expect(peers.map(({ user }) => user)).to.deep.equal(
+      Array.from({ length: 12 }, (_, index) => `user${index}`).toSorted(),
+    );
     expect(peers.every(({ publications }) => publications === 1)).to.equal(true);
     expect(await all('search', 'publications', { text: 'file' })).to.have.length(12);
   });

@@ -1,7 +1,8 @@
 /** A client written from docs/protocol.md: it repeats nothing by itself, so that tests see what the tracker does. */
+
+import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { randomBytes } from 'node:crypto';
 import { connect, type TLSSocket } from 'node:tls';
 import { type CookieReply, encodeHello, KIND, readCookieReply } from '../../common/wire/datagrams.js';
 import { deriveKeys, Opener, Sealer } from '../../common/wire/sealed-data.js';
@@ -35,9 +36,18 @@ export class RawTcp implements AsyncDisposable {
 
   static async open({ host, port }: Place, options: { localAddress?: string; alpn?: string } = {}): Promise<RawTcp> {
     const { localAddress, alpn = 'shoal-tracker/1' } = options;
-    const socket = connect({ host, port, ALPNProtocols: [alpn], rejectUnauthorized: false, ...(localAddress === undefined ? {} : { localAddress }) });
+    const socket = connect({
+      host,
+      port,
+      ALPNProtocols: [alpn],
+      rejectUnauthorized: false,
+      ...(localAddress === undefined ? {} : { localAddress }),
+    });
     const client = new RawTcp(socket);
-    await Promise.race([once(socket, 'secureConnect'), once(socket, 'close').then(() => Promise.reject(new Error('closed')))]);
+    await Promise.race([
+      once(socket, 'secureConnect'),
+      once(socket, 'close').then(() => Promise.reject(new Error('closed'))),
+    ]);
     return client;
   }
 
@@ -51,11 +61,15 @@ export class RawTcp implements AsyncDisposable {
   }
 
   reply(id: string, nth = 0): Promise<RawReply> {
-    return waitFor(() => {
-      const found = this.messages.filter((message) => message.id === id)[nth];
-      if (found === undefined && this.isClosed) throw new Error(`the connection was closed before the reply to ${id}`);
-      return found;
-    }, { what: `a reply to ${id}` });
+    return waitFor(
+      () => {
+        const found = this.messages.filter((message) => message.id === id)[nth];
+        if (found === undefined && this.isClosed)
+          throw new Error(`the connection was closed before the reply to ${id}`);
+        return found;
+      },
+      { what: `a reply to ${id}` },
+    );
   }
 
   event(name: string): Promise<Message> {
@@ -90,7 +104,10 @@ export class RawUdp implements AsyncDisposable {
   isClosed = false;
   keys: { readonly session: Buffer; readonly sealer: Sealer; readonly opener: Opener } | undefined;
 
-  private constructor(readonly socket: Socket, readonly place: Place) {
+  private constructor(
+    readonly socket: Socket,
+    readonly place: Place,
+  ) {
     socket.on('message', (datagram) => {
       this.received.push(datagram);
       const plaintext = this.keys?.opener.open(datagram);
@@ -118,19 +135,40 @@ export class RawUdp implements AsyncDisposable {
   async cookie(): Promise<CookieReply> {
     const nonce = randomBytes(16);
     this.send(encodeHello(nonce));
-    return waitFor(() => this.received.map((datagram) => readCookieReply(datagram, { nonce, pin: this.place.pin })).find((found) => found !== undefined), { what: 'a cookie' });
+    return waitFor(
+      () =>
+        this.received
+          .map((datagram) => readCookieReply(datagram, { nonce, pin: this.place.pin }))
+          .find((found) => found !== undefined),
+      { what: 'a cookie' },
+    );
   }
 
   async login(message: RawRequest, cookie?: CookieReply): Promise<RawReply> {
     const { cookie: bytes, keyId, kemKey } = cookie ?? (await this.cookie());
-    const { datagram, openReply } = await sealLogin({ cookie: bytes, keyId, kemKey, trackerPin: this.place.pin, message });
+    const { datagram, openReply } = await sealLogin({
+      cookie: bytes,
+      keyId,
+      kemKey,
+      trackerPin: this.place.pin,
+      message,
+    });
     this.send(datagram);
     return this.#opened(KIND.loginReply, openReply);
   }
 
-  async resume({ token, ...message }: RawRequest & { readonly token?: string }, resumeKey: string, cookie?: CookieReply): Promise<RawReply> {
+  async resume(
+    { token, ...message }: RawRequest & { readonly token?: string },
+    resumeKey: string,
+    cookie?: CookieReply,
+  ): Promise<RawReply> {
     const { cookie: bytes } = cookie ?? (await this.cookie());
-    const { datagram, openReply } = sealResume({ cookie: bytes, token: token ?? '', resumeKey: Buffer.from(resumeKey, 'base64url'), message });
+    const { datagram, openReply } = sealResume({
+      cookie: bytes,
+      token: token ?? '',
+      resumeKey: Buffer.from(resumeKey, 'base64url'),
+      message,
+    });
     this.send(datagram);
     return this.#opened(KIND.resumeReply, async (reply) => openReply(reply));
   }
@@ -174,13 +212,16 @@ export class RawUdp implements AsyncDisposable {
   }
 
   async #opened(kind: number, open: (reply: Buffer) => Promise<Buffer | undefined>): Promise<RawReply> {
-    const plaintext = await waitFor(async () => {
-      for (const datagram of this.received) {
-        const opened = datagram[1] === kind ? await open(datagram) : undefined;
-        if (opened !== undefined) return opened;
-      }
-      return undefined;
-    }, { what: `a datagram of kind ${kind}` });
+    const plaintext = await waitFor(
+      async () => {
+        for (const datagram of this.received) {
+          const opened = datagram[1] === kind ? await open(datagram) : undefined;
+          if (opened !== undefined) return opened;
+        }
+        return undefined;
+      },
+      { what: `a datagram of kind ${kind}` },
+    );
     return JSON.parse(plaintext.toString()) as RawReply;
   }
 }

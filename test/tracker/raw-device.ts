@@ -11,7 +11,11 @@ export interface RawDevice {
 export function newDevice(): RawDevice {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const spki = publicKey.export({ type: 'spki', format: 'der' });
-  return { pin: pinOfSpki(spki), key: spki.toString('base64url'), prove: (trackerPin, attempt) => prove(privateKey, trackerPin, attempt) };
+  return {
+    pin: pinOfSpki(spki),
+    key: spki.toString('base64url'),
+    prove: (trackerPin, attempt) => prove(privateKey, trackerPin, attempt),
+  };
 }
 
 function prove(key: KeyObject, trackerPin: string, attempt: Buffer): string {

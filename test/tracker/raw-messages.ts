@@ -50,16 +50,39 @@ export function loginOf({ user, password, device }: RawUser, trackerPin: string,
   const attempt = randomBytes(16);
   const proof = device.prove(trackerPin, attempt);
   return request('login', {
-    attempt: attempt.toString('base64url'), user, password, device: { key: device.key, proof }, serving: true, filePort: 40_123, libraryRevision: 0, ...fields,
+    attempt: attempt.toString('base64url'),
+    user,
+    password,
+    device: { key: device.key, proof },
+    serving: true,
+    filePort: 40_123,
+    libraryRevision: 0,
+    ...fields,
   });
 }
 
-export function resumeOf({ resumeToken, resumeKey }: Pick<RawGrant, 'resumeToken' | 'resumeKey'>, fields: object = {}): RawRequest {
+export function resumeOf(
+  { resumeToken, resumeKey }: Pick<RawGrant, 'resumeToken' | 'resumeKey'>,
+  fields: object = {},
+): RawRequest {
   const attempt = randomBytes(16);
-  const proof = createHmac('sha256', Buffer.from(resumeKey, 'base64url')).update('shoal/1 resume proof').update(attempt).digest('base64url');
-  return request('resume', { attempt: attempt.toString('base64url'), token: resumeToken, proof, serving: true, filePort: 40_123, libraryRevision: 0, ...fields });
+  const proof = createHmac('sha256', Buffer.from(resumeKey, 'base64url'))
+    .update('shoal/1 resume proof')
+    .update(attempt)
+    .digest('base64url');
+  return request('resume', {
+    attempt: attempt.toString('base64url'),
+    token: resumeToken,
+    proof,
+    serving: true,
+    filePort: 40_123,
+    libraryRevision: 0,
+    ...fields,
+  });
 }
 
 export function publishOf(...names: readonly string[]): RawRequest {
-  return request('publish', { entries: names.map((name) => ({ name, fileId: 'ab'.repeat(32), size: 1_000, kind: 'file' })) });
+  return request('publish', {
+    entries: names.map((name) => ({ name, fileId: 'ab'.repeat(32), size: 1_000, kind: 'file' })),
+  });
 }

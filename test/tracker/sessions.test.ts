@@ -25,10 +25,14 @@ describe('sessions', () => {
       const login = tracker.login(userOf('alice'));
       const udp = await tracker.udp();
 
-      const [first, second] = await Promise.all([udp.login(login), (await tracker.tcp()).ask({ ...login, id: 'other' })]);
+      const [first, second] = await Promise.all([
+        udp.login(login),
+        (await tracker.tcp()).ask({ ...login, id: 'other' }),
+      ]);
       const third = await (await tracker.tcp()).ask(login);
 
-      for (const reply of [second, third]) expect(grantOf(reply)).to.include({ session: grantOf(first).session, accessKey: grantOf(first).accessKey });
+      for (const reply of [second, third])
+        expect(grantOf(reply)).to.include({ session: grantOf(first).session, accessKey: grantOf(first).accessKey });
     });
 
     it('refuses a second serving session of an active user, and counts it as no wrong password', async () => {
@@ -54,7 +58,10 @@ describe('sessions', () => {
         const clients = await Promise.all([tracker.tcp(), tracker.udp()]);
         const [tcp, udp] = clients;
 
-        const replies = await Promise.all([tcp.ask(tracker.login(userOf(user))), udp.login(tracker.login(userOf(user)))]);
+        const replies = await Promise.all([
+          tcp.ask(tracker.login(userOf(user))),
+          udp.login(tracker.login(userOf(user))),
+        ]);
 
         expect(replies.filter(({ ok }) => ok)).to.have.length(1);
         expect(replies.find(({ ok }) => !ok)?.error?.code).to.equal('already-active');
@@ -101,7 +108,9 @@ describe('sessions', () => {
       const udp = await tracker.udp();
       const cookie = await udp.cookie();
       udp.received.length = 0;
-      const resume = { ...resumeOf({ resumeToken: `gAAAAA${'A'.repeat(94)}`, resumeKey: Buffer.alloc(32).toString('base64url') }) };
+      const resume = {
+        ...resumeOf({ resumeToken: `gAAAAA${'A'.repeat(94)}`, resumeKey: Buffer.alloc(32).toString('base64url') }),
+      };
 
       void udp.resume(resume, Buffer.alloc(32).toString('base64url'), cookie).catch(() => undefined);
       const [hint] = await waitFor(() => udp.received.length > 0 && udp.received);
@@ -131,7 +140,9 @@ describe('sessions', () => {
 
       expect(fork.session).not.to.equal(grant.session);
       expect((await client.ask(request('heartbeat'))).ok).to.equal(true);
-      expect(grantOf(await (await tracker.tcp()).ask(resumeOf(fork, { serving: false }))).session).to.equal(fork.session);
+      expect(grantOf(await (await tracker.tcp()).ask(resumeOf(fork, { serving: false }))).session).to.equal(
+        fork.session,
+      );
     });
 
     it('kills the old access key', async () => {
@@ -227,7 +238,11 @@ describe('sessions', () => {
     expect(shown()).to.equal(3);
   });
 
-  for (const change of [{ kind: 'disable' }, { kind: 'remove' }, { kind: 'password', passwordHash: 'other' }] as const) {
+  for (const change of [
+    { kind: 'disable' },
+    { kind: 'remove' },
+    { kind: 'password', passwordHash: 'other' },
+  ] as const) {
     it(`ends the sessions of a user on ${change.kind}, says so, and tells the others`, async () => {
       const { client: alice, grant } = await tracker.enterTcp('alice');
       const { client: bob } = await tracker.enterTcp('bob');
@@ -240,7 +255,10 @@ describe('sessions', () => {
       expect((await alice.ask(request('listPeers'))).error?.code).to.equal('session-ended');
       expect(await peersSeenBy(bob)).to.deep.equal([]);
       expect((await bob.ask(request('heartbeat')))['epoch']).to.equal(1);
-      expect((await bob.ask(request('revocations', { since: 0 })))['revocations'][0]).to.include({ kind: 'user', subject: 'alice' });
+      expect((await bob.ask(request('revocations', { since: 0 })))['revocations'][0]).to.include({
+        kind: 'user',
+        subject: 'alice',
+      });
       expect((await (await tracker.tcp()).ask(resumeOf(grant))).error?.code).to.equal('bad-token');
     });
   }

@@ -1,9 +1,19 @@
-import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { HELLO_DEADLINE_MS, MAX_HELLO_LINE_BYTES, MAX_LINE_BYTES, TCP_IDLE_MS, TLS_HANDSHAKE_DEADLINE_MS } from '../../common/protocol/limits.js';
+import {
+  HELLO_DEADLINE_MS,
+  MAX_HELLO_LINE_BYTES,
+  MAX_LINE_BYTES,
+  TCP_IDLE_MS,
+  TLS_HANDSHAKE_DEADLINE_MS,
+} from '../../common/protocol/limits.js';
 import { VirtualClock } from '../../common/runtime/clock.js';
-import { HandshakeGate, MAX_PENDING_HANDSHAKES, MAX_PENDING_PER_SOURCE } from '../../tracker/transport/handshake-gate.js';
+import {
+  HandshakeGate,
+  MAX_PENDING_HANDSHAKES,
+  MAX_PENDING_PER_SOURCE,
+} from '../../tracker/transport/handshake-gate.js';
 import { waitFor } from '../support/wait-for.js';
 import { RawTcp } from './raw-client.js';
 import { nextId, publishOf, request, resumeOf, userOf } from './raw-messages.js';
@@ -49,7 +59,10 @@ describe('the TCP port', () => {
     }
 
     it('closes a connection without ALPN and refuses one with another', async () => {
-      const error = await RawTcp.open(tracker.place, { alpn: 'http/2' }).then(() => 'opened', () => 'refused');
+      const error = await RawTcp.open(tracker.place, { alpn: 'http/2' }).then(
+        () => 'opened',
+        () => 'refused',
+      );
       expect(error).to.equal('refused');
     });
 
@@ -162,8 +175,10 @@ describe('the handshake gate', () => {
     return Object.assign(socket, {
       remoteAddress,
       on: () => socket,
-      once: (_event: string, listener: () => void) => (listeners.push(listener), socket),
-      destroy: () => (listeners.splice(0).forEach((listener) => listener()), socket),
+      once: (_event: string, listener: () => void) => void listeners.push(listener),
+      destroy: () => {
+        for (const listener of listeners.splice(0)) listener();
+      },
     });
   };
 

@@ -44,7 +44,10 @@ export class TestTracker implements AsyncDisposable {
   readonly #clients: AsyncDisposable[] = [];
 
   private constructor(
-    readonly dir: TempDir, readonly identity: Identity, readonly hasher: PasswordHasher, private readonly options: TestTrackerOptions,
+    readonly dir: TempDir,
+    readonly identity: Identity,
+    readonly hasher: PasswordHasher,
+    private readonly options: TestTrackerOptions,
   ) {}
 
   static async start(options: TestTrackerOptions = {}): Promise<TestTracker> {
@@ -60,10 +63,21 @@ export class TestTracker implements AsyncDisposable {
   async open(): Promise<void> {
     const { clock = systemClock, advertise, quota } = this.options;
     this.store = await openSqliteStore({ path: this.dir.join('data', 'tracker.sqlite'), isTracker: true });
-    this.tracker = await startTracker({
-      store: this.store, hasher: this.hasher, identity: this.identity, sealKey: Buffer.alloc(32, 7), host: '127.0.0.1', port: this.port,
-      clock, log: silentLog, advertise, ...(quota === undefined ? {} : { quota }),
-    }, { signal: new AbortController().signal });
+    this.tracker = await startTracker(
+      {
+        store: this.store,
+        hasher: this.hasher,
+        identity: this.identity,
+        sealKey: Buffer.alloc(32, 7),
+        host: '127.0.0.1',
+        port: this.port,
+        clock,
+        log: silentLog,
+        advertise,
+        ...(quota === undefined ? {} : { quota }),
+      },
+      { signal: new AbortController().signal },
+    );
     this.port = this.tracker.port;
   }
 
@@ -73,7 +87,9 @@ export class TestTracker implements AsyncDisposable {
   }
 
   async addUser(user: string): Promise<void> {
-    await this.store.addAccounts([{ user, passwordHash: await this.hasher.hash(userOf(user).password), at: Date.now() }]);
+    await this.store.addAccounts([
+      { user, passwordHash: await this.hasher.hash(userOf(user).password), at: Date.now() },
+    ]);
   }
 
   get place(): Place {

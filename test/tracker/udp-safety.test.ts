@@ -31,16 +31,20 @@ describe('the UDP port', () => {
     const foreign = alice.seal(request('heartbeat'));
     const anyDatagram = fc.oneof(
       fc.uint8Array({ maxLength: 1_300 }).map((bytes) => Buffer.from(bytes)),
-      fc.tuple(fc.constantFrom(1, 2, 3, 4, 0x81, 0x82, 0x83, 0x84, 0x85), fc.uint8Array({ maxLength: 1_198 }))
+      fc
+        .tuple(fc.constantFrom(1, 2, 3, 4, 0x81, 0x82, 0x83, 0x84, 0x85), fc.uint8Array({ maxLength: 1_198 }))
         .map(([kind, rest]) => Buffer.from([1, kind, ...rest])),
-      fc.tuple(fc.constantFrom(1, 2, 3, 4), fc.constant(1_200)).map(([kind, size]) => Buffer.concat([Buffer.from([1, kind]), randomBytes(size - 2)])),
+      fc
+        .tuple(fc.constantFrom(1, 2, 3, 4), fc.constant(1_200))
+        .map(([kind, size]) => Buffer.concat([Buffer.from([1, kind]), randomBytes(size - 2)])),
       fc.constant(encodeHello(randomBytes(16))),
       fc.constant(foreign),
       fc.integer({ min: 1, max: 300 }).map((size) => encodeHello(randomBytes(16)).subarray(0, size)),
     );
     await using stranger = await tracker.udp();
 
-    for (const datagram of fc.sample(anyDatagram, { numRuns: 400, seed: seedFor('amplification') })) stranger.send(datagram);
+    for (const datagram of fc.sample(anyDatagram, { numRuns: 400, seed: seedFor('amplification') }))
+      stranger.send(datagram);
     stranger.send(foreign);
     await settled();
 
@@ -51,7 +55,10 @@ describe('the UDP port', () => {
   });
 
   it('answers each kind with no more bytes than it had', async () => {
-    const kinds = [encodeHello(randomBytes(16)), ...[2, 3, 4].map((kind) => Buffer.concat([Buffer.from([1, kind]), randomBytes(1_198)]))];
+    const kinds = [
+      encodeHello(randomBytes(16)),
+      ...[2, 3, 4].map((kind) => Buffer.concat([Buffer.from([1, kind]), randomBytes(1_198)])),
+    ];
     for (const datagram of kinds) {
       await using stranger = await tracker.udp();
       stranger.send(datagram);
@@ -97,7 +104,10 @@ describe('the UDP port', () => {
       sent.push(Buffer.from(datagram));
       send(datagram);
     };
-    const grant = (await alice.login(tracker.login(userOf('alice')))) as never as Parameters<RawUdp['use']>[0] & { resumeToken: string; resumeKey: string };
+    const grant = (await alice.login(tracker.login(userOf('alice')))) as never as Parameters<RawUdp['use']>[0] & {
+      resumeToken: string;
+      resumeKey: string;
+    };
     alice.use(grant);
     await alice.ask(publishOf('a.bin'));
     await alice.ask(request('unpublish', { names: ['a.bin'] }));
@@ -109,8 +119,14 @@ describe('the UDP port', () => {
     };
     const state = async (): Promise<string> => {
       const { client } = await tracker.enterTcp('bob', { serving: false });
-      const [peers, found] = [await client.ask(request('listPeers')), await client.ask(request('search', { text: '', all: true }))];
-      return JSON.stringify([peers['peers'].map(({ user }: { user: string }) => user), found['publications'].map(({ name, revision }: { name: string; revision: number }) => [name, revision])]);
+      const [peers, found] = [
+        await client.ask(request('listPeers')),
+        await client.ask(request('search', { text: '', all: true })),
+      ];
+      return JSON.stringify([
+        peers['peers'].map(({ user }: { user: string }) => user),
+        found['publications'].map(({ name, revision }: { name: string; revision: number }) => [name, revision]),
+      ]);
     };
     const before = await state();
 
@@ -211,7 +227,9 @@ describe('the UDP port', () => {
 
     const found: string[] = [];
     for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
-      const reply = await alice.ask(request('search', { text: 'n'.repeat(40), ...(cursor === undefined ? {} : { cursor }) }));
+      const reply = await alice.ask(
+        request('search', { text: 'n'.repeat(40), ...(cursor === undefined ? {} : { cursor }) }),
+      );
       found.push(...(reply['publications'] as { name: string }[]).map(({ name }) => name));
       cursor = reply['cursor'] as string | undefined;
     }

@@ -20,7 +20,10 @@ export async function readCredentials(path: string): Promise<Credential[]> {
     return parseCredentials(await readFile(path, 'utf8'), path);
   } catch (error) {
     if (error instanceof CredentialsError) throw error;
-    throw new CredentialsError(`the credentials file ${path} cannot be read (${(error as NodeJS.ErrnoException).code}). Check the path and who owns the file.`, { cause: error });
+    throw new CredentialsError(
+      `the credentials file ${path} cannot be read (${(error as NodeJS.ErrnoException).code}). Check the path and who owns the file.`,
+      { cause: error },
+    );
   }
 }
 
@@ -47,7 +50,8 @@ function parseLine(line: string, fail: (reason: string) => CredentialsError): Cr
   const problem = checkUserName(user);
   if (problem !== undefined) throw fail(problem.message);
   if (password.startsWith('$argon2')) {
-    if (parsePhc(password) === undefined) throw fail('the hash is not argon2id in PHC form, or asks for more than 256 MiB.');
+    if (parsePhc(password) === undefined)
+      throw fail('the hash is not argon2id in PHC form, or asks for more than 256 MiB.');
     return { user, secret: { passwordHash: password } };
   }
   const wrong = checkPassword(password);
@@ -58,7 +62,9 @@ function parseLine(line: string, fail: (reason: string) => CredentialsError): Cr
 /** What forbids `password`, as a sentence; undefined when nothing does. */
 export function checkPassword(password: string): string | undefined {
   if (password === '') return 'the password is empty.';
-  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) return `the password is longer than ${MAX_PASSWORD_BYTES} bytes.`;
-  if (!password.isWellFormed() || /[\r\n\0]/.test(password)) return 'the password holds characters that nobody can type.';
+  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES)
+    return `the password is longer than ${MAX_PASSWORD_BYTES} bytes.`;
+  if (!password.isWellFormed() || /[\r\n\0]/.test(password))
+    return 'the password holds characters that nobody can type.';
   return undefined;
 }

@@ -31,7 +31,10 @@ export class GuessLimits {
   take(key: string): (isRight: boolean) => void {
     const now = this.clock.monotonic();
     const bucket = this.#bucket(key, now);
-    const waitMs = Math.max(bucket.nextAt - now, bucket.tries.length < MAX_TRIES_PER_HOUR ? 0 : (bucket.tries[0] ?? now) + HOUR_MS - now);
+    const waitMs = Math.max(
+      bucket.nextAt - now,
+      bucket.tries.length < MAX_TRIES_PER_HOUR ? 0 : (bucket.tries[0] ?? now) + HOUR_MS - now,
+    );
     if (waitMs > 0) throw new ProtocolError('rate-limited', undefined, { retryAfterMs: Math.ceil(waitMs) });
     bucket.tries.push(now);
     return (isRight) => {
@@ -43,7 +46,8 @@ export class GuessLimits {
   #fail(bucket: Bucket): void {
     bucket.failures += 1;
     const beyond = bucket.failures - FREE_FAILURES;
-    if (beyond >= 0) bucket.nextAt = this.clock.monotonic() + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(beyond, 20));
+    if (beyond >= 0)
+      bucket.nextAt = this.clock.monotonic() + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(beyond, 20));
   }
 
   #bucket(key: string, now: number): Bucket {

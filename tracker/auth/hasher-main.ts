@@ -13,7 +13,11 @@ export interface HashJob {
   readonly phc?: string;
 }
 
-export type HashAnswer = { readonly id: number } & ({ readonly phc: string } | { readonly isRight: boolean } | { readonly failure: string });
+export type HashAnswer = { readonly id: number } & (
+  | { readonly phc: string }
+  | { readonly isRight: boolean }
+  | { readonly failure: string }
+);
 
 const derive = promisify(argon2);
 
@@ -22,8 +26,9 @@ process.on('disconnect', () => process.exit());
 process.on('SIGINT', () => undefined); // Ctrl-C reaches the whole terminal: the tracker ends this process when it is done
 
 async function answer({ id, password, phc }: HashJob): Promise<void> {
-  const result = await (phc === undefined ? make(password) : verify(password, phc))
-    .catch((error: unknown) => ({ failure: error instanceof Error ? error.message : String(error) }));
+  const result = await (phc === undefined ? make(password) : verify(password, phc)).catch((error: unknown) => ({
+    failure: error instanceof Error ? error.message : String(error),
+  }));
   process.send?.({ id, ...result } satisfies HashAnswer);
 }
 
@@ -39,5 +44,12 @@ async function verify(password: string, phc: string): Promise<{ isRight: boolean
 }
 
 function hashOf(password: string, { memory, passes, parallelism, salt, hash }: Argon2Hash): Promise<Buffer> {
-  return derive('argon2id', { message: Buffer.from(password), nonce: salt, parallelism, tagLength: hash.length, memory, passes });
+  return derive('argon2id', {
+    message: Buffer.from(password),
+    nonce: salt,
+    parallelism,
+    tagLength: hash.length,
+    memory,
+    passes,
+  });
 }

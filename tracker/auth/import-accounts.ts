@@ -13,15 +13,21 @@ interface Importing {
 }
 
 /** Adds the users that the store has never seen, and returns their names; all others stay as they are. */
-export async function importAccounts(credentials: readonly Credential[], { store, hasher, clock }: Importing): Promise<string[]> {
+export async function importAccounts(
+  credentials: readonly Credential[],
+  { store, hasher, clock }: Importing,
+): Promise<string[]> {
   const unseen = new Set(await store.unseenUsers(credentials.map(({ user }) => user)));
   const fresh = credentials.filter(({ user }) => unseen.has(user));
   const added: string[] = [];
   for (let first = 0; first < fresh.length; first += BATCH) {
-    const accounts = await Promise.all(fresh.slice(first, first + BATCH).map(async ({ user, secret }) => ({
-      user, at: Math.floor(clock.now()),
-      passwordHash: 'passwordHash' in secret ? secret.passwordHash : await hasher.hash(secret.password),
-    })));
+    const accounts = await Promise.all(
+      fresh.slice(first, first + BATCH).map(async ({ user, secret }) => ({
+        user,
+        at: Math.floor(clock.now()),
+        passwordHash: 'passwordHash' in secret ? secret.passwordHash : await hasher.hash(secret.password),
+      })),
+    );
     added.push(...(await store.addAccounts(accounts)));
   }
   return added;

@@ -85,7 +85,10 @@ export class ChildHasher implements PasswordHasher {
 
   #start(): ChildProcess {
     const child = fork(fileURLToPath(new URL('./hasher-main.js', import.meta.url)), [], {
-      env: {}, execArgv: [], serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: {},
+      execArgv: [],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     child.on('message', (answer: HashAnswer) => this.#settle(answer));
     child.on('error', () => this.#lose(child));
@@ -109,12 +112,16 @@ export class ChildHasher implements PasswordHasher {
   }
 
   #failAll(): void {
-    const failure = new ProtocolError(this.#isStopped ? 'shutting-down' : 'busy', undefined, { retryAfterMs: BUSY_RETRY_MS });
+    const failure = new ProtocolError(this.#isStopped ? 'shutting-down' : 'busy', undefined, {
+      retryAfterMs: BUSY_RETRY_MS,
+    });
     for (const waiting of [...this.#running.values(), ...this.#queue.splice(0)]) waiting.reject(failure);
     this.#running.clear();
   }
 }
 
 function unusable(answer: HashAnswer): Error {
-  return new Error(`a password hash could not be computed: ${'failure' in answer ? answer.failure : 'unexpected answer'}`);
+  return new Error(
+    `a password hash could not be computed: ${'failure' in answer ? answer.failure : 'unexpected answer'}`,
+  );
 }

@@ -32,7 +32,10 @@ export interface ResumeClaim {
 }
 
 export class ResumeTokens {
-  constructor(private readonly sealKey: Buffer, private readonly clock: Clock) {}
+  constructor(
+    private readonly sealKey: Buffer,
+    private readonly clock: Clock,
+  ) {}
 
   newKey(): Buffer {
     return randomBytes(KEY_BYTES);

@@ -19,7 +19,10 @@ interface Checked {
 }
 
 /** @throws {SampleAccountsError} when `host` is not loopback and a sample account still has its sample password. */
-export async function refuseSampleAccounts(samples: readonly Credential[], { host, store, hasher }: Checked): Promise<void> {
+export async function refuseSampleAccounts(
+  samples: readonly Credential[],
+  { host, store, hasher }: Checked,
+): Promise<void> {
   if (isLoopback(host)) return;
   const open: string[] = [];
   for (const { user, secret } of samples) {

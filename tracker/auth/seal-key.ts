@@ -28,6 +28,8 @@ async function readText(path: string, mayCreate: boolean): Promise<string | unde
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && mayCreate) return undefined;
-    throw new Error(`the seal key ${path} cannot be read (${code}). Check the path and who owns the file.`, { cause: error });
+    throw new Error(`the seal key ${path} cannot be read (${code}). Check the path and who owns the file.`, {
+      cause: error,
+    });
   }
 }

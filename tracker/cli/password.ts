@@ -5,10 +5,14 @@ import { checkPassword } from '../auth/credentials-file.js';
 import { CliError, type CliProcess, EXIT } from './process.js';
 
 /** @throws {CliError} when there is none, or it cannot be used. */
-export async function takePassword(user: string, passwordFile: string | undefined, process: CliProcess): Promise<string> {
+export async function takePassword(
+  user: string,
+  passwordFile: string | undefined,
+  process: CliProcess,
+): Promise<string> {
   const password = await read(user, passwordFile, process);
   const problem = checkPassword(password);
-  if (problem !== undefined) throw new CliError('bad-password', problem, EXIT.failed);
+  if (problem !== undefined) throw new CliError(problem, { code: 'bad-password', exitCode: EXIT.failed });
   return password;
 }
 
@@ -17,11 +21,18 @@ async function read(user: string, passwordFile: string | undefined, process: Cli
   const fromEnvironment = process.host.env['SHOAL_PASSWORD'];
   if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment;
   if (!process.stdin.isTTY) {
-    throw new CliError('usage', 'no password: give --password-file FILE or SHOAL_PASSWORD, or run this in a terminal.', EXIT.usage);
+    throw new CliError('no password: give --password-file FILE or SHOAL_PASSWORD, or run this in a terminal.', {
+      code: 'usage',
+      exitCode: EXIT.usage,
+    });
   }
   const first = await ask(`New password for ${user}: `, process);
   const second = await ask('Once more: ', process);
-  if (first !== second) throw new CliError('bad-password', 'the two passwords differ. Nothing was changed.', EXIT.failed);
+  if (first !== second)
+    throw new CliError('the two passwords differ. Nothing was changed.', {
+      code: 'bad-password',
+      exitCode: EXIT.failed,
+    });
   return first;
 }
 
@@ -29,7 +40,11 @@ async function readFirstLine(path: string): Promise<string> {
   try {
     return (await readFile(path, 'utf8')).split(/\r?\n/, 1)[0] ?? '';
   } catch (error) {
-    throw new CliError('unreadable', `the password file ${path} cannot be read (${(error as NodeJS.ErrnoException).code}).`, EXIT.failed);
+    throw new CliError(`the password file ${path} cannot be read (${(error as NodeJS.ErrnoException).code}).`, {
+      code: 'unreadable',
+      exitCode: EXIT.failed,
+      cause: error,
+    });
   }
 }
 
@@ -48,11 +63,15 @@ async function ask(question: string, { stdin, stderr, signal }: CliProcess): Pro
     for await (const text of stdin.iterator({ destroyOnReturn: false }) as AsyncIterable<string>) {
       for (const key of text) {
         if (ENTER.has(key)) return typed.join('');
-        if (key === CTRL_C || key === CTRL_D || signal.aborted) throw new CliError('interrupted', 'interrupted. Nothing was changed.', EXIT.interrupted);
+        if (key === CTRL_C || key === CTRL_D || signal.aborted)
+          throw new CliError('interrupted. Nothing was changed.', { code: 'interrupted', exitCode: EXIT.interrupted });
         typed = ERASE.has(key) ? typed.slice(0, -1) : [...typed, key];
       }
     }
-    throw new CliError('interrupted', 'the terminal was closed. Nothing was changed.', EXIT.interrupted);
+    throw new CliError('the terminal was closed. Nothing was changed.', {
+      code: 'interrupted',
+      exitCode: EXIT.interrupted,
+    });
   } finally {
     stdin.setRawMode(false);
     stdin.pause();

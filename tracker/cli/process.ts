@@ -17,8 +17,13 @@ export interface CliProcess {
 /** What a command could not do, as one sentence for a person, and how the process ends. */
 export class CliError extends Error {
   override readonly name = 'CliError';
-  constructor(readonly code: string, message: string, readonly exitCode: number) {
-    super(message);
+  readonly code: string;
+  readonly exitCode: number;
+
+  constructor(message: string, { code, exitCode, ...options }: ErrorOptions & { code: string; exitCode: number }) {
+    super(message, options);
+    this.code = code;
+    this.exitCode = exitCode;
   }
 }
 

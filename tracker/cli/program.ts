@@ -1,9 +1,9 @@
 /** The words of `shoal tracker` and `shoal user`, their flags, and how their failures are told. The tracker's home of `commander`. */
 import { Command, CommanderError } from 'commander';
-import { ConfigError } from '../../common/runtime/setting-value.js';
 import { LockedError } from '../../common/runtime/process-lock.js';
+import { ConfigError } from '../../common/runtime/setting-value.js';
 import { CliError, type CliProcess, EXIT } from './process.js';
-import { runTracker, type TrackerFlags } from './tracker-command.js';
+import type { TrackerFlags } from './tracker-command.js';
 import { addUser, changePassword, changeState, importUsers, listUsers, type UserFlags } from './user-command.js';
 
 const NOT_YET = ['group', 'admin'];
@@ -12,7 +12,8 @@ const NOT_YET = ['group', 'admin'];
 export async function runProgram(argv: readonly string[], process: CliProcess): Promise<number> {
   const [word = ''] = argv;
   try {
-    if (NOT_YET.includes(word)) throw new CliError('not-yet', 'not in this version yet.', EXIT.usage);
+    if (NOT_YET.includes(word))
+      throw new CliError('not in this version yet.', { code: 'not-yet', exitCode: EXIT.usage });
     await program(process).parseAsync([...argv], { from: 'user' });
     return EXIT.done;
   } catch (error) {
@@ -39,58 +40,77 @@ function exitCodeOf(error: unknown): number {
 }
 
 function program(process: CliProcess): Command {
-  const root = new Command('shoal').exitOverride().enablePositionalOptions()
-    .configureOutput({ writeOut: (text) => void process.stdout.write(text), writeErr: (text) => void process.stderr.write(text) });
+  const root = new Command('shoal')
+    .exitOverride()
+    .enablePositionalOptions()
+    .configureOutput({
+      writeOut: (text) => void process.stdout.write(text),
+      writeErr: (text) => void process.stderr.write(text),
+    });
   root.addCommand(trackerCommand(process).copyInheritedSettings(root));
   root.addCommand(userCommand(root, process).copyInheritedSettings(root));
   return root;
 }
 
 function trackerCommand(process: CliProcess): Command {
-  return new Command('tracker')
-    .description('Runs the tracker: accounts, who is online, and who shares what. Prints one line when it listens.')
-    .option('--host <HOST>', 'address to listen on (default 127.0.0.1: this machine alone)')
-    .option('--port <PORT>', 'TCP and UDP port (default 7465; 0: any free one)')
-    .option('--data <DIR>', 'folder for identity, keys and the store')
-    .option('--credentials <FILE>', 'adds users never seen: lines of "user password"')
-    .option('--store <URL>', 'sqlite:PATH (default: in the data folder)')
-    .option('--identity <FILE>', 'the tracker\'s key and certificate (default: made in the data folder)')
-    .option('--seal-key <FILE>', 'key of the resume tokens (default: made in the data folder)')
-    .option('--advertise <HOST>', 'how others reach this machine')
-    .option('--tls-cert <FILE>', 'not in this version yet')
-    .option('--tls-key <FILE>', 'not in this version yet')
-    .option('--exit-when-idle <TIME>', 'ends when nobody has been there for so long, such as 5m')
-    .option('--print-pin', 'prints the pin that peers trust, and ends')
-    .option('--config <FILE>', 'settings as JSON (default: config.json in the data folder)')
-    .option('--log-level <LEVEL>', 'silent (default), error, warn, info or debug')
-    .option('--log-file <FILE>', 'default: standard error')
-    .option('--json', 'prints events as JSON lines')
-    .allowExcessArguments(false)
-    .action((flags: TrackerFlags) => runTracker(flags, process));
+  return (
+    new Command('tracker')
+      .description('Runs the tracker: accounts, who is online, and who shares what. Prints one line when it listens.')
+      .option('--host <HOST>', 'address to listen on (default 127.0.0.1: this machine alone)')
+      .option('--port <PORT>', 'TCP and UDP port (default 7465; 0: any free one)')
+      .option('--data <DIR>', 'folder for identity, keys and the store')
+      .option('--credentials <FILE>', 'adds users never seen: lines of "user password"')
+      .option('--store <URL>', 'sqlite:PATH (default: in the data folder)')
+      .option('--identity <FILE>', "the tracker's key and certificate (default: made in the data folder)")
+      .option('--seal-key <FILE>', 'key of the resume tokens (default: made in the data folder)')
+      .option('--advertise <HOST>', 'how others reach this machine')
+      .option('--tls-cert <FILE>', 'not in this version yet')
+      .option('--tls-key <FILE>', 'not in this version yet')
+      .option('--exit-when-idle <TIME>', 'ends when nobody has been there for so long, such as 5m')
+      .option('--print-pin', 'prints the pin that peers trust, and ends')
+      .option('--config <FILE>', 'settings as JSON (default: config.json in the data folder)')
+      .option('--log-level <LEVEL>', 'silent (default), error, warn, info or debug')
+      .option('--log-file <FILE>', 'default: standard error')
+      .option('--json', 'prints events as JSON lines')
+      .allowExcessArguments(false)
+      // Loaded only now: `shoal user` needs none of it.
+      .action(async (flags: TrackerFlags) => (await import('./tracker-command.js')).runTracker(flags, process))
+  );
 }
 
 function userCommand(root: Command, process: CliProcess): Command {
-  const user = new Command('user').description('Manages accounts, also while the tracker runs.').copyInheritedSettings(root);
+  const user = new Command('user')
+    .description('Manages accounts, also while the tracker runs.')
+    .copyInheritedSettings(root);
   const word = (name: string, argument: string | undefined, description: string): Command => {
     const command = user.command(name).description(description).allowExcessArguments(false);
     if (argument !== undefined) command.argument(argument);
     return command
-      .option('--data <DIR>', 'the tracker\'s data folder')
+      .option('--data <DIR>', "the tracker's data folder")
       .option('--store <URL>', 'sqlite:PATH (default: in the data folder)')
       .option('--config <FILE>', 'settings as JSON')
       .option('--json', 'prints the result as JSON');
   };
-  const passwordFile = ['--password-file <FILE>', 'its first line is the password (else SHOAL_PASSWORD, else a prompt)'] as const;
-  word('add', '<name>', 'Adds a user.').option(...passwordFile).action((name: string, flags: UserFlags) => addUser(name, flags, process));
-  word('passwd', '<name>', 'Sets a new password and ends all sessions of the user.').option(...passwordFile)
+  const passwordFile = [
+    '--password-file <FILE>',
+    'its first line is the password (else SHOAL_PASSWORD, else a prompt)',
+  ] as const;
+  word('add', '<name>', 'Adds a user.')
+    .option(...passwordFile)
+    .action((name: string, flags: UserFlags) => addUser(name, flags, process));
+  word('passwd', '<name>', 'Sets a new password and ends all sessions of the user.')
+    .option(...passwordFile)
     .action((name: string, flags: UserFlags) => changePassword(name, flags, process));
   for (const [kind, text] of [
-    ['disable', 'Ends all sessions and refuses new ones.'], ['enable', 'Lets the user log in again.'],
+    ['disable', 'Ends all sessions and refuses new ones.'],
+    ['enable', 'Lets the user log in again.'],
     ['remove', 'Removes the user with all publications.'],
   ] as const) {
     word(kind, '<name>', text).action((name: string, flags: UserFlags) => changeState(kind, name, { flags, process }));
   }
   word('list', undefined, 'Lists all users.').action((flags: UserFlags) => listUsers(flags, process));
-  word('import', '<file>', 'Adds users never seen from a credentials file.').action((file: string, flags: UserFlags) => importUsers(file, flags, process));
+  word('import', '<file>', 'Adds users never seen from a credentials file.').action((file: string, flags: UserFlags) =>
+    importUsers(file, flags, process),
+  );
   return user;
 }

@@ -8,7 +8,13 @@ export function storePath({ store, data }: TrackerConfig, cwd: string): string {
   const path = /^sqlite:(?:\/\/)?(.+)$/.exec(store)?.[1];
   if (path !== undefined) return isAbsolute(path) ? path : resolve(cwd, path);
   if (/^postgres(?:ql)?:/.test(store)) {
-    throw new CliError('not-yet', '--store postgres://… is not in this version yet. Leave it out to use SQLite in the data folder.', EXIT.usage);
+    throw new CliError(
+      '--store postgres://… is not in this version yet. Leave it out to use SQLite in the data folder.',
+      { code: 'not-yet', exitCode: EXIT.usage },
+    );
   }
-  throw new CliError('usage', `--store ${store} is no store. Write sqlite:PATH, or leave it out to use the data folder.`, EXIT.usage);
+  throw new CliError(`--store ${store} is no store. Write sqlite:PATH, or leave it out to use the data folder.`, {
+    code: 'usage',
+    exitCode: EXIT.usage,
+  });
 }

@@ -36,7 +36,11 @@ export async function runTracker(flags: TrackerFlags, process: CliProcess): Prom
     outputTo(process, flags).say({ event: 'pin', pin: formatPin(identity.pin) }, formatPin(identity.pin));
     return;
   }
-  using log = await openLog({ level: config.logLevel, file: config.logFile, onProblem: (error) => void process.stderr.write(`shoal tracker: the log: ${error.message}\n`) });
+  using log = await openLog({
+    level: config.logLevel,
+    file: config.logFile,
+    onProblem: (error) => void process.stderr.write(`shoal tracker: the log: ${error.message}\n`),
+  });
   await serve({ config, flags, process, identity, log });
 }
 
@@ -50,25 +54,51 @@ interface Start {
 
 async function serve({ config, flags, process, identity, log }: Start): Promise<void> {
   await using cleanUp = new AsyncDisposableStack();
-  const sealKey = await loadSealKey(config.sealKey ?? join(config.data, 'seal.key'), { mayCreate: config.sealKey === undefined });
-  const store = cleanUp.adopt(await openSqliteStore({ path: storePath(config, process.host.cwd), isTracker: true }), (opened) => opened.close());
+  const sealKey = await loadSealKey(config.sealKey ?? join(config.data, 'seal.key'), {
+    mayCreate: config.sealKey === undefined,
+  });
+  const store = cleanUp.adopt(
+    await openSqliteStore({ path: storePath(config, process.host.cwd), isTracker: true }),
+    (opened) => opened.close(),
+  );
   const hasher = cleanUp.adopt(new ChildHasher(), (started) => started.stop());
   await prepareAccounts({ config, process, store, hasher });
   const { host, port, advertise } = config;
   const tracker = cleanUp.adopt(
-    await listen({ host, port, advertise, store, hasher, identity, sealKey, clock: process.clock, log }, process.signal),
+    await listen(
+      { host, port, advertise, store, hasher, identity, sealKey, clock: process.clock, log },
+      process.signal,
+    ),
     (started) => started.stop(),
   );
   const pin = formatPin(identity.pin);
   const place = `${host.includes(':') ? `[${host}]` : host}:${tracker.port}`;
-  outputTo(process, flags).say({ event: 'listening', host, port: tracker.port, pin }, `tracker listening on ${place} pin ${pin}`);
+  outputTo(process, flags).say(
+    { event: 'listening', host, port: tracker.port, pin },
+    `tracker listening on ${place} pin ${pin}`,
+  );
   await untilStopped(tracker, config.exitWhenIdle, process);
 }
 
-async function prepareAccounts({ config, process, store, hasher }: { config: TrackerConfig; process: CliProcess; store: Store; hasher: PasswordHasher }): Promise<void> {
+async function prepareAccounts({
+  config,
+  process,
+  store,
+  hasher,
+}: {
+  config: TrackerConfig;
+  process: CliProcess;
+  store: Store;
+  hasher: PasswordHasher;
+}): Promise<void> {
   const { host, clock } = { host: config.host, clock: process.clock };
-  if (config.credentials !== undefined) await importAccounts(await readCredentials(config.credentials), { store, hasher, clock });
-  await refuseSampleAccounts(await readCredentials(join(process.packageRoot, 'credentials.txt')), { host, store, hasher });
+  if (config.credentials !== undefined)
+    await importAccounts(await readCredentials(config.credentials), { store, hasher, clock });
+  await refuseSampleAccounts(await readCredentials(join(process.packageRoot, 'credentials.txt')), {
+    host,
+    store,
+    hasher,
+  });
   if ((await store.listAccounts()).length === 0) {
     process.stderr.write('shoal tracker: there are no users yet. Add one with: shoal user add NAME\n');
   }
@@ -81,17 +111,27 @@ async function listen(options: Parameters<typeof startTracker>[0], signal: Abort
     const { code } = error as NodeJS.ErrnoException;
     const place = `${options.host}:${options.port}`;
     if (code === 'EADDRINUSE') {
-      throw new CliError('port-busy', `port ${options.port} on ${options.host} is in use by another program. Stop it, or choose another with --port.`, EXIT.failed);
+      throw new CliError(
+        `port ${options.port} on ${options.host} is in use by another program. Stop it, or choose another with --port.`,
+        { code: 'port-busy', exitCode: EXIT.failed, cause: error },
+      );
     }
     if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-      throw new CliError('cannot-listen', `cannot listen on ${place} (${code}). Choose an address of this machine with --host, and a port above 1023.`, EXIT.failed);
+      throw new CliError(
+        `cannot listen on ${place} (${code}). Choose an address of this machine with --host, and a port above 1023.`,
+        { code: 'cannot-listen', exitCode: EXIT.failed, cause: error },
+      );
     }
     throw error;
   }
 }
 
 /** Ends when the process is told to, or nobody has been there for `exitWhenIdle` ms. */
-async function untilStopped(tracker: Tracker, exitWhenIdle: number | undefined, { signal, clock }: CliProcess): Promise<void> {
+async function untilStopped(
+  tracker: Tracker,
+  exitWhenIdle: number | undefined,
+  { signal, clock }: CliProcess,
+): Promise<void> {
   let idleSince = clock.monotonic();
   while (!signal.aborted) {
     await sleep(IDLE_LOOK_MS, { signal, clock }).catch(() => undefined); // woken by the signal: the loop looks at it
@@ -102,6 +142,9 @@ async function untilStopped(tracker: Tracker, exitWhenIdle: number | undefined, 
 
 function refuseLaterSettings({ tlsCert, tlsKey }: TrackerConfig): void {
   if (tlsCert !== undefined || tlsKey !== undefined) {
-    throw new CliError('not-yet', '--tls-cert and --tls-key are not in this version yet. Peers trust the pin that this tracker prints.', EXIT.usage);
+    throw new CliError(
+      '--tls-cert and --tls-key are not in this version yet. Peers trust the pin that this tracker prints.',
+      { code: 'not-yet', exitCode: EXIT.usage },
+    );
   }
 }

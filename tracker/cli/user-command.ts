@@ -29,7 +29,7 @@ interface Work {
 export function addUser(user: string, flags: UserFlags, process: CliProcess): Promise<void> {
   return withStore(flags, process, async ({ store, output }) => {
     const problem = checkUserName(user);
-    if (problem !== undefined) throw new CliError('bad-name', problem.message, EXIT.failed);
+    if (problem !== undefined) throw new CliError(problem.message, { code: 'bad-name', exitCode: EXIT.failed });
     if ((await store.findAccount(user)) !== undefined) throw inUse(user);
     const passwordHash = await newHash(user, flags, process);
     if (!(await store.createAccount({ user, passwordHash, at: now(process) }))) throw inUse(user);
@@ -41,7 +41,11 @@ export function changePassword(user: string, flags: UserFlags, process: CliProce
   return withStore(flags, process, async (work) => {
     if ((await work.store.findAccount(user)) === undefined) throw unknown(user);
     const passwordHash = await newHash(user, flags, process);
-    await change(user, { kind: 'password', passwordHash }, { work, done: 'has a new password; all sessions of this user have ended' });
+    await change(
+      user,
+      { kind: 'password', passwordHash },
+      { work, done: 'has a new password; all sessions of this user have ended' },
+    );
   });
 }
 
@@ -51,15 +55,30 @@ const DONE = {
   remove: 'removed with everything this user has published',
 } as const;
 
-export function changeState(kind: keyof typeof DONE, user: string, { flags, process }: { flags: UserFlags; process: CliProcess }): Promise<void> {
+export function changeState(
+  kind: keyof typeof DONE,
+  user: string,
+  { flags, process }: { flags: UserFlags; process: CliProcess },
+): Promise<void> {
   return withStore(flags, process, (work) => change(user, { kind }, { work, done: DONE[kind] }));
 }
 
 export function listUsers(flags: UserFlags, process: CliProcess): Promise<void> {
   return withStore(flags, process, async ({ store, output }) => {
-    const accounts = (await store.listAccounts()).map(({ user, state, publications, createdAt }) => ({ user, state, publications, createdAt }));
-    const lines = accounts.map(({ user, state, publications }) => `${user}${state === 'disabled' ? ' (disabled)' : ''}: ${count(publications, 'publication')}`);
-    output.say({ event: 'result', users: accounts }, lines.length === 0 ? 'No users. Add one: shoal user add NAME' : lines.join('\n'));
+    const accounts = (await store.listAccounts()).map(({ user, state, publications, createdAt }) => ({
+      user,
+      state,
+      publications,
+      createdAt,
+    }));
+    const lines = accounts.map(
+      ({ user, state, publications }) =>
+        `${user}${state === 'disabled' ? ' (disabled)' : ''}: ${count(publications, 'publication')}`,
+    );
+    output.say(
+      { event: 'result', users: accounts },
+      lines.length === 0 ? 'No users. Add one: shoal user add NAME' : lines.join('\n'),
+    );
   });
 }
 
@@ -70,7 +89,10 @@ export function importUsers(file: string, flags: UserFlags, process: CliProcess)
     try {
       const added = await importAccounts(credentials, { store, hasher, clock: process.clock });
       const known = credentials.length - added.length;
-      output.say({ event: 'result', added, known }, `${count(added.length, 'user')} added, ${known} known already and left as they are`);
+      output.say(
+        { event: 'result', added, known },
+        `${count(added.length, 'user')} added, ${known} known already and left as they are`,
+      );
     } finally {
       await hasher.stop();
     }
@@ -112,9 +134,15 @@ function count(number: number, noun: string): string {
 }
 
 function inUse(user: string): CliError {
-  return new CliError('in-use', `there is a user ${user} already. Change the password with: shoal user passwd ${user}`, EXIT.failed);
+  return new CliError(`there is a user ${user} already. Change the password with: shoal user passwd ${user}`, {
+    code: 'in-use',
+    exitCode: EXIT.failed,
+  });
 }
 
 function unknown(user: string): CliError {
-  return new CliError('not-found', `there is no user ${user}. See who there is with: shoal user list`, EXIT.notFound);
+  return new CliError(`there is no user ${user}. See who there is with: shoal user list`, {
+    code: 'not-found',
+    exitCode: EXIT.notFound,
+  });
 }

@@ -42,7 +42,10 @@ export function admit(services: Services, admission: Admission): Entry {
 }
 
 function takePlace({ dialBack }: Services, session: Session, { carrier, request }: Admission): void {
-  const hasMoved = session.observed.host !== carrier.from.host || session.filePort !== request.filePort || session.advertise !== request.advertise;
+  const hasMoved =
+    session.observed.host !== carrier.from.host ||
+    session.filePort !== request.filePort ||
+    session.advertise !== request.advertise;
   session.observed = carrier.from;
   session.udpAddress = undefined;
   if (hasMoved) dialBack.forget(session);
@@ -52,8 +55,15 @@ function claimOf({ serving, filePort, lan, advertise }: Request<'login' | 'resum
   return { isServing: serving, filePort, lan: privateAddresses(lan ?? []), advertise };
 }
 
-function grantOf(services: Services, granted: { session: Session; accessKey: Buffer; admission: Admission }): Entry['grant'] {
-  const { session, accessKey, admission: { resumeKey, libraryRevision, request, carrier } } = granted;
+function grantOf(
+  services: Services,
+  granted: { session: Session; accessKey: Buffer; admission: Admission },
+): Entry['grant'] {
+  const {
+    session,
+    accessKey,
+    admission: { resumeKey, libraryRevision, request, carrier },
+  } = granted;
   const { user, device, generation, name } = session;
   return {
     session: name,

@@ -7,7 +7,10 @@ import { mutateOnce } from './mutation.js';
 
 /** The peer has all, part or none of a publication. See docs/protocol.md "hold". */
 export const hold: Handler<'hold'> = async (services, call) => {
-  const { request: { publicationId, fileId, has }, session } = call;
+  const {
+    request: { publicationId, fileId, has },
+    session,
+  } = call;
   const row = await services.store.findPublication(publicationId);
   if (has !== 'none') await checkMayHold(services, session, { row, fileId });
   const { isRepeated } = await mutateOnce(services, call, { type: 'hold' });
@@ -18,11 +21,16 @@ export const hold: Handler<'hold'> = async (services, call) => {
 };
 
 /** Knowing an id is not having fetched under it: only who got a ticket, or the owner, is offered to others as a source. */
-async function checkMayHold({ store }: Services, session: Session, wanted: { row: PublicationRow | undefined; fileId: string }): Promise<void> {
+async function checkMayHold(
+  { store }: Services,
+  session: Session,
+  wanted: { row: PublicationRow | undefined; fileId: string },
+): Promise<void> {
   const { row, fileId } = wanted;
   if (row === undefined) throw new ProtocolError('not-found');
   const isOwn = row.owner.toLowerCase() === session.user.toLowerCase();
-  const hasTicket = isOwn || session.tickets.has(row.publicationId) || (await store.hasTicket(row.publicationId, session.device));
+  const hasTicket =
+    isOwn || session.tickets.has(row.publicationId) || (await store.hasTicket(row.publicationId, session.device));
   if (!hasTicket) throw new ProtocolError('not-allowed');
   if (row.fileId !== fileId) throw new ProtocolError('changed');
 }

@@ -6,7 +6,9 @@ import { decodeCursor, encodeCursor, fitPage, rowsWanted } from './page.js';
 export const listPeers: Handler<'listPeers'> = async ({ store, registry }, { request, session, carrier }) => {
   const after = decodeCursor(request.cursor);
   const own = session.user.toLowerCase();
-  const others = registry.peers().filter(({ user }) => user.toLowerCase() !== own && (after === undefined || user.toLowerCase() > after));
+  const others = registry
+    .peers()
+    .filter(({ user }) => user.toLowerCase() !== own && (after === undefined || user.toLowerCase() > after));
   const limit = rowsWanted(request.limit, carrier);
   const page = others.slice(0, limit);
   const counts = await store.countPublications(page.map(({ user, device }) => ({ user, device })));

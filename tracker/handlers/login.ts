@@ -6,8 +6,8 @@ import { deviceProofParts, pinOfSpki, verifySignature } from '../../common/wire/
 import type { Carrier } from '../carrier.js';
 import type { Entry } from '../entry.js';
 import type { Services } from '../services.js';
-import { StoreError } from '../store/store-error.js';
 import type { Account } from '../store/store.js';
+import { StoreError } from '../store/store-error.js';
 import { admit } from './grant.js';
 
 const SESSION_BYTES = 16;
@@ -28,13 +28,24 @@ async function logInOnce(services: Services, request: Request<'login'>, carrier:
   const key = fromBase64url(request.device.key, KEY_BYTES);
   const device = pinOfSpki(key);
   const facts = await store.loginFacts(request.user, device);
-  const isDevice = verifySignature(key, fromBase64url(request.device.proof, PROOF_BYTES), ...deviceProofParts(services.identity.pin, fromBase64url(request.attempt, ATTEMPT_BYTES)));
-  const bucket = isDevice && facts.isKnownDevice ? `${request.user.toLowerCase()}/${device}` : request.user.toLowerCase();
+  const isDevice = verifySignature(
+    key,
+    fromBase64url(request.device.proof, PROOF_BYTES),
+    ...deviceProofParts(services.identity.pin, fromBase64url(request.attempt, ATTEMPT_BYTES)),
+  );
+  const bucket =
+    isDevice && facts.isKnownDevice ? `${request.user.toLowerCase()}/${device}` : request.user.toLowerCase();
   const account = await checkPassword(services, { request, account: facts.account, isDevice, bucket });
   await remember(services, { user: account.user, device, at: Math.floor(clock.now()) });
   return admit(services, {
-    request, carrier, user: account.user, device, generation: account.generation,
-    id: randomBytes(SESSION_BYTES), resumeKey: services.tokens.newKey(), libraryRevision: facts.libraryRevision,
+    request,
+    carrier,
+    user: account.user,
+    device,
+    generation: account.generation,
+    id: randomBytes(SESSION_BYTES),
+    resumeKey: services.tokens.newKey(),
+    libraryRevision: facts.libraryRevision,
   });
 }
 
@@ -46,7 +57,10 @@ interface Guess {
   readonly bucket: string;
 }
 
-async function checkPassword({ guesses, hasher, dummyHash }: Services, { request, account, isDevice, bucket }: Guess): Promise<Account> {
+async function checkPassword(
+  { guesses, hasher, dummyHash }: Services,
+  { request, account, isDevice, bucket }: Guess,
+): Promise<Account> {
   const settle = guesses.take(bucket);
   let isRight = false;
   try {

@@ -7,7 +7,11 @@ import type { Call } from './call.js';
 type MutationType = Change['type'];
 
 /** Applies `change` once for this request id, and gives its outcome: the same at every repetition. @throws {ProtocolError} */
-export async function mutateOnce(services: Services, call: Call<MutationType>, change: Change): Promise<{ body: MutationBody; isRepeated: boolean }> {
+export async function mutateOnce(
+  services: Services,
+  call: Call<MutationType>,
+  change: Change,
+): Promise<{ body: MutationBody; isRepeated: boolean }> {
   const { request, session } = call;
   const outcome = await services.store.mutate({
     session: session.name,

@@ -58,7 +58,10 @@ interface Page<Row, Body> {
 }
 
 /** The longest beginning of the rows whose reply the carrier takes. @throws {ProtocolError} `use-tcp` when not even one does. */
-export function fitPage<Row, Body extends object>(carrier: Carrier, { id, rows, build, cursorAfter, next }: Page<Row, Body>): Body {
+export function fitPage<Row, Body extends object>(
+  carrier: Carrier,
+  { id, rows, build, cursorAfter, next }: Page<Row, Body>,
+): Body {
   for (let count = rows.length; ; count -= 1) {
     const last = rows[count - 1];
     const cursor = count === rows.length ? next : last === undefined ? undefined : cursorAfter(last);

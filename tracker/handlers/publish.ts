@@ -17,9 +17,13 @@ export const publish: Handler<'publish'> = async (services, call) => {
   const body = outcome.body as ReplyBody<'publish'>;
   const applied = body.results.filter((result) => result.ok);
   // Also at a repetition: the first one may have been applied before a restart, in which what is live was forgotten.
-  services.registry.notePublished(session, applied.map(({ publicationId }) => publicationId));
+  services.registry.notePublished(
+    session,
+    applied.map(({ publicationId }) => publicationId),
+  );
   if (!outcome.isRepeated) {
-    for (const { change, publicationId } of applied) if (change === 'replaced') services.registry.clearSwarm(publicationId);
+    for (const { change, publicationId } of applied)
+      if (change === 'replaced') services.registry.clearSwarm(publicationId);
   }
   return body;
 };

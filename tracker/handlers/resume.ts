@@ -20,12 +20,20 @@ async function resumeOnce(services: Services, request: Request<'resume'>, carrie
   if (claim === undefined || !tokens.isProven(claim, request)) throw new ProtocolError('bad-token');
   const { account, isEnded, libraryRevision } = await store.resumeFacts(claim);
   const isCurrent = account?.state === 'active' && account.generation === claim.generation;
-  if (account === undefined || !isCurrent || isEnded || registry.find(claim.session)?.isEnded === true) throw new ProtocolError('bad-token');
+  if (account === undefined || !isCurrent || isEnded || registry.find(claim.session)?.isEnded === true)
+    throw new ProtocolError('bad-token');
   // A fork gets everything of its own: two programs under one access key would throw each other out.
-  const own = request.fork === true
-    ? { id: randomBytes(SESSION_BYTES), resumeKey: tokens.newKey() }
-    : { id: fromBase64url(claim.session, SESSION_BYTES), resumeKey: claim.resumeKey };
+  const own =
+    request.fork === true
+      ? { id: randomBytes(SESSION_BYTES), resumeKey: tokens.newKey() }
+      : { id: fromBase64url(claim.session, SESSION_BYTES), resumeKey: claim.resumeKey };
   return admit(services, {
-    request, carrier, user: account.user, device: claim.device, generation: claim.generation, libraryRevision, ...own,
+    request,
+    carrier,
+    user: account.user,
+    device: claim.device,
+    generation: claim.generation,
+    libraryRevision,
+    ...own,
   });
 }

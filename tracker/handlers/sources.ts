@@ -21,10 +21,20 @@ export const sources: Handler<'sources'> = async (services, { request, session, 
   if (row === undefined) throw new ProtocolError('not-found');
   const after = decodeCursor(request.cursor);
   const found = services.registry.sourcesOf(row).filter((source) => source.session.device !== session.device);
-  await settle(services, found.map((source) => source.session));
+  await settle(
+    services,
+    found.map((source) => source.session),
+  );
   const turn = (device: string): string => `${device >= session.device ? 0 : 1}${device}`;
   const all = found
-    .map(({ session: peer, has }): Source => ({ user: peer.user, device: peer.device, has, addresses: addressesFor(peer, session, services.advertised) }))
+    .map(
+      ({ session: peer, has }): Source => ({
+        user: peer.user,
+        device: peer.device,
+        has,
+        addresses: addressesFor(peer, session, services.advertised),
+      }),
+    )
     .toSorted((a, b) => (turn(a.device) < turn(b.device) ? -1 : 1)) // everybody begins at another one
     .filter(({ device }) => after === undefined || turn(device) > after);
   const limit = rowsWanted(request.limit, carrier);
@@ -57,10 +67,22 @@ function giveTicket({ identity, clock, store, log }: Services, session: Session,
   const { publicationId, fileId, size } = row;
   session.tickets.add(publicationId);
   // Not awaited: it only lets the peer serve what it fetched, also after a restart of the tracker.
-  store.recordTicket({ publicationId, device: session.device, at: issuedAt })
+  store
+    .recordTicket({ publicationId, device: session.device, at: issuedAt })
     .catch((error: unknown) => log.write('warn', 'a ticket could not be recorded', { error }));
-  return signTicket({
-    v: 1, ticketId: newId(), publicationId, fileId, size, user: session.user, device: session.device, limits: {},
-    issuedAt, notAfter: issuedAt + TICKET_LIFE_MS,
-  }, identity);
+  return signTicket(
+    {
+      v: 1,
+      ticketId: newId(),
+      publicationId,
+      fileId,
+      size,
+      user: session.user,
+      device: session.device,
+      limits: {},
+      issuedAt,
+      notAfter: issuedAt + TICKET_LIFE_MS,
+    },
+    identity,
+  );
 }

@@ -28,7 +28,10 @@ export class EventOutbox {
   #timer: Timer | undefined;
   #round = 0;
 
-  constructor(private readonly clock: Clock, private readonly link: () => EventLink | undefined) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly link: () => EventLink | undefined,
+  ) {}
 
   /** A newer event of a kind takes the place of the older one: only the last matters. */
   post(notice: Notice): void {

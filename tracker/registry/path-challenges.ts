@@ -31,6 +31,9 @@ export class PathChallenges {
   }
 
   #mac(session: string, { host, port }: Address, period: number): Buffer {
-    return createHmac('sha256', this.#key).update(`${session} ${host} ${port} ${period}`).digest().subarray(0, CHALLENGE_BYTES);
+    return createHmac('sha256', this.#key)
+      .update(`${session} ${host} ${port} ${period}`)
+      .digest()
+      .subarray(0, CHALLENGE_BYTES);
   }
 }

@@ -35,7 +35,10 @@ export class Registry {
   readonly #gone: DeviceKey[] = [];
   #onDrop: (session: Session) => void = () => undefined;
 
-  constructor(store: Pick<Store, 'setLive'>, private readonly clock: Clock) {
+  constructor(
+    store: Pick<Store, 'setLive'>,
+    private readonly clock: Clock,
+  ) {
     this.#presence = new Presence(clock);
     this.#live = new LiveIndex(store);
   }
@@ -53,7 +56,8 @@ export class Registry {
   claimSlot(user: string, sessionName: string): void {
     this.sweep();
     const other = this.#serving.get(fold(user));
-    if (other !== undefined && other.name !== sessionName && this.isActive(other)) throw new ProtocolError('already-active');
+    if (other !== undefined && other.name !== sessionName && this.isActive(other))
+      throw new ProtocolError('already-active');
     if (other !== undefined && other.name !== sessionName) this.#drop(other); // expired: it makes way
   }
 
@@ -126,7 +130,8 @@ export class Registry {
 
   /** It is withdrawn, or has other content: who held it is no source of it any more. */
   clearSwarm(publicationId: string): void {
-    for (const session of [...(this.#holdersById.get(publicationId) ?? [])]) this.setHold(session, publicationId, undefined);
+    for (const session of [...(this.#holdersById.get(publicationId) ?? [])])
+      this.setHold(session, publicationId, undefined);
   }
 
   noteUnpublished(publicationId: string): void {
@@ -155,10 +160,12 @@ export class Registry {
   sourcesOf(row: PublicationRow): { readonly session: Session; readonly has: 'all' | 'part' }[] {
     this.sweep();
     const publisher = this.#publisherOf(row);
-    const sources: { session: Session; has: 'all' | 'part' }[] = publisher === undefined ? [] : [{ session: publisher, has: 'all' }];
+    const sources: { session: Session; has: 'all' | 'part' }[] =
+      publisher === undefined ? [] : [{ session: publisher, has: 'all' }];
     for (const session of this.#holdersById.get(row.publicationId) ?? []) {
       const hold = session.holds.get(row.publicationId);
-      if (session === publisher || hold?.fileId !== row.fileId || !session.isServing || !this.isActive(session)) continue;
+      if (session === publisher || hold?.fileId !== row.fileId || !session.isServing || !this.isActive(session))
+        continue;
       sources.push({ session, has: hold.has });
     }
     return sources;

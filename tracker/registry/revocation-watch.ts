@@ -15,9 +15,15 @@ const PAGE = 1_000;
 export class RevocationWatch implements Part {
   readonly #task: RepeatingTask;
 
-  constructor(private readonly store: Store, private readonly registry: Registry, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
+  constructor(
+    private readonly store: Store,
+    private readonly registry: Registry,
+    { clock, log }: { readonly clock: Clock; readonly log: Log },
+  ) {
     this.#task = new RepeatingTask((options) => this.look(options), {
-      intervalMs: LOOK_INTERVAL_MS, clock, onError: (error) => log.write('warn', 'could not look for revocations', { error }),
+      intervalMs: LOOK_INTERVAL_MS,
+      clock,
+      onError: (error) => log.write('warn', 'could not look for revocations', { error }),
     });
   }
 
@@ -44,7 +50,10 @@ export class RevocationWatch implements Part {
     const account = await this.store.findAccount(user);
     for (const session of this.registry.sessionsOf(user)) {
       if (account?.state === 'active' && session.generation >= account.generation) continue;
-      this.registry.end(session, { event: 'ended', error: { code: 'session-ended', message: ERROR_TEXTS['session-ended'] } });
+      this.registry.end(session, {
+        event: 'ended',
+        error: { code: 'session-ended', message: ERROR_TEXTS['session-ended'] },
+      });
     }
   }
 }

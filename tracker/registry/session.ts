@@ -4,7 +4,7 @@ import type { Clock } from '../../common/runtime/clock.js';
 import { KIND } from '../../common/wire/datagrams.js';
 import { deriveKeys, Opener, Sealer } from '../../common/wire/sealed-data.js';
 import type { Address } from '../carrier.js';
-import { EventOutbox, type EventLink } from './event-outbox.js';
+import { type EventLink, EventOutbox } from './event-outbox.js';
 
 /** What a login or resume says of the peer. */
 export interface PresenceClaim {
@@ -102,12 +102,20 @@ export class Session {
   /** The plaintext of a datagram of this session's peer, each once; see `Opener`. */
   open(datagram: Buffer): Buffer | undefined {
     if (this.#accessKey.length === 0) return undefined;
-    this.#opener ??= new Opener({ key: deriveKeys(this.#accessKey, this.id).c2t, kind: KIND.peerData, session: this.id });
+    this.#opener ??= new Opener({
+      key: deriveKeys(this.#accessKey, this.id).c2t,
+      kind: KIND.peerData,
+      session: this.id,
+    });
     return this.#opener.open(datagram);
   }
 
   seal(plaintext: Uint8Array): Buffer {
-    this.#sealer ??= new Sealer({ key: deriveKeys(this.#accessKey, this.id).t2c, kind: KIND.trackerData, session: this.id });
+    this.#sealer ??= new Sealer({
+      key: deriveKeys(this.#accessKey, this.id).t2c,
+      kind: KIND.trackerData,
+      session: this.id,
+    });
     return this.#sealer.seal(plaintext);
   }
 

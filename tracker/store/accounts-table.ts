@@ -1,6 +1,14 @@
 /** Accounts, devices and revocations in SQL. Every function runs inside a step of the engine. */
 import type { Kysely } from 'kysely';
-import type { Account, AccountChange, DeviceKey, LoginFacts, NewAccount, ResumeFacts, RevocationPage } from './store.js';
+import type {
+  Account,
+  AccountChange,
+  DeviceKey,
+  LoginFacts,
+  NewAccount,
+  ResumeFacts,
+  RevocationPage,
+} from './store.js';
 import type { Tables } from './tables.js';
 
 type Db = Kysely<Tables>;
@@ -13,8 +21,11 @@ export function foldUser(user: string): string {
 export async function addAccounts(db: Db, accounts: readonly NewAccount[]): Promise<string[]> {
   const added: string[] = [];
   for (const account of accounts) {
-    const { numInsertedOrUpdatedRows } = await db.insertInto('accounts').values(accountValues(account))
-      .onConflict((conflict) => conflict.column('user_fold').doNothing()).executeTakeFirstOrThrow();
+    const { numInsertedOrUpdatedRows } = await db
+      .insertInto('accounts')
+      .values(accountValues(account))
+      .onConflict((conflict) => conflict.column('user_fold').doNothing())
+      .executeTakeFirstOrThrow();
     if (numInsertedOrUpdatedRows === 1n) added.push(account.user);
   }
   return added;
@@ -28,7 +39,9 @@ export async function unseenUsers(db: Db, users: readonly string[]): Promise<str
 
 export async function createAccount(db: Db, account: NewAccount): Promise<boolean> {
   const { generation: _unused, ...values } = accountValues(account);
-  const { numInsertedOrUpdatedRows } = await db.insertInto('accounts').values(accountValues(account))
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('accounts')
+    .values(accountValues(account))
     .onConflict((conflict) => conflict.column('user_fold').doUpdateSet(values).where('accounts.state', '=', 'removed'))
     .executeTakeFirstOrThrow();
   return numInsertedOrUpdatedRows === 1n;
@@ -36,7 +49,14 @@ export async function createAccount(db: Db, account: NewAccount): Promise<boolea
 
 function accountValues({ user, passwordHash, at }: NewAccount) {
   const names = { user, user_fold: foldUser(user) };
-  return { ...names, password_hash: passwordHash, state: 'active' as const, generation: 1, publications: 0, created_at: at };
+  return {
+    ...names,
+    password_hash: passwordHash,
+    state: 'active' as const,
+    generation: 1,
+    publications: 0,
+    created_at: at,
+  };
 }
 
 export async function findAccount(db: Db, user: string): Promise<Account | undefined> {
@@ -53,7 +73,12 @@ function present(db: Db) {
 }
 
 function toAccount(row: {
-  user: string; password_hash: string; state: string; generation: number; created_at: number; publications: number;
+  user: string;
+  password_hash: string;
+  state: string;
+  generation: number;
+  created_at: number;
+  publications: number;
 }): Account {
   return {
     user: row.user,
@@ -65,7 +90,11 @@ function toAccount(row: {
   };
 }
 
-export async function changeAccount(db: Db, user: string, { change, at }: { change: AccountChange; at: number }): Promise<Account | undefined> {
+export async function changeAccount(
+  db: Db,
+  user: string,
+  { change, at }: { change: AccountChange; at: number },
+): Promise<Account | undefined> {
   const fold = foldUser(user);
   const before = await findAccount(db, fold);
   if (before === undefined) return undefined;
@@ -73,8 +102,11 @@ export async function changeAccount(db: Db, user: string, { change, at }: { chan
     await db.updateTable('accounts').set({ state: 'active' }).where('user_fold', '=', fold).execute();
     return { ...before, state: 'active' };
   }
-  await db.updateTable('accounts').set((eb) => ({ ...columnsOf(change), generation: eb('generation', '+', 1) }))
-    .where('user_fold', '=', fold).execute();
+  await db
+    .updateTable('accounts')
+    .set((eb) => ({ ...columnsOf(change), generation: eb('generation', '+', 1) }))
+    .where('user_fold', '=', fold)
+    .execute();
   if (change.kind === 'remove') await removeBelongings(db, fold);
   await revoke(db, { kind: 'user', subject: before.user, at });
   return (await findAccount(db, fold)) ?? { ...before, state: 'disabled', generation: before.generation + 1 };
@@ -93,14 +125,31 @@ async function removeBelongings(db: Db, fold: string): Promise<void> {
 }
 
 async function revoke(db: Db, row: { kind: 'user'; subject: string; at: number }): Promise<void> {
-  const { value } = await db.updateTable('counters').set((eb) => ({ value: eb('value', '+', 1) }))
-    .where('name', '=', 'epoch').returning('value').executeTakeFirstOrThrow();
-  await db.insertInto('revocations').values({ epoch: value, ...row }).execute();
+  const { value } = await db
+    .updateTable('counters')
+    .set((eb) => ({ value: eb('value', '+', 1) }))
+    .where('name', '=', 'epoch')
+    .returning('value')
+    .executeTakeFirstOrThrow();
+  await db
+    .insertInto('revocations')
+    .values({ epoch: value, ...row })
+    .execute();
 }
 
 export async function revocations(db: Db, since: number, limit: number): Promise<RevocationPage> {
-  const rows = await db.selectFrom('revocations').selectAll().where('epoch', '>', since).orderBy('epoch').limit(limit).execute();
-  const { value } = await db.selectFrom('counters').select('value').where('name', '=', 'epoch').executeTakeFirstOrThrow();
+  const rows = await db
+    .selectFrom('revocations')
+    .selectAll()
+    .where('epoch', '>', since)
+    .orderBy('epoch')
+    .limit(limit)
+    .execute();
+  const { value } = await db
+    .selectFrom('counters')
+    .select('value')
+    .where('name', '=', 'epoch')
+    .executeTakeFirstOrThrow();
   return { revocations: rows, epoch: value };
 }
 
@@ -115,33 +164,72 @@ export async function recordLogin(db: Db, login: DeviceKey & { readonly at: numb
 }
 
 export async function resumeFacts(db: Db, resume: DeviceKey & { readonly session: string }): Promise<ResumeFacts> {
-  const ended = await db.selectFrom('ended_sessions').select('at').where('session', '=', resume.session).executeTakeFirst();
+  const ended = await db
+    .selectFrom('ended_sessions')
+    .select('at')
+    .where('session', '=', resume.session)
+    .executeTakeFirst();
   const row = await deviceRow(db, resume);
-  return { account: await findAccount(db, resume.user), isEnded: ended !== undefined, libraryRevision: row?.revision ?? 0 };
+  return {
+    account: await findAccount(db, resume.user),
+    isEnded: ended !== undefined,
+    libraryRevision: row?.revision ?? 0,
+  };
 }
 
 /** Id and counters of the device; made when it is not there. @throws when the account is gone. */
-export async function deviceOf(db: Db, key: DeviceKey): Promise<{ id: number; account_id: number; revision: number; publications: number }> {
+export async function deviceOf(
+  db: Db,
+  key: DeviceKey,
+): Promise<{ id: number; account_id: number; revision: number; publications: number }> {
   return (await deviceRow(db, key)) ?? (await upsertDevice(db, key, {}));
 }
 
 async function deviceRow(db: Db, { user, device }: DeviceKey) {
-  return db.selectFrom('devices').innerJoin('accounts', 'accounts.id', 'devices.account_id').selectAll('devices')
-    .where('accounts.user_fold', '=', foldUser(user)).where('pin', '=', device).executeTakeFirst();
+  return db
+    .selectFrom('devices')
+    .innerJoin('accounts', 'accounts.id', 'devices.account_id')
+    .selectAll('devices')
+    .where('accounts.user_fold', '=', foldUser(user))
+    .where('pin', '=', device)
+    .executeTakeFirst();
 }
 
-async function upsertDevice(db: Db, { user, device }: DeviceKey, times: { last_login_at?: number; last_seen_at?: number }) {
-  const account = await db.selectFrom('accounts').select('id').where('user_fold', '=', foldUser(user)).executeTakeFirstOrThrow();
-  const fresh = { account_id: account.id, pin: device, revision: 0, publications: 0, last_login_at: null, last_seen_at: null };
-  return db.insertInto('devices').values({ ...fresh, ...times })
+async function upsertDevice(
+  db: Db,
+  { user, device }: DeviceKey,
+  times: { last_login_at?: number; last_seen_at?: number },
+) {
+  const account = await db
+    .selectFrom('accounts')
+    .select('id')
+    .where('user_fold', '=', foldUser(user))
+    .executeTakeFirstOrThrow();
+  const fresh = {
+    account_id: account.id,
+    pin: device,
+    revision: 0,
+    publications: 0,
+    last_login_at: null,
+    last_seen_at: null,
+  };
+  return db
+    .insertInto('devices')
+    .values({ ...fresh, ...times })
     .onConflict((conflict) => conflict.columns(['account_id', 'pin']).doUpdateSet({ pin: device, ...times }))
-    .returningAll().executeTakeFirstOrThrow();
+    .returningAll()
+    .executeTakeFirstOrThrow();
 }
 
 export async function recordSeen(db: Db, devices: readonly DeviceKey[], at: number): Promise<void> {
   for (const { user, device } of devices) {
     const account = db.selectFrom('accounts').select('id').where('user_fold', '=', foldUser(user));
-    await db.updateTable('devices').set({ last_seen_at: at }).where('account_id', 'in', account).where('pin', '=', device).execute();
+    await db
+      .updateTable('devices')
+      .set({ last_seen_at: at })
+      .where('account_id', 'in', account)
+      .where('pin', '=', device)
+      .execute();
   }
 }
 

@@ -2,9 +2,10 @@
  * Runs the store's calls one at a time. Writes that wait together share one transaction and so one flush of the disk; while it
  * lasts the next ones gather. Reads go first: they may only see what is durable.
  */
-import { setTimeout as pause } from 'node:timers/promises';
+
 import type { DatabaseSync } from 'node:sqlite';
-import { fromSqlite, StoreError } from './store-error.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fromSqlite, type StoreError } from './store-error.js';
 
 export interface StoreCall {
   readonly isWrite: boolean;
@@ -56,9 +57,10 @@ export class GroupCommit {
     if (calls.length === 0) return;
     try {
       const values = await this.#transaction(calls);
-      calls.forEach((call, index) => call.resolve(values[index]));
+      for (const [index, call] of calls.entries()) call.resolve(values[index]);
     } catch (error) {
-      if (calls.length === 1) calls[0]?.reject(fromSqlite(error));
+      const reason = fromSqlite(error);
+      if (calls.length === 1 || reason.code === 'busy') for (const call of calls) call.reject(reason);
       else for (const call of calls) await this.#commit([call]); // one that fails must not take the others with it
     }
   }

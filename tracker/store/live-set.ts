@@ -17,7 +17,10 @@ export class LiveSet {
   }
 
   has(row: PublicationRow): boolean {
-    return this.#publications.has(row.publicationId) || this.#devices.has(deviceName({ user: row.owner, device: row.device }));
+    return (
+      this.#publications.has(row.publicationId) ||
+      this.#devices.has(deviceName({ user: row.owner, device: row.device }))
+    );
   }
 
   get devices(): readonly DeviceKey[] {

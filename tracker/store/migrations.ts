@@ -93,7 +93,10 @@ const STEPS: readonly string[] = [INITIAL];
 export function migrate(database: DatabaseSync): void {
   for (let version = schemaVersion(database); version !== STEPS.length; version = schemaVersion(database)) {
     if (version > STEPS.length) {
-      throw new StoreError('newer-schema', 'the store was written by a newer version of shoal. Install that version, or use another --data folder.');
+      throw new StoreError(
+        'newer-schema',
+        'the store was written by a newer version of shoal. Install that version, or use another --data folder.',
+      );
     }
     takeStep(database, version);
   }

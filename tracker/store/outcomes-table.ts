@@ -1,6 +1,11 @@
 /** Exactly once: a mutation, its outcome, and what the client has acknowledged, in one step. See docs/protocol.md "Exactly once". */
 import type { Kysely } from 'kysely';
-import { MAX_UNACKNOWLEDGED, RESUME_TOKEN_LIFE_MS, TICKET_LIFE_MS, UDP_GIVE_UP_MS } from '../../common/protocol/limits.js';
+import {
+  MAX_UNACKNOWLEDGED,
+  RESUME_TOKEN_LIFE_MS,
+  TICKET_LIFE_MS,
+  UDP_GIVE_UP_MS,
+} from '../../common/protocol/limits.js';
 import { publish, unpublish } from './publications-table.js';
 import type { Change, Mutation, MutationBody, MutationOutcome } from './store.js';
 import type { Tables } from './tables.js';
@@ -13,18 +18,25 @@ const OUTCOME_LIFE_MS = RESUME_TOKEN_LIFE_MS;
 
 export async function mutate(db: Db, mutation: Mutation): Promise<MutationOutcome> {
   const { session, requestId, bodyHash, at } = mutation;
-  const known = await db.selectFrom('outcomes').select(['body_hash', 'body'])
-    .where('session', '=', session).where('request_id', '=', requestId).executeTakeFirst();
+  const known = await db
+    .selectFrom('outcomes')
+    .select(['body_hash', 'body'])
+    .where('session', '=', session)
+    .where('request_id', '=', requestId)
+    .executeTakeFirst();
   if (known !== undefined) {
     if (known.body_hash !== bodyHash) return { kind: 'refused', code: 'id-reused' };
     return { kind: 'repeated', body: JSON.parse(known.body) as MutationBody };
   }
   if (await isEnded(db, session)) return { kind: 'refused', code: 'session-ended' };
   await acknowledge(db, { session, requestIds: mutation.acks, at });
-  if ((await countUnacknowledged(db, session)) >= MAX_UNACKNOWLEDGED) return { kind: 'refused', code: 'too-many-pending' };
+  if ((await countUnacknowledged(db, session)) >= MAX_UNACKNOWLEDGED)
+    return { kind: 'refused', code: 'too-many-pending' };
   const body = await apply(db, mutation, mutation.change);
-  await db.insertInto('outcomes')
-    .values({ session, request_id: requestId, body_hash: bodyHash, body: JSON.stringify(body), at, acked_at: null }).execute();
+  await db
+    .insertInto('outcomes')
+    .values({ session, request_id: requestId, body_hash: bodyHash, body: JSON.stringify(body), at, acked_at: null })
+    .execute();
   return { kind: 'applied', body };
 }
 
@@ -44,12 +56,18 @@ async function apply(db: Db, { session, at }: Mutation, change: Change): Promise
 }
 
 async function isEnded(db: Db, session: string): Promise<boolean> {
-  return (await db.selectFrom('ended_sessions').select('at').where('session', '=', session).executeTakeFirst()) !== undefined;
+  return (
+    (await db.selectFrom('ended_sessions').select('at').where('session', '=', session).executeTakeFirst()) !== undefined
+  );
 }
 
 async function countUnacknowledged(db: Db, session: string): Promise<number> {
-  const { count } = await db.selectFrom('outcomes').select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('session', '=', session).where('acked_at', 'is', null).executeTakeFirstOrThrow();
+  const { count } = await db
+    .selectFrom('outcomes')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('session', '=', session)
+    .where('acked_at', 'is', null)
+    .executeTakeFirstOrThrow();
   return count;
 }
 
@@ -61,15 +79,36 @@ interface Acknowledged {
 
 export async function acknowledge(db: Db, { session, requestIds, at }: Acknowledged): Promise<void> {
   if (requestIds.length === 0) return;
-  await db.updateTable('outcomes').set({ acked_at: at })
-    .where('session', '=', session).where('request_id', 'in', requestIds).where('acked_at', 'is', null).execute();
-  await db.deleteFrom('outcomes').where('session', '=', session).where('acked_at', '<', at - FORGET_ACKED_AFTER_MS).execute();
+  await db
+    .updateTable('outcomes')
+    .set({ acked_at: at })
+    .where('session', '=', session)
+    .where('request_id', 'in', requestIds)
+    .where('acked_at', 'is', null)
+    .execute();
+  await db
+    .deleteFrom('outcomes')
+    .where('session', '=', session)
+    .where('acked_at', '<', at - FORGET_ACKED_AFTER_MS)
+    .execute();
 }
 
 /** Outcomes and ended sessions live as long as a resume token, revocations as long as a ticket. */
 export async function prune(db: Db, at: number): Promise<void> {
-  await db.deleteFrom('outcomes').where('at', '<', at - OUTCOME_LIFE_MS).execute();
-  await db.deleteFrom('ended_sessions').where('at', '<', at - RESUME_TOKEN_LIFE_MS).execute();
-  await db.deleteFrom('revocations').where('at', '<', at - TICKET_LIFE_MS).execute();
-  await db.deleteFrom('tickets').where('at', '<', at - RESUME_TOKEN_LIFE_MS).execute();
+  await db
+    .deleteFrom('outcomes')
+    .where('at', '<', at - OUTCOME_LIFE_MS)
+    .execute();
+  await db
+    .deleteFrom('ended_sessions')
+    .where('at', '<', at - RESUME_TOKEN_LIFE_MS)
+    .execute();
+  await db
+    .deleteFrom('revocations')
+    .where('at', '<', at - TICKET_LIFE_MS)
+    .execute();
+  await db
+    .deleteFrom('tickets')
+    .where('at', '<', at - RESUME_TOKEN_LIFE_MS)
+    .execute();
 }

@@ -40,7 +40,11 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
   const device = await deviceOf(db, change);
   const names = change.entries.flatMap((entry) => ('refused' in entry ? [] : [entry.name]));
   const heldByName = await findHeld(db, device.account_id, names);
-  const account = await db.selectFrom('accounts').select('publications').where('id', '=', device.account_id).executeTakeFirstOrThrow();
+  const account = await db
+    .selectFrom('accounts')
+    .select('publications')
+    .where('id', '=', device.account_id)
+    .executeTakeFirstOrThrow();
   const room = change.quota - account.publications;
   const state: Publishing = { db, device, at, heldByName, fresh: new Map(), room, changes: new Map() };
   const results: PublishResult[] = [];
@@ -68,7 +72,11 @@ function publishNew(state: Publishing, entry: PublishEntry): PublishResult {
   state.room -= 1;
   state.fresh.set(entry.name, entry);
   state.heldByName.set(entry.name, {
-    publication_id: entry.newId, device_id: state.device.id, file_id: entry.fileId, size: entry.size, revision: 1,
+    publication_id: entry.newId,
+    device_id: state.device.id,
+    file_id: entry.fileId,
+    size: entry.size,
+    revision: 1,
   });
   note(state.changes, state.device.id, { publications: 1 });
   return { ok: true, publicationId: entry.newId, revision: 1, change: 'new' };
@@ -89,7 +97,8 @@ async function replace(state: Publishing, entry: PublishEntry, held: Held): Prom
   const fresh = state.fresh.get(entry.name);
   if (fresh === undefined) {
     await ofAccount(state, entry.name)
-      .set({ file_id: entry.fileId, size: entry.size, revision: held.revision, published_at: state.at }).execute();
+      .set({ file_id: entry.fileId, size: entry.size, revision: held.revision, published_at: state.at })
+      .execute();
   } else {
     state.fresh.set(entry.name, { ...entry, newId: fresh.newId });
   }
@@ -114,15 +123,22 @@ async function insertFresh({ db, device, at, fresh, heldByName }: Publishing): P
     published_at: at,
   }));
   for (let first = 0; first < rows.length; first += BATCH) {
-    await db.insertInto('publications').values(rows.slice(first, first + BATCH)).execute();
+    await db
+      .insertInto('publications')
+      .values(rows.slice(first, first + BATCH))
+      .execute();
   }
 }
 
 async function findHeld(db: Db, accountId: number, names: readonly string[]): Promise<Map<string, Held>> {
   const heldByName = new Map<string, Held>();
   for (let first = 0; first < names.length; first += BATCH) {
-    const rows = await db.selectFrom('publications').select(['name', 'publication_id', 'device_id', 'file_id', 'size', 'revision'])
-      .where('account_id', '=', accountId).where('name', 'in', names.slice(first, first + BATCH)).execute();
+    const rows = await db
+      .selectFrom('publications')
+      .select(['name', 'publication_id', 'device_id', 'file_id', 'size', 'revision'])
+      .where('account_id', '=', accountId)
+      .where('name', 'in', names.slice(first, first + BATCH))
+      .execute();
     for (const { name, ...held } of rows) heldByName.set(name, held);
   }
   return heldByName;
@@ -133,8 +149,12 @@ export async function unpublish(db: Db, change: Change & { type: 'unpublish' }):
   const changes: Publishing['changes'] = new Map();
   const results: UnpublishResult[] = [];
   for (const name of change.names) {
-    const gone = await db.deleteFrom('publications').where('account_id', '=', device.account_id).where('name', '=', name)
-      .returning(['publication_id', 'device_id']).executeTakeFirst();
+    const gone = await db
+      .deleteFrom('publications')
+      .where('account_id', '=', device.account_id)
+      .where('name', '=', name)
+      .returning(['publication_id', 'device_id'])
+      .executeTakeFirst();
     if (gone === undefined) {
       results.push({ ok: false, error: errorOf('not-found') });
     } else {
@@ -156,12 +176,21 @@ async function applyChanges(db: Db, accountId: number, changes: Publishing['chan
   let gained = 0;
   for (const [deviceId, change] of changes) {
     gained += change.publications;
-    await db.updateTable('devices').where('id', '=', deviceId)
-      .set((eb) => ({ revision: eb('revision', '+', change.revision), publications: eb('publications', '+', change.publications) }))
+    await db
+      .updateTable('devices')
+      .where('id', '=', deviceId)
+      .set((eb) => ({
+        revision: eb('revision', '+', change.revision),
+        publications: eb('publications', '+', change.publications),
+      }))
       .execute();
   }
   if (gained === 0) return;
-  await db.updateTable('accounts').set((eb) => ({ publications: eb('publications', '+', gained) })).where('id', '=', accountId).execute();
+  await db
+    .updateTable('accounts')
+    .set((eb) => ({ publications: eb('publications', '+', gained) }))
+    .where('id', '=', accountId)
+    .execute();
 }
 
 function errorOf(code: ErrorCode): ErrorBody {
@@ -170,11 +199,21 @@ function errorOf(code: ErrorCode): ErrorBody {
 
 /** Rows as they are read, owner and device joined; order and range are the caller's. */
 export function selectRows(db: Db) {
-  return db.selectFrom('publications as p')
+  return db
+    .selectFrom('publications as p')
     .innerJoin('accounts as a', 'a.id', 'p.account_id')
     .innerJoin('devices as d', 'd.id', 'p.device_id')
     .select([
-      'p.publication_id', 'p.published_at', 'p.name', 'p.fold', 'a.user', 'd.pin', 'p.size', 'p.file_id', 'p.kind', 'p.revision',
+      'p.publication_id',
+      'p.published_at',
+      'p.name',
+      'p.fold',
+      'a.user',
+      'd.pin',
+      'p.size',
+      'p.file_id',
+      'p.kind',
+      'p.revision',
       'd.last_seen_at',
     ]);
 }
@@ -201,8 +240,15 @@ export async function findPublication(db: Db, publicationId: string): Promise<Pu
   return row === undefined ? undefined : toRow(row);
 }
 
-export async function listPublished(db: Db, list: { user: string; limit: number; after?: RowKey | undefined }): Promise<PublicationRow[]> {
-  const account = await db.selectFrom('accounts').select('id').where('user_fold', '=', foldUser(list.user)).executeTakeFirst();
+export async function listPublished(
+  db: Db,
+  list: { user: string; limit: number; after?: RowKey | undefined },
+): Promise<PublicationRow[]> {
+  const account = await db
+    .selectFrom('accounts')
+    .select('id')
+    .where('user_fold', '=', foldUser(list.user))
+    .executeTakeFirst();
   if (account === undefined) return [];
   const rows = await newestFirst(db, list).where('p.account_id', '=', account.id).execute();
   return rows.map(toRow);
@@ -212,7 +258,7 @@ export async function listPublished(db: Db, list: { user: string; limit: number;
 export function newestFirst(db: Db, { limit, after }: { limit: number; after?: RowKey | undefined }) {
   const rows = selectRows(db).orderBy('p.published_at', 'desc').orderBy('p.publication_id', 'desc').limit(limit);
   if (after === undefined) return rows;
-  return rows.where((eb) => eb(
-    eb.refTuple('p.published_at', 'p.publication_id'), '<', eb.tuple(after.publishedAt, after.publicationId),
-  ));
+  return rows.where((eb) =>
+    eb(eb.refTuple('p.published_at', 'p.publication_id'), '<', eb.tuple(after.publishedAt, after.publicationId)),
+  );
 }

@@ -25,7 +25,9 @@ export function isNewer(a: RowKey, b: RowKey): boolean {
 export type Scope = { readonly owner?: string; readonly device?: string };
 
 export function streamRows(db: Db, scope: Scope, after: RowKey | undefined): RowStream {
-  return batchStream(scope.device === undefined ? LARGEST_BATCH : FIRST_BATCH, after, (position) => loadBatch(db, scope, position));
+  return batchStream(scope.device === undefined ? LARGEST_BATCH : FIRST_BATCH, after, (position) =>
+    loadBatch(db, scope, position),
+  );
 }
 
 type Position = { readonly limit: number; readonly after: RowKey | undefined };
@@ -33,12 +35,21 @@ type Position = { readonly limit: number; readonly after: RowKey | undefined };
 async function loadBatch(db: Db, { owner, device }: Scope, position: Position): Promise<PublicationRow[]> {
   let query = newestFirst(db, position);
   if (owner !== undefined) {
-    const account = await db.selectFrom('accounts').select('id').where('user_fold', '=', foldUser(owner)).executeTakeFirst();
+    const account = await db
+      .selectFrom('accounts')
+      .select('id')
+      .where('user_fold', '=', foldUser(owner))
+      .executeTakeFirst();
     if (account === undefined) return [];
     if (device === undefined) {
       query = query.where('p.account_id', '=', account.id);
     } else {
-      const row = await db.selectFrom('devices').select('id').where('account_id', '=', account.id).where('pin', '=', device).executeTakeFirst();
+      const row = await db
+        .selectFrom('devices')
+        .select('id')
+        .where('account_id', '=', account.id)
+        .where('pin', '=', device)
+        .executeTakeFirst();
       if (row === undefined) return [];
       query = query.where('p.device_id', '=', row.id);
     }
@@ -46,7 +57,11 @@ async function loadBatch(db: Db, { owner, device }: Scope, position: Position): 
   return (await query.execute()).map(toRow);
 }
 
-function batchStream(firstBatch: number, start: RowKey | undefined, load: (position: Position) => Promise<PublicationRow[]>): RowStream {
+function batchStream(
+  firstBatch: number,
+  start: RowKey | undefined,
+  load: (position: Position) => Promise<PublicationRow[]>,
+): RowStream {
   let rows: readonly PublicationRow[] = [];
   let index = 0;
   let limit = firstBatch;
@@ -68,7 +83,9 @@ function batchStream(firstBatch: number, start: RowKey | undefined, load: (posit
 
 /** The rows of these devices and these single publications, merged; a row in both comes once. */
 export async function streamLive(
-  db: Db, live: { readonly devices: readonly DeviceKey[]; readonly publications: readonly string[] }, after: RowKey | undefined,
+  db: Db,
+  live: { readonly devices: readonly DeviceKey[]; readonly publications: readonly string[] },
+  after: RowKey | undefined,
 ): Promise<RowStream> {
   const streams = live.devices.map(({ user, device }) => streamRows(db, { owner: user, device }, after));
   if (live.publications.length > 0) {
@@ -80,7 +97,9 @@ export async function streamLive(
 
 /** Rows that are in memory already, put in order. */
 export function sortedStream(rows: readonly PublicationRow[], after: RowKey | undefined): RowStream {
-  const sorted = rows.filter((row) => after === undefined || isNewer(after, row)).sort((a, b) => (isNewer(a, b) ? -1 : 1));
+  const sorted = rows
+    .filter((row) => after === undefined || isNewer(after, row))
+    .sort((a, b) => (isNewer(a, b) ? -1 : 1));
   let index = 0;
   return { next: async () => sorted[index++] };
 }
@@ -93,7 +112,10 @@ async function mergeStreams(streams: readonly RowStream[]): Promise<RowStream> {
   }
   let last: string | undefined;
   const take = async (): Promise<PublicationRow | undefined> => {
-    const head = heads.reduce<(typeof heads)[number] | undefined>((best, other) => (best === undefined || isNewer(other.row, best.row) ? other : best), undefined);
+    const head = heads.reduce<(typeof heads)[number] | undefined>(
+      (best, other) => (best === undefined || isNewer(other.row, best.row) ? other : best),
+      undefined,
+    );
     if (head === undefined) return undefined;
     const { row } = head;
     const following = await head.stream.next();

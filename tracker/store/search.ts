@@ -4,9 +4,9 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../../common/runtime/clock.js';
+import { foldUser } from './accounts-table.js';
 import type { LiveSet } from './live-set.js';
 import { selectRows, toRow } from './publications-table.js';
-import { foldUser } from './accounts-table.js';
 import { type RowStream, sortedStream, streamLive, streamRows } from './row-streams.js';
 import { searchFold } from './search-fold.js';
 import type { PublicationRow, RowKey, SearchPage, SearchQuery } from './store.js';
@@ -43,7 +43,8 @@ export async function search(place: SearchPlace, query: SearchQuery): Promise<Se
     if (rows.length === query.limit && matches(row)) return { rows, next: keyOf(last), isPartial: false };
     if (rows.length < query.limit && matches(row)) rows.push(row);
     last = row;
-    if (looked % ROWS_PER_LOOK === 0 && place.clock.monotonic() >= endsAt) return { rows, next: keyOf(last), isPartial: true };
+    if (looked % ROWS_PER_LOOK === 0 && place.clock.monotonic() >= endsAt)
+      return { rows, next: keyOf(last), isPartial: true };
   }
 }
 
@@ -55,22 +56,29 @@ function keyOf(row: RowKey | undefined): RowKey | undefined {
 function matcher({ live }: SearchPlace, query: SearchQuery): (row: PublicationRow) => boolean {
   const form = query.ignoreCase ? searchFold : (name: string): string => name;
   const text = form(query.text);
-  const hasText = query.exact ? (name: string) => form(name) === text : (name: string) => text === '' || form(name).includes(text);
+  const hasText = query.exact
+    ? (name: string) => form(name) === text
+    : (name: string) => text === '' || form(name).includes(text);
   const owner = query.owner === undefined ? undefined : foldUser(query.owner);
   const notOwner = query.exceptUser === undefined ? undefined : foldUser(query.exceptUser);
   return (row) =>
-    hasText(row.name)
-    && (owner === undefined || foldUser(row.owner) === owner)
-    && (notOwner === undefined || foldUser(row.owner) !== notOwner)
-    && (query.idPrefix === undefined || row.fileId.startsWith(query.idPrefix))
-    && (!query.liveOnly || live.has(row));
+    hasText(row.name) &&
+    (owner === undefined || foldUser(row.owner) === owner) &&
+    (notOwner === undefined || foldUser(row.owner) !== notOwner) &&
+    (query.idPrefix === undefined || row.fileId.startsWith(query.idPrefix)) &&
+    (!query.liveOnly || live.has(row));
 }
 
 async function candidates(place: SearchPlace, query: SearchQuery): Promise<RowStream> {
   const rowIds = indexedRows(place.db, query);
   if (rowIds !== undefined) {
     const found = await rowIds.execute();
-    if (found.length <= MAX_CANDIDATES) return loadCandidates(place.db, found.map(({ row_id }) => row_id), query.after);
+    if (found.length <= MAX_CANDIDATES)
+      return loadCandidates(
+        place.db,
+        found.map(({ row_id }) => row_id),
+        query.after,
+      );
   }
   if (query.liveOnly && place.live.size <= MAX_LIVE_PLACES) return streamLive(place.db, place.live, query.after);
   return streamRows(place.db, query.owner === undefined ? {} : { owner: query.owner }, query.after);
@@ -78,7 +86,10 @@ async function candidates(place: SearchPlace, query: SearchQuery): Promise<RowSt
 
 /** At most one row more than `MAX_CANDIDATES`, from the index that fits the query; undefined when none does. */
 function indexedRows(db: Db, query: SearchQuery) {
-  const rowIds = db.selectFrom('publications').select('row_id').limit(MAX_CANDIDATES + 1);
+  const rowIds = db
+    .selectFrom('publications')
+    .select('row_id')
+    .limit(MAX_CANDIDATES + 1);
   const fold = searchFold(query.text);
   if (query.idPrefix !== undefined) {
     return rowIds.where('file_id', '>=', query.idPrefix).where('file_id', '<', `${query.idPrefix}g`); // "g" follows every digit
@@ -88,7 +99,11 @@ function indexedRows(db: Db, query: SearchQuery) {
   // In quotes everything is literal but the quote itself; a NUL would end the expression, and no name has one.
   const phrase = `"${fold.replaceAll('"', '""')}"`;
   if (fold.includes('\0')) return rowIds.where('row_id', '<', 0);
-  return rowIds.where('row_id', 'in', sql<number>`(SELECT rowid FROM publications_trigrams WHERE publications_trigrams MATCH ${phrase} LIMIT ${MAX_CANDIDATES + 1})`);
+  return rowIds.where(
+    'row_id',
+    'in',
+    sql<number>`(SELECT rowid FROM publications_trigrams WHERE publications_trigrams MATCH ${phrase} LIMIT ${MAX_CANDIDATES + 1})`,
+  );
 }
 
 /** Parameters of one statement. */
@@ -97,7 +112,9 @@ const LOAD_BATCH = 250;
 async function loadCandidates(db: Db, rowIds: readonly number[], after: RowKey | undefined): Promise<RowStream> {
   const rows: PublicationRow[] = [];
   for (let first = 0; first < rowIds.length; first += LOAD_BATCH) {
-    const loaded = await selectRows(db).where('p.row_id', 'in', rowIds.slice(first, first + LOAD_BATCH)).execute();
+    const loaded = await selectRows(db)
+      .where('p.row_id', 'in', rowIds.slice(first, first + LOAD_BATCH))
+      .execute();
     rows.push(...loaded.map(toRow));
   }
   return sortedStream(rows, after);

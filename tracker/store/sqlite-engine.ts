@@ -13,8 +13,8 @@ import * as outcomes from './outcomes-table.js';
 import * as publications from './publications-table.js';
 import { search } from './search.js';
 import { nodeSqliteDialect } from './sqlite-dialect.js';
-import { fromSqlite } from './store-error.js';
 import type { Store } from './store.js';
+import { fromSqlite } from './store-error.js';
 import type { Tables } from './tables.js';
 
 /** How long opening waits for another process, such as one that migrates, ms. */
@@ -40,7 +40,8 @@ export function openEngine(options: EngineOptions): Engine {
     closeSync(openSync(options.path, 'a', 0o600)); // SQLite gives its other files the rights of this one
     const database = new DatabaseSync(options.path, { timeout: OPEN_WAIT_MS });
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-    if (options.maxBytes !== undefined) database.exec(`PRAGMA max_page_count = ${Math.ceil(options.maxBytes / PAGE_BYTES)}`);
+    if (options.maxBytes !== undefined)
+      database.exec(`PRAGMA max_page_count = ${Math.ceil(options.maxBytes / PAGE_BYTES)}`);
     migrate(database);
     database.exec('PRAGMA busy_timeout = 0'); // from here on waiting is the thread's work, so that reads go on meanwhile
     return { database, methods: methodsOver(new Kysely<Tables>({ dialect: nodeSqliteDialect(database) })) };
@@ -51,7 +52,15 @@ export function openEngine(options: EngineOptions): Engine {
 
 /** Methods that change the file; all others only read. */
 export const WRITES: ReadonlySet<string> = new Set<keyof Methods>([
-  'addAccounts', 'createAccount', 'changeAccount', 'recordLogin', 'mutate', 'acknowledge', 'recordTicket', 'recordSeen', 'prune',
+  'addAccounts',
+  'createAccount',
+  'changeAccount',
+  'recordLogin',
+  'mutate',
+  'acknowledge',
+  'recordTicket',
+  'recordSeen',
+  'prune',
 ]);
 
 function methodsOver(db: Kysely<Tables>): Methods {
@@ -73,12 +82,19 @@ function methodsOver(db: Kysely<Tables>): Methods {
     findPublication: (publicationId) => publications.findPublication(db, publicationId),
     countPublications: (devices) => accounts.countPublications(db, devices),
     recordTicket: async ({ publicationId, device, at }) => {
-      await db.insertInto('tickets').values({ publication_id: publicationId, device, at })
-        .onConflict((conflict) => conflict.doUpdateSet({ at })).execute();
+      await db
+        .insertInto('tickets')
+        .values({ publication_id: publicationId, device, at })
+        .onConflict((conflict) => conflict.doUpdateSet({ at }))
+        .execute();
     },
     hasTicket: async (publicationId, device) => {
-      const row = await db.selectFrom('tickets').select('at')
-        .where('publication_id', '=', publicationId).where('device', '=', device).executeTakeFirst();
+      const row = await db
+        .selectFrom('tickets')
+        .select('at')
+        .where('publication_id', '=', publicationId)
+        .where('device', '=', device)
+        .executeTakeFirst();
       return row !== undefined;
     },
     revocations: (since, limit) => accounts.revocations(db, since, limit),

@@ -6,8 +6,8 @@ import { ensurePrivateDir } from '../../common/runtime/files.js';
 import { acquireLock, type ProcessLock } from '../../common/runtime/process-lock.js';
 import type { EngineOptions } from './sqlite-engine.js';
 import type { AnswerMessage, CallMessage } from './sqlite-thread.js';
-import { StoreError } from './store-error.js';
 import type { Store } from './store.js';
+import { StoreError } from './store-error.js';
 
 export interface SqliteStoreOptions extends EngineOptions {
   /** A tracker is the only one on its store; commands that manage users may work beside it. */
@@ -20,7 +20,9 @@ export interface SqliteStoreOptions extends EngineOptions {
  */
 export async function openSqliteStore({ isTracker, ...options }: SqliteStoreOptions): Promise<Store> {
   await ensurePrivateDir(dirname(options.path));
-  const lock = isTracker ? acquireLock(`${options.path}.lock`, { what: `the tracker's store ${options.path}` }) : undefined;
+  const lock = isTracker
+    ? acquireLock(`${options.path}.lock`, { what: `the tracker's store ${options.path}` })
+    : undefined;
   try {
     const thread = new StoreThread(options, lock);
     await thread.opened;
@@ -39,10 +41,15 @@ class StoreThread {
   #closing: Promise<void> | undefined;
   #failure: StoreError | undefined;
 
-  constructor(options: EngineOptions, private readonly lock: ProcessLock | undefined) {
+  constructor(
+    options: EngineOptions,
+    private readonly lock: ProcessLock | undefined,
+  ) {
     this.#worker = new Worker(new URL('./sqlite-thread.js', import.meta.url), { workerData: options, name: 'store' });
     this.#worker.on('message', (message: AnswerMessage) => this.#settle(message));
-    this.#worker.on('error', (error) => this.#fail(new StoreError('internal', 'the store has stopped', { cause: error })));
+    this.#worker.on('error', (error) =>
+      this.#fail(new StoreError('internal', 'the store has stopped', { cause: error })),
+    );
     this.#worker.on('exit', () => this.#fail(new StoreError('closed', 'the store is closed')));
     this.opened = this.#expect(0) as Promise<void>;
   }

@@ -26,7 +26,7 @@ function serve(port: NonNullable<typeof parentPort>, options: EngineOptions): vo
     port.on('message', ({ id, method, args }: CallMessage) => {
       queue.push({
         isWrite: WRITES.has(method) || method === 'close',
-        run: () => (method === 'close' ? Promise.resolve() : (methods as unknown as AnyMethods)[method]!(...args)),
+        run: async () => (methods as unknown as AnyMethods)[method]?.(...args), // `close` changes nothing by itself
         resolve: (value) => {
           answer({ id, value });
           if (method !== 'close') return;

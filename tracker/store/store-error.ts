@@ -7,7 +7,11 @@ export type StoreErrorCode = 'storage' | 'closed' | 'busy' | 'newer-schema' | 'c
 /** The store could not do it. Callers branch on `code`, never on the text. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
-  constructor(readonly code: StoreErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    readonly code: StoreErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
   }
 }

@@ -30,14 +30,22 @@ export interface Store {
   loginFacts(user: string, device: string): Promise<LoginFacts>;
   /** Remembers that the device has logged in. */
   recordLogin(login: { readonly user: string; readonly device: string; readonly at: number }): Promise<void>;
-  resumeFacts(resume: { readonly user: string; readonly device: string; readonly session: string }): Promise<ResumeFacts>;
+  resumeFacts(resume: {
+    readonly user: string;
+    readonly device: string;
+    readonly session: string;
+  }): Promise<ResumeFacts>;
 
   mutate(mutation: Mutation): Promise<MutationOutcome>;
   /** The client has these outcomes: they count no longer, and are forgotten some seconds later. */
   acknowledge(session: string, requestIds: readonly string[], at: number): Promise<void>;
 
   /** One's own, newest first. */
-  listPublished(list: { readonly user: string; readonly limit: number; readonly after?: RowKey | undefined }): Promise<PublicationRow[]>;
+  listPublished(list: {
+    readonly user: string;
+    readonly limit: number;
+    readonly after?: RowKey | undefined;
+  }): Promise<PublicationRow[]>;
   search(query: SearchQuery): Promise<SearchPage>;
   findPublication(publicationId: string): Promise<PublicationRow | undefined>;
   /** How many publications each of these devices has, in their order. */
@@ -112,7 +120,11 @@ export interface Mutation {
 }
 
 export type Change =
-  | ({ readonly type: 'publish'; readonly entries: readonly (PublishEntry | Refused)[]; readonly quota: number } & DeviceKey)
+  | ({
+      readonly type: 'publish';
+      readonly entries: readonly (PublishEntry | Refused)[];
+      readonly quota: number;
+    } & DeviceKey)
   | ({ readonly type: 'unpublish'; readonly names: readonly string[] } & DeviceKey)
   | { readonly type: 'logout' }
   /** Changes nothing in the store: only its outcome is kept. */

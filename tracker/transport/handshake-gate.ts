@@ -25,7 +25,11 @@ export class HandshakeGate {
   #pending = 0;
 
   /** `begin` starts the handshake on a connection whose turn has come; `deadlineMs` is for waiting and handshake together. */
-  constructor(private readonly begin: (socket: Socket) => void, private readonly clock: Clock, private readonly deadlineMs: number) {}
+  constructor(
+    private readonly begin: (socket: Socket) => void,
+    private readonly clock: Clock,
+    private readonly deadlineMs: number,
+  ) {}
 
   enter(socket: Socket): void {
     const guest: Guest = { socket, source: plainHost(socket.remoteAddress ?? ''), state: 'waiting' };

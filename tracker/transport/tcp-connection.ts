@@ -3,7 +3,11 @@ import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import { encodeJson } from '../../common/protocol/json.js';
 import {
-  HELLO_DEADLINE_MS, MAX_HELLO_LINE_BYTES, MAX_LINE_BYTES, MAX_PIPELINED, TCP_IDLE_MS,
+  HELLO_DEADLINE_MS,
+  MAX_HELLO_LINE_BYTES,
+  MAX_LINE_BYTES,
+  MAX_PIPELINED,
+  TCP_IDLE_MS,
 } from '../../common/protocol/limits.js';
 import type { Request, TrackerEvent } from '../../common/protocol/messages.js';
 import { RequestError } from '../../common/protocol/parse.js';
@@ -38,7 +42,10 @@ export class TcpConnection implements EventLink {
   #failedLogins = 0;
   #slotFreed: PromiseWithResolvers<void> | undefined;
 
-  constructor(private readonly socket: TLSSocket, private readonly options: ConnectionOptions) {
+  constructor(
+    private readonly socket: TLSSocket,
+    private readonly options: ConnectionOptions,
+  ) {
     const from = { host: plainHost(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 };
     this.#carrier = { kind: 'tcp', from, maxReplyBytes: MAX_LINE_BYTES };
     socket.on('error', () => socket.destroy());
@@ -67,7 +74,7 @@ export class TcpConnection implements EventLink {
   }
 
   send(event: TrackerEvent): void {
-    this.#write(event);
+    this.#write(event).catch(() => this.close());
   }
 
   close(): void {
@@ -88,7 +95,8 @@ export class TcpConnection implements EventLink {
       await this.#slotFreed.promise;
     }
     this.#inFlight += 1;
-    void this.#answer(this.#session, request).finally(() => {
+    const answered = this.#answer(this.#session, request).catch(() => this.close());
+    void answered.finally(() => {
       this.#inFlight -= 1;
       this.#slotFreed?.resolve();
       this.#slotFreed = undefined;

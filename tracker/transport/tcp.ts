@@ -44,8 +44,17 @@ export class TcpTransport implements Part {
       services.log.write('debug', 'a TLS handshake failed', { error });
       socket.destroy();
     });
-    this.#gate = new HandshakeGate((socket) => tls.emit('connection', socket), services.clock, TLS_HANDSHAKE_DEADLINE_MS);
-    this.#server = createTcpServer({ pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+    this.#gate = new HandshakeGate(
+      (socket) => tls.emit('connection', socket),
+      services.clock,
+      TLS_HANDSHAKE_DEADLINE_MS,
+    );
+    this.#server = createTcpServer({
+      pauseOnConnect: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+    });
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('connection', (socket) => this.#accept(socket));
   }

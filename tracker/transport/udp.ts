@@ -5,6 +5,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
+import { toBase64url } from '../../common/protocol/base64url.js';
 import { encodeJson } from '../../common/protocol/json.js';
 import { MAX_PIPELINED } from '../../common/protocol/limits.js';
 import type { Request, TrackerEvent } from '../../common/protocol/messages.js';
@@ -12,7 +13,6 @@ import { RequestError } from '../../common/protocol/parse.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import type { Log } from '../../common/runtime/log.js';
-import { toBase64url } from '../../common/protocol/base64url.js';
 import { Cookies } from '../../common/wire/cookie.js';
 import { type Datagram, decodeDatagram, encodeCookie, encodeHint, HINT, KIND } from '../../common/wire/datagrams.js';
 import { KemKeys } from '../../common/wire/kem-keys.js';
@@ -85,7 +85,10 @@ export class UdpTransport implements Part {
       socket.close();
       throw error;
     }
-    services.log.write('info', 'UDP receive buffer', { asked: RECEIVE_BUFFER_BYTES, granted: socket.getRecvBufferSize() });
+    services.log.write('info', 'UDP receive buffer', {
+      asked: RECEIVE_BUFFER_BYTES,
+      granted: socket.getRecvBufferSize(),
+    });
     return new UdpTransport(options, socket, kemKeys);
   }
 
@@ -107,52 +110,55 @@ export class UdpTransport implements Part {
 
   #take(datagram: Buffer, remote: RemoteInfo): void {
     const fields = decodeDatagram(datagram);
-    if (fields === undefined) return this.#drop('malformed');
+    if (fields === undefined) return void this.#drop('malformed');
     const from: From = { address: { host: plainHost(remote.address), port: remote.port }, size: datagram.length };
     switch (fields.kind) {
       case KIND.peerData:
-        return this.#takeData(datagram, fields.session, from);
+        return void this.#takeData(datagram, fields.session, from);
       case KIND.hello:
-        return this.#takeHello(fields.nonce, from);
+        return void this.#takeHello(fields.nonce, from);
       case KIND.login:
-        return this.#takeLogin(datagram, fields, from);
+        return void this.#takeLogin(datagram, fields, from);
       case KIND.resume:
-        return this.#takeResume(datagram, fields, from);
+        return void this.#takeResume(datagram, fields, from);
       default:
-        return this.#drop('malformed'); // kinds that only a tracker sends
+        return void this.#drop('malformed'); // kinds that only a tracker sends
     }
   }
 
   #takeHello(nonce: Buffer, { address }: From): void {
-    if (!this.#buckets.take(address.host)) return this.#drop('overRate');
+    if (!this.#buckets.take(address.host)) return void this.#drop('overRate');
     const cookie = this.#cookies.make(address.host, address.port);
     this.#send(encodeCookie({ nonce, cookie, offer: this.#kemKeys.offer() }), address);
   }
 
   #takeLogin(datagram: Buffer, { cookie }: Datagram & { kind: typeof KIND.login }, { address }: From): void {
-    if (!this.#cookies.check(cookie, address.host, address.port)) return this.#drop('badCookie');
-    if (!this.#buckets.take(address.host)) return this.#drop('overRate');
+    if (!this.#cookies.check(cookie, address.host, address.port)) return void this.#drop('badCookie');
+    if (!this.#buckets.take(address.host)) return void this.#drop('overRate');
     this.#detach(this.#login(Buffer.from(datagram), address));
   }
 
   async #login(datagram: Buffer, address: Address): Promise<void> {
     const opened = await openLogin(datagram, { kemKeys: this.#kemKeys, trackerPin: this.#services.identity.pin });
-    if (opened === undefined) return this.#drop('badSeal');
+    if (opened === undefined) return void this.#drop('badSeal');
     const request = readRequest(opened.plaintext);
     const reply = await this.#enter(request, carrierOf(address, MAX_SEALED_LOGIN_REPLY_BYTES));
     if (reply !== undefined) this.#send(await opened.sealReply(reply), address);
   }
 
   #takeResume(datagram: Buffer, { cookie }: Datagram & { kind: typeof KIND.resume }, { address }: From): void {
-    if (!this.#cookies.check(cookie, address.host, address.port)) return this.#drop('badCookie');
+    if (!this.#cookies.check(cookie, address.host, address.port)) return void this.#drop('badCookie');
     // A valid token is let through whatever the source's rate: behind one address a whole office may come back at once.
     const opened = openResume(datagram, (token) => this.#services.tokens.open(token)?.resumeKey);
-    if (opened === undefined) return this.#drop('badSeal');
-    if ('refused' in opened) return this.#hint(HINT.tokenRefused, opened.refused, address);
+    if (opened === undefined) return void this.#drop('badSeal');
+    if ('refused' in opened) return void this.#hint(HINT.tokenRefused, opened.refused, address);
     this.#detach(this.#resume(opened, address));
   }
 
-  async #resume(opened: Exclude<ReturnType<typeof openResume>, { refused: Buffer } | undefined>, address: Address): Promise<void> {
+  async #resume(
+    opened: Exclude<ReturnType<typeof openResume>, { refused: Buffer } | undefined>,
+    address: Address,
+  ): Promise<void> {
     const request = readRequest(opened.plaintext, opened.token);
     const reply = await this.#enter(request, carrierOf(address, MAX_SEALED_RESUME_REPLY_BYTES));
     if (reply !== undefined) this.#send(opened.sealReply(reply), address);
@@ -169,13 +175,13 @@ export class UdpTransport implements Part {
     const session = this.#services.registry.find(toBase64url(sessionId));
     if (session === undefined) {
       this.#drop('noSession');
-      return this.#hint(HINT.noSession, sessionId, from.address);
+      return void this.#hint(HINT.noSession, sessionId, from.address);
     }
     const plaintext = session.open(datagram);
-    if (plaintext === undefined) return this.#drop('badSeal');
+    if (plaintext === undefined) return void this.#drop('badSeal');
     const request = readRequest(plaintext);
-    if (!this.#isProven(session, request, from)) return this.#challenge(session, from);
-    if (session.inFlight >= MAX_PIPELINED) return this.#drop('tooMany'); // the peer sends it again
+    if (!this.#isProven(session, request, from)) return void this.#challenge(session, from);
+    if (session.inFlight >= MAX_PIPELINED) return void this.#drop('tooMany'); // the peer sends it again
     this.#detach(this.#answer(session, request, from.address));
   }
 
@@ -183,9 +189,10 @@ export class UdpTransport implements Part {
     session.inFlight += 1;
     try {
       session.note('udp');
-      const reply = request instanceof RequestError
-        ? refusal(request)
-        : await this.#router.answer(session, request, carrierOf(address, MAX_DATA_BYTES));
+      const reply =
+        request instanceof RequestError
+          ? refusal(request)
+          : await this.#router.answer(session, request, carrierOf(address, MAX_DATA_BYTES));
       if (reply === undefined) return;
       const plaintext = encodeJson(reply);
       const fitting = plaintext.length <= MAX_DATA_BYTES ? plaintext : encodeJson(tooLong(reply.id));
@@ -199,8 +206,10 @@ export class UdpTransport implements Part {
   #isProven(session: Session, request: Request | RequestError, { address }: From): boolean {
     const known = session.udpAddress;
     if (known?.host === address.host && known.port === address.port) return true;
-    const isAnswer = !(request instanceof RequestError) && request.type === 'path'
-      && this.#services.challenges.check(session.name, address, request.challenge);
+    const isAnswer =
+      !(request instanceof RequestError) &&
+      request.type === 'path' &&
+      this.#services.challenges.check(session.name, address, request.challenge);
     if (!isAnswer) return false;
     session.useUdp(address, this.#linkOf(session));
     if (session.observed.host !== address.host) {
