@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { sameBytes } from '../support/temp.js';
 import { transferOf } from './json-results.js';
-import { inWorld } from './world.js';
+import { World } from './world.js';
 
 const CHUNK = 256 * 1024;
 const CHUNKS = 6;
@@ -25,32 +25,34 @@ const CRASHES: readonly (readonly [where: string, fetchedAgain: number])[] = [
 
 describe('a downloader that is killed', function () {
   this.timeout(30_000);
+  let world: World;
+  let path: string;
+
+  before(async () => {
+    world = await World.open();
+    await world.serve('alice');
+    path = await world.file('alice', 'doc.bin', SIZE);
+    await world.publish('alice', path);
+  });
+
+  after(() => world.end());
 
   for (const [where, most] of CRASHES) {
-    it(
-      `at ${where} leaves nothing wrong, and the next get ends what it began`,
-      inWorld({}, async (world) => {
-        await world.serve('alice');
-        const path = await world.file('alice', 'doc.bin', SIZE);
-        await world.publish('alice', path);
-        const { downloads } = world.place('bob');
-        const target = join(downloads, 'doc.bin');
+    it(`at ${where} leaves nothing wrong, and the next get ends what it began`, async () => {
+      const downloads = world.path(where);
+      const target = join(downloads, 'doc.bin');
+      const env = { SHOAL_TEST_FAULTS: '1', FAULT_AT: where };
 
-        const killed = await world.start('bob', ['get', 'doc.bin'], {
-          env: { SHOAL_TEST_FAULTS: '1', FAULT_AT: where },
-        });
-        const end = await killed.waitForExit();
-        const left = await readdir(downloads);
-        const isThere = left.includes('doc.bin');
-        if (isThere) expect(await sameBytes(path, target), 'what has the final name is whole').to.equal(true);
-        const again = await world.cli('bob', isThere ? ['get', 'doc.bin', '--force'] : ['get', 'doc.bin']);
+      const killed = await world.cli('bob', ['get', 'doc.bin'], { downloads, env });
+      const isThere = (await readdir(downloads)).includes('doc.bin');
+      if (isThere) expect(await sameBytes(path, target), 'I1: what has the final name is whole').to.equal(true);
+      const again = await world.cli('bob', ['get', 'doc.bin', ...(isThere ? ['--force'] : [])], { downloads });
 
-        expect(end.signal, killed.describe()).to.equal('SIGKILL');
-        const { receivedBytes } = transferOf(again);
-        if (!isThere) expect(receivedBytes, 'fetched by the second run').to.be.at.most(most * CHUNK);
-        expect(await sameBytes(path, target)).to.equal(true);
-        expect((await readdir(downloads)).toSorted(), 'I2: nothing else is left').to.deep.equal(['doc.bin']);
-      }),
-    );
+      expect(killed.signal, killed.stderr).to.equal('SIGKILL');
+      const { receivedBytes } = transferOf(again);
+      if (!isThere) expect(receivedBytes, 'fetched by the second run').to.be.at.most(most * CHUNK);
+      expect(await sameBytes(path, target)).to.equal(true);
+      expect((await readdir(downloads)).toSorted(), 'I2: nothing else is left').to.deep.equal(['doc.bin']);
+    });
   }
 });

@@ -78,6 +78,7 @@ export class LyingSource implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#heartbeats);
+    await this.#session?.request('logout', {}); // so that the same user can come with another lie
     this.#session?.[Symbol.dispose]();
     for (const socket of this.#sockets) socket.destroy();
     this.#server.close();

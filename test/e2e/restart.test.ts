@@ -104,6 +104,32 @@ describe('a tracker that is killed and started again', function () {
   );
 });
 
+describe('a peer that is killed', function () {
+  this.timeout(30_000);
+
+  it(
+    'is listed for three heartbeats, then no more, nor are its files found',
+    inWorld({}, async (world) => {
+      const alice = await world.serve('alice');
+      await world.publish('alice', await world.file('alice', 'short.bin', 10));
+      alice.process.kill('SIGKILL');
+      const from = performance.now();
+
+      const first = usersOf(await world.cli('bob', ['lap'])).map(({ user }) => user);
+      await waitFor(async () => usersOf(await world.cli('bob', ['lap'])).length === 0, { what: 'alice to expire' });
+      const expiredMs = performance.now() - from;
+      const found = publicationsOf(await world.cli('bob', ['sch', 'short']));
+      const offline = publicationsOf(await world.cli('bob', ['sch', 'short', '--all']));
+
+      print(`listed until ${expiredMs.toFixed(0)} ms after the kill; three heartbeats are 6000 ms`);
+      expect(first).to.deep.equal(['alice']);
+      expect(expiredMs).to.be.within(3_900, 8_000);
+      expect(found).to.deep.equal([]);
+      expect(offline.map(({ name, sources }) => [name, sources])).to.deep.equal([['short.bin', 0]]);
+    }),
+  );
+});
+
 function sameUsers(done: Parameters<typeof usersOf>[0], wanted: readonly string[]): boolean {
   if (done.code !== 0) return false;
   const users = usersOf(done).map(({ user }) => user);

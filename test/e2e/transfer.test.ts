@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { sameBytes, seededBytes } from '../support/temp.js';
 import { errorCodeOf, resultOf, transferOf } from './json-results.js';
-import { LyingSource } from './lying-source.js';
-import { inWorld, PART_NAME, type World } from './world.js';
+import { type LieOptions, LyingSource } from './lying-source.js';
+import { inWorld, PART_NAME, World } from './world.js';
 
 const CHUNK = 256 * 1024;
 const MIB = 1024 * 1024;
@@ -108,6 +108,33 @@ describe('get between real peers', function () {
   );
 
   it(
+    'fails over when the source it uses is ended by xit, which takes at most two seconds',
+    inWorld({ users: ['alice', 'carol', 'bob'], ram: true }, async (world) => {
+      const size = 24 * MIB;
+      const limited = { args: ['--upload-limit', String(6 * MIB)] };
+      const alice = await world.serve('alice', limited);
+      await world.serve('carol', limited);
+      await world.publish('alice', await world.file('alice', 'passed-on.bin', size));
+      await world.publish('carol', await world.file('carol', 'passed-on.bin', size));
+      const download = await world.start('bob', ['get', '@alice/passed-on.bin']);
+      await download.waitForEvent('transfer', { where: (event) => doneBytes(event) > size / 4, timeoutMs: 20_000 });
+
+      const ended = await timed(async () => {
+        await alice.run(['xit']);
+        return alice.process.waitForExit();
+      });
+      const end = await download.waitForExit(30_000);
+
+      print(`xit in the middle of an upload: ended after ${ended.seconds.toFixed(2)} s`);
+      expect(ended.result).to.deep.equal({ code: 0, signal: null });
+      expect(ended.seconds, 'two seconds, and the start of the command').to.be.at.most(4);
+      expect(end.code, download.describe().slice(-2000)).to.equal(0);
+      const [from, to] = [target(world, 'alice', 'passed-on.bin', 'files'), target(world, 'bob', 'passed-on.bin')];
+      expect(await sameBytes(from, to)).to.equal(true);
+    }),
+  );
+
+  it(
     'ends with 5 when no source is there or the only one dies, keeps what came, and resumes; the downloader may be killed too',
     inWorld({ users: ['alice', 'carol', 'bob'], ram: true }, async (world) => {
       const size = 64 * MIB;
@@ -169,32 +196,6 @@ describe('get between real peers', function () {
     }),
   );
 
-  for (const [what, lie] of Object.entries({
-    'turns one bit of a chunk': { distort: (bytes: Buffer) => withBitTurned(bytes, CHUNK + 17) },
-    'sends other hashes': { distortManifest: (hashes: Buffer) => withBitTurned(hashes, 3) },
-    'sends too few bytes': { distort: (bytes: Buffer) => bytes.subarray(0, bytes.length - 1) },
-    'sends too many bytes': { distort: (bytes: Buffer) => Buffer.concat([bytes, Buffer.from('more')]) },
-  })) {
-    it(
-      `names a source that ${what}, saves nothing of it and ends with 6`,
-      inWorld({ users: ['mallory', 'bob'] }, async (world) => {
-        await using source = await LyingSource.start(world, {
-          user: 'mallory',
-          name: 'lie.bin',
-          content: seededBytes(3 * CHUNK, 5),
-          ...lie,
-        });
-
-        const done = await world.cli('bob', ['get', 'lie.bin']);
-
-        world.mayBeUnfinished('lie.bin');
-        expect([done.code, errorCodeOf(done)], done.stderr).to.deep.equal([6, 'integrity']);
-        expect(done.stderr).to.match(/mallory/);
-        expect(source.sentBytes, 'it is not asked for ever').to.be.at.most(3 * 3 * CHUNK);
-      }),
-    );
-  }
-
   it(
     'takes the whole file from the honest source when another one lies',
     inWorld({ users: ['alice', 'mallory', 'bob'] }, async (world) => {
@@ -235,6 +236,40 @@ describe('get between real peers', function () {
       expect(await sameBytes(path, target(world, 'bob', 'by-id.bin'))).to.equal(true);
     }),
   );
+});
+
+/** What a source may send in place of the truth. */
+const LIES: Readonly<Record<string, Partial<LieOptions>>> = {
+  'turns one bit of a chunk': { distort: (bytes) => withBitTurned(bytes, CHUNK + 17) },
+  'sends other hashes': { distortManifest: (hashes) => withBitTurned(hashes, 3) },
+  'sends too few bytes': { distort: (bytes) => bytes.subarray(0, bytes.length - 1) },
+  'sends too many bytes': { distort: (bytes) => Buffer.concat([bytes, Buffer.from('more')]) },
+};
+
+describe('get from a source that lies', function () {
+  this.timeout(30_000);
+  let world: World;
+
+  before(async () => {
+    world = await World.open({ users: ['mallory', 'bob'] });
+  });
+
+  after(() => world.end());
+
+  for (const [what, lie] of Object.entries(LIES)) {
+    it(`names a source that ${what}, saves nothing of it and ends with 6`, async () => {
+      const name = `${what}.bin`;
+      const content = seededBytes(3 * CHUNK, 5);
+      await using source = await LyingSource.start(world, { user: 'mallory', name, content, ...lie });
+
+      const done = await world.cli('bob', ['get', name]);
+
+      world.mayBeUnfinished(name);
+      expect([done.code, errorCodeOf(done)], done.stderr).to.deep.equal([6, 'integrity']);
+      expect(done.stderr).to.match(/mallory/);
+      expect(source.sentBytes, 'it is not asked for ever').to.be.at.most(3 * content.length);
+    });
+  }
 });
 
 function target(world: World, user: string, name: string, folder: 'downloads' | 'files' = 'downloads'): string {
