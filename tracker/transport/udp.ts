@@ -46,12 +46,21 @@ export interface DropCounts {
   badSeal: number;
   noSession: number;
   tooMany: number;
+  failed: number;
 }
 
 type From = { readonly address: Address; readonly size: number };
 
 export class UdpTransport implements Part {
-  readonly drops: DropCounts = { malformed: 0, overRate: 0, badCookie: 0, badSeal: 0, noSession: 0, tooMany: 0 };
+  readonly drops: DropCounts = {
+    malformed: 0,
+    overRate: 0,
+    badCookie: 0,
+    badSeal: 0,
+    noSession: 0,
+    tooMany: 0,
+    failed: 0,
+  };
   readonly #services: Services;
   readonly #router: Router;
   readonly #log: Log;
@@ -69,7 +78,7 @@ export class UdpTransport implements Part {
     this.#buckets = new SourceBuckets(services.clock);
     this.#kemKeys = kemKeys;
     this.#socket = socket;
-    socket.on('message', (datagram, remote) => this.#take(datagram, remote));
+    socket.on('message', (datagram, remote) => this.#receive(datagram, remote));
     socket.on('error', (error) => this.#log.write('warn', 'the UDP socket reported an error', { error }));
   }
 
@@ -108,9 +117,20 @@ export class UdpTransport implements Part {
     await closed;
   }
 
+  /** Whatever is wrong with one datagram, or with us about it, ends here: an error that left the listener would end the process. */
+  #receive(datagram: Buffer, remote: RemoteInfo): void {
+    try {
+      this.#take(datagram, remote);
+    } catch (error) {
+      this.#drop('failed');
+      this.#log.write('error', 'a datagram could not be judged', { error });
+    }
+  }
+
   #take(datagram: Buffer, remote: RemoteInfo): void {
     const fields = decodeDatagram(datagram);
-    if (fields === undefined) return void this.#drop('malformed');
+    // Attacker: a forged source port 0, to which no socket can send. Nobody honest has it.
+    if (fields === undefined || remote.port === 0) return void this.#drop('malformed');
     const from: From = { address: { host: plainHost(remote.address), port: remote.port }, size: datagram.length };
     switch (fields.kind) {
       case KIND.peerData:
