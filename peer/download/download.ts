@@ -1,11 +1,8 @@
 /**
- * One download from the first question to the durable file. It puts the parts together: `source-pool.ts` (who sends), `scheduler.ts`
- * (who sends what), `part-file.ts` (what is on the disk). Order of things: name and space, ticket, manifest, what an earlier run left,
+ * One download from the first question to the durable file. It puts the parts together: `source-pool.ts` (who sends), `chunk-intake.ts`
+ * (what arrives), `part-file.ts` (what is on the disk). Order of things: name and space, ticket, manifest, what an earlier run left,
  * chunks, durability. It knows no sockets and no paths but its target's.
  */
-import { randomBytes } from 'node:crypto';
-
-import { chunkCount } from '../../common/content/chunk-range.js';
 import { chunkSizeFor } from '../../common/content/chunk-size.js';
 import { ContentError } from '../../common/content/content-error.js';
 import { parseFileId } from '../../common/content/file-id.js';
@@ -16,23 +13,19 @@ import { type AbortOptions, isAbort } from '../../common/runtime/deadline.js';
 import { PeerError, type TransferRow, type TransferState } from '../api.js';
 import { RateMeter } from '../file-port/rate-meter.js';
 import type { SharedFile } from '../upload/shared-file.js';
-import { ChunkBuffers } from './chunk-buffers.js';
-import { ChunkSet } from './chunk-set.js';
+import { ChunkIntake } from './chunk-intake.js';
+import type { ChunkSet } from './chunk-set.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadTracker } from './download-tracker.js';
-import { faultPoint } from './fault-point.js';
 import { PartFile } from './part-file.js';
 import { clearStaleLock } from './part-lock.js';
 import type { Dial } from './race-addresses.js';
-import { Scheduler } from './scheduler.js';
 import type { SourceEntry } from './source-entry.js';
 import { SourceFault } from './source-fault.js';
 import { SourcePool } from './source-pool.js';
-import type { SessionSink, SourceSession } from './source-session.js';
+import type { SourceSession } from './source-session.js';
 import { refuseExisting, refuseTooLarge, type Target, targetOf } from './target.js';
 
-/** Proven bytes that wait for the disk: beyond this nothing is taken from the network. */
-const MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024;
 /** The tracker is told that nothing is held any more, if it hears within this, ms. */
 const END_HOLD_MS = 2_000;
 
@@ -50,7 +43,7 @@ export interface DownloadOptions {
   readonly clock?: Clock | undefined;
 }
 
-export class Download implements SessionSink {
+export class Download {
   readonly #options: DownloadOptions;
   readonly #request: DownloadRequest;
   readonly #clock: Clock;
@@ -64,15 +57,9 @@ export class Download implements SessionSink {
   #state: TransferState = 'waiting';
   #problem: TransferRow['problem'];
   #part: PartFile | undefined;
-  #manifest: Manifest | undefined;
+  #intake: ChunkIntake | undefined;
   #preparing: Promise<void> | undefined;
-  #scheduler: Scheduler | undefined;
-  #buffers: ChunkBuffers | undefined;
-  #held = new ChunkSet(0);
-  #doneBytes = 0;
-  #resumedBytes = 0;
   #checkedBytes = 0;
-  #unwrittenBytes = 0;
   #isHolding = false;
   #settledSources: TransferRow['sources'] | undefined;
 
@@ -122,19 +109,25 @@ export class Download implements SessionSink {
     }
   }
 
+  /** Somebody waits for it now: it may not wait for sources without end any more. */
+  hurry(): void {
+    this.#pool.hurry();
+  }
+
   row(): TransferRow {
     const { request, transferId } = this.#options;
     const bytesPerSecond = this.#state === 'fetching' ? this.#meter.bytesPerSecond : 0;
-    const left = request.sizeBytes - this.#doneBytes;
+    const doneBytes = this.#intake?.doneBytes ?? 0;
+    const left = request.sizeBytes - doneBytes;
     return {
       transferId,
       name: request.name,
       owner: request.owner,
       fileId: request.fileId,
       sizeBytes: request.sizeBytes,
-      doneBytes: this.#state === 'checking' ? this.#checkedBytes : this.#doneBytes,
+      doneBytes: this.#state === 'checking' ? this.#checkedBytes : doneBytes,
       receivedBytes: this.#meter.total,
-      resumedBytes: this.#resumedBytes,
+      resumedBytes: this.#intake?.resumedBytes ?? 0,
       bytesPerSecond,
       ...(bytesPerSecond > 0 ? { etaMs: Math.round((left * 1_000) / bytesPerSecond) } : {}),
       sources: this.#settledSources ?? this.#pool.rows(),
@@ -147,53 +140,21 @@ export class Download implements SessionSink {
   /** What others may fetch of it while it runs; undefined before there is anything. */
   shared(): SharedFile | undefined {
     const { request, isSharing } = this.#options;
-    const [manifest, part] = [this.#manifest, this.#part];
-    if (!isSharing || manifest === undefined || part === undefined || this.#state !== 'fetching') return undefined;
+    const [intake, part] = [this.#intake, this.#part];
+    if (!isSharing || intake === undefined || part === undefined || this.#state !== 'fetching') return undefined;
     return {
       publicationId: request.publicationId,
       fileId: request.fileId,
       name: request.name,
       path: part.path,
-      size: manifest.size,
-      manifest: () => manifest,
-      have: () => this.#held.toRanges(),
+      size: request.sizeBytes,
+      manifest: () => intake.manifest,
+      have: () => intake.held.toRanges(),
       onHave: (fn) => {
         this.#haveListeners.add(fn);
         return () => this.#haveListeners.delete(fn);
       },
     };
-  }
-
-  // SessionSink: only used by sessions that were given this download after `#prepare`.
-  get scheduler(): Scheduler {
-    return required(this.#scheduler);
-  }
-
-  get manifest(): Manifest {
-    return required(this.#manifest);
-  }
-
-  get buffers(): ChunkBuffers {
-    return required(this.#buffers);
-  }
-
-  onBytes(bytes: number): void {
-    this.#meter.add(bytes);
-  }
-
-  onChunk(session: SourceSession, index: number, buffer: Buffer, length: number): void {
-    faultPoint('chunk-verified');
-    const isNew = this.scheduler.arrived(session.sourceId, index);
-    if (this.scheduler.isAsked(index)) for (const other of this.#pool.sessions()) other.dropUseless();
-    this.#options.onUpdate();
-    if (!isNew) {
-      this.buffers.give(buffer);
-      return;
-    }
-    this.#pool.credit(session, length);
-    this.#unwrittenBytes += length;
-    if (this.#unwrittenBytes >= this.#mostUnwritten) for (const other of this.#pool.sessions()) other.pause();
-    void this.#write(index, buffer, length);
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -220,7 +181,7 @@ export class Download implements SessionSink {
 
   /** Until every chunk is written, or the pool or the disk gives up. */
   async #fetchAll(signal: AbortSignal): Promise<void> {
-    if (this.#scheduler?.isComplete === true) return;
+    if (this.#intake?.isComplete === true) return;
     const enough = new AbortController();
     const over = AbortSignal.any([signal, enough.signal]);
     const pool = this.#pool.run({ signal: over });
@@ -231,21 +192,19 @@ export class Download implements SessionSink {
       enough.abort(new DOMException('all chunks are there', 'AbortError'));
       await pool.catch(() => undefined); // What it says now is only that it was stopped; what it said before was thrown above.
       await this.#preparing?.catch(() => undefined);
-      await this.#untilWritten();
+      await this.#intake?.settle();
     }
   }
 
   async #useSession(session: SourceSession, entry: SourceEntry): Promise<void> {
-    if (this.#manifest === undefined) {
+    if (this.#intake === undefined) {
       const bytes = await session.fetchManifest();
       // Another source may have been sooner; this one is proven all the same, or named.
       const manifest = this.#prove(bytes);
       this.#preparing ??= this.#prepare(manifest);
     }
     await this.#preparing;
-    if (this.#unwrittenBytes >= this.#mostUnwritten) session.pause();
-    if (this.scheduler.isComplete) return;
-    session.fetch(this);
+    this.#intake?.join(session);
     entry.isPreparing = false;
   }
 
@@ -273,70 +232,42 @@ export class Download implements SessionSink {
   /** Finds out which chunks an earlier run left. A file under our name that is not right any more is somebody's work: it is not touched. */
   async #prepare(manifest: Manifest): Promise<void> {
     const part = required(this.#part);
+    let held: ChunkSet;
     try {
       this.#setState('checking');
-      this.#held = await part.check(manifest, { signal: this.#signal, onProgress: (bytes) => this.#checked(bytes) });
-      if (!this.#held.isFull) await this.#refuseTwin();
+      held = await part.check(manifest, { signal: this.#signal, onProgress: (bytes) => this.#checked(bytes) });
+      if (!held.isFull) await this.#refuseTwin(part);
     } catch (error) {
       this.#finished.reject(error);
       throw error;
     }
-    const total = chunkCount(manifest.size, manifest.chunkSize);
-    this.#resumedBytes = this.#bytesOf(this.#held, manifest);
-    this.#doneBytes = this.#resumedBytes;
-    this.#manifest = manifest;
-    this.#buffers = new ChunkBuffers(
-      Math.min(manifest.chunkSize, manifest.size),
-      Math.ceil(this.#mostUnwritten / manifest.chunkSize),
-    );
-    this.#scheduler = new Scheduler({
-      total,
-      done: this.#held.copy(),
-      startAt: total > 0 ? randomBytes(4).readUInt32BE() % total : 0,
+    this.#intake = new ChunkIntake({
+      part,
+      manifest,
+      held,
+      meter: this.#meter,
+      sessions: () => this.#pool.sessions(),
+      onCredit: (session, bytes) => this.#pool.credit(session, bytes),
+      onWritten: () => this.#written(),
+      onFailed: (error) => this.#finished.reject(error),
     });
     this.#setState('fetching');
-    if (this.#held.size > 0) this.#startHold();
-    if (this.#held.isFull) this.#finished.resolve();
+    if (held.size > 0) this.#startHold();
+    if (held.isFull) this.#finished.resolve();
   }
 
   /** A crash may have left the `.part` and the finished file as one file; if that is not whole, the user has changed it since. */
-  async #refuseTwin(): Promise<void> {
-    if (this.#request.force || !(await required(this.#part).isTwin())) return;
-    await required(this.#part).discard();
+  async #refuseTwin(part: PartFile): Promise<void> {
+    if (this.#request.force || !(await part.isTwin())) return;
+    await part.discard();
     await refuseExisting(this.#target, this.#request);
   }
 
-  async #write(index: number, buffer: Buffer, length: number): Promise<void> {
-    const manifest = this.manifest;
-    try {
-      await required(this.#part).write(buffer.subarray(0, length), index * manifest.chunkSize);
-      this.#held.add(index);
-      this.#doneBytes += length;
-      this.#wrote();
-    } catch (error) {
-      this.#finished.reject(error);
-    } finally {
-      this.buffers.give(buffer);
-      this.#unwrittenBytes -= length;
-      if (this.#unwrittenBytes < this.#mostUnwritten / 2) for (const session of this.#pool.sessions()) session.resume();
-      if (this.#unwrittenBytes === 0) this.#allWritten?.();
-    }
-  }
-
-  #wrote(): void {
-    if (this.#held.isFull) this.#finished.resolve();
+  #written(): void {
+    if (this.#intake?.isComplete === true) this.#finished.resolve();
     this.#startHold();
     for (const listener of this.#haveListeners) listener();
-  }
-
-  #allWritten: (() => void) | undefined;
-
-  /** The file must not be closed under a write. */
-  async #untilWritten(): Promise<void> {
-    if (this.#unwrittenBytes === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#allWritten = resolve;
-    await promise;
+    this.#options.onUpdate();
   }
 
   #startHold(): void {
@@ -378,16 +309,6 @@ export class Download implements SessionSink {
   #setState(state: TransferState): void {
     this.#state = state;
     this.#options.onUpdate();
-  }
-
-  /** A whole chunk always fits. */
-  get #mostUnwritten(): number {
-    return Math.max(MAX_UNWRITTEN_BYTES, 2 * (this.#manifest?.chunkSize ?? 0));
-  }
-
-  #bytesOf(held: ChunkSet, { size, chunkSize }: Manifest): number {
-    const last = held.total - 1;
-    return held.size * chunkSize - (last >= 0 && held.has(last) ? held.total * chunkSize - size : 0);
   }
 }
 

@@ -18,6 +18,8 @@ import { type SavedDownload, SavedDownloads } from './saved-downloads.js';
 
 /** Downloads that run at once: each has several sources, so more would only make all of them late. */
 const MAX_RUNNING = 4;
+/** Downloads that run or wait. */
+const MAX_WAITING = 10_000;
 /** Ended downloads that `rows()` still shows. */
 const MAX_ENDED = 50;
 /** `onUpdate` and `onProgress` are called at most every so many ms. */
@@ -48,6 +50,10 @@ interface Running {
   readonly stop: AbortController;
   readonly outcome: Promise<TransferRow>;
   readonly listeners: Set<(row: TransferRow) => void>;
+  /** It began with this process, without a call. */
+  readonly isResumed: boolean;
+  /** Calls of `get` that wait for it. */
+  callers: number;
 }
 
 export class Downloads implements Part {
@@ -83,15 +89,22 @@ export class Downloads implements Part {
   async get(request: DownloadRequest, { signal, onProgress }: GetOptions): Promise<TransferRow> {
     signal.throwIfAborted();
     const [transferId, running] = this.#find(request) ?? this.#start(newTransferId(), request, { isPatient: false });
-    await this.#keep(this.#saved.add({ transferId, request }));
-    const onAbort = (): void => running.stop.abort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    running.download.hurry();
+    running.callers += 1;
     if (onProgress !== undefined) running.listeners.add(onProgress);
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const onAbort = (): void => {
+      // Others may wait for the same file, or it goes on by itself: only the last caller takes the download along.
+      if (running.callers === 1 && !running.isResumed) running.stop.abort(signal.reason);
+      else reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      if (signal.aborted) onAbort();
-      return await running.outcome;
+      await Promise.race([this.#keep(this.#saved.add({ transferId, request })), aborted]);
+      return await Promise.race([running.outcome, aborted]);
     } finally {
       signal.removeEventListener('abort', onAbort);
+      running.callers -= 1;
       if (onProgress !== undefined) running.listeners.delete(onProgress);
     }
   }
@@ -165,6 +178,12 @@ export class Downloads implements Part {
 
   #start(transferId: string, request: DownloadRequest, { isPatient }: { isPatient: boolean }): [string, Running] {
     if (this.#isStopping) throw new PeerError({ code: 'interrupted', message: 'The peer is ending.' });
+    if (this.#running.size >= MAX_WAITING) {
+      throw new PeerError({
+        code: 'too-many',
+        message: `${MAX_WAITING} downloads are waiting already. Let some end first.`,
+      });
+    }
     const { tracker, dial, ownPin, isSharing, onNotice } = this.#options;
     const onUpdate = (): void => this.#planUpdate();
     const { clock } = this.#options;
@@ -183,7 +202,15 @@ export class Downloads implements Part {
     const stop = new AbortController();
     const outcome = this.#run(transferId, download, stop.signal);
     outcome.catch(() => undefined); // Whoever called `get` hears of it; a download that was resumed has a row and a notice.
-    const running: Running = { download, request, stop, outcome, listeners: new Set() };
+    const running: Running = {
+      download,
+      request,
+      stop,
+      outcome,
+      listeners: new Set(),
+      isResumed: isPatient,
+      callers: 0,
+    };
     this.#running.set(transferId, running);
     this.#planUpdate();
     return [transferId, running];

@@ -54,10 +54,12 @@ export class SourcePool {
   readonly #seek: Pulse;
   #lastHopeAt: number;
   #isOutdated = false;
+  #isPatient: boolean;
   #hasAnswer = false;
 
   constructor(options: SourcePoolOptions) {
     this.#options = options;
+    this.#isPatient = options.isPatient;
     this.#clock = options.clock ?? systemClock;
     this.#tickets = new DownloadTickets(options.request.publicationId, this.#clock);
     this.#pulse = new Pulse(this.#clock);
@@ -85,6 +87,14 @@ export class SourcePool {
     this.#entries.get(session.sourceId)?.addVerified(bytes);
   }
 
+  /** Somebody waits now: from here on hope ends as for any other download. */
+  hurry(): void {
+    if (!this.#isPatient) return;
+    this.#isPatient = false;
+    this.#lastHopeAt = this.#clock.monotonic();
+    this.#seek.beat();
+  }
+
   sessions(): SourceSession[] {
     return [...this.#entries.values()].flatMap(({ session }) => session ?? []);
   }
@@ -102,7 +112,7 @@ export class SourcePool {
 
   /** Returns when to ask again, if the tracker said so. */
   async #askTracker(signal: AbortSignal): Promise<number | undefined> {
-    const { tracker, request, isPatient } = this.#options;
+    const { tracker, request } = this.#options;
     const needsTicket = this.#tickets.needsNew([...this.#entries.values()].filter(({ isListed }) => isListed));
     try {
       this.#take(await tracker.sources(request.publicationId, { ticket: needsTicket, signal }), signal);
@@ -111,7 +121,7 @@ export class SourcePool {
       signal.throwIfAborted();
       // With sources in hand the tracker is not needed: it may be restarting, or the publication withdrawn, and we finish all the same.
       if (this.#hasAnswer || isRetryable(error)) return error instanceof ProtocolError ? error.retryAfterMs : undefined;
-      if (isPatient && error instanceof PeerError && error.code === 'tracker-unreachable') return undefined;
+      if (this.#isPatient && error instanceof PeerError && error.code === 'tracker-unreachable') return undefined;
       throw trackerProblem(request, error);
     }
   }
@@ -256,7 +266,7 @@ export class SourcePool {
     if (this.#isOutdated) return true;
     const entries = [...this.#entries.values()];
     if (entries.length > 0 && entries.every((entry) => entry.isStruckOut)) return true;
-    return !this.#options.isPatient && forMs >= NO_SOURCE_MS;
+    return !this.#isPatient && forMs >= NO_SOURCE_MS;
   }
 
   #report(entry: SourceEntry, fault: SourceFault): void {

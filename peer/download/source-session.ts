@@ -196,13 +196,14 @@ export class SourceSession {
   /** Takes nothing from the network until `resume()`. */
   pause(): void {
     this.#isPaused = true;
+    this.#watch.rest(); // It is we who stall.
     this.#connection.pause();
   }
 
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#watch.excuse();
+    if (this.isBusy) this.#watch.start();
     this.#connection.resume();
     this.pump();
   }
@@ -213,7 +214,7 @@ export class SourceSession {
   }
 
   #ask(span: Span, sink: SessionSink): void {
-    this.#watch.start();
+    if (!this.#isPaused) this.#watch.start();
     const receiver = new SpanReceiver({
       span,
       manifest: sink.manifest,

@@ -1,15 +1,17 @@
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 
-/** The time over which a reader must keep up, ms: nothing in it is a stall. */
-const WINDOW_MS = 30_000;
-/** Least that a reader must take, bytes a second: below it holds a place that others wait for. */
+/** A reader that takes nothing for this long has stalled, ms. */
+const STALL_MS = 30_000;
+/** Least that a reader must take over that time, bytes a second: below it holds a place that others wait for. */
 const LEAST_BYTES_PER_SECOND = 4 * 1024;
+const LEAST_BYTES = (LEAST_BYTES_PER_SECOND * STALL_MS) / 1_000;
 
 /** Watches what was written and not taken yet; tells once when the other end is too slow to be worth its place. */
 export class WriteWatch {
   #pending = 0;
   #takenInWindow = 0;
-  #wasIdle = false;
+  #windowFrom = 0;
+  #lastTakenAt = 0;
   #timer: Timer | undefined;
 
   constructor(
@@ -18,14 +20,15 @@ export class WriteWatch {
   ) {}
 
   began(bytes: number): void {
+    if (this.#pending === 0) this.#restart();
     this.#pending += bytes;
-    if (this.#timer === undefined) this.#startWindow();
+    this.#timer ??= this.#plan(STALL_MS);
   }
 
   ended(bytes: number): void {
     this.#pending -= bytes;
     this.#takenInWindow += bytes;
-    if (this.#pending === 0) this.#wasIdle = true;
+    this.#lastTakenAt = this.clock.monotonic();
   }
 
   stop(): void {
@@ -33,23 +36,34 @@ export class WriteWatch {
     this.#timer = undefined;
   }
 
-  /** Windows follow one another while there is something to send; one in which the reader had taken everything never counts. */
-  #startWindow(): void {
+  /** A reader that had taken everything starts anew: the time before was ours. */
+  #restart(): void {
+    this.#windowFrom = this.clock.monotonic();
+    this.#lastTakenAt = this.#windowFrom;
     this.#takenInWindow = 0;
-    this.#wasIdle = false;
-    this.#timer = this.clock.setTimer(() => this.#judge(), WINDOW_MS);
-    this.#timer.unref();
+  }
+
+  #plan(ms: number): Timer {
+    const timer = this.clock.setTimer(() => this.#judge(), ms);
+    timer.unref();
+    return timer;
   }
 
   #judge(): void {
     this.#timer = undefined;
     if (this.#pending === 0) return;
-    if (!this.#wasIdle && this.#takenInWindow < (LEAST_BYTES_PER_SECOND * WINDOW_MS) / 1_000) {
+    const now = this.clock.monotonic();
+    const isWindowOver = now - this.#windowFrom >= STALL_MS;
+    if (now - this.#lastTakenAt >= STALL_MS || (isWindowOver && this.#takenInWindow < LEAST_BYTES)) {
       this.onStall(
-        new Error(`the other end took less than ${LEAST_BYTES_PER_SECOND} bytes a second for ${WINDOW_MS / 1_000} s`),
+        new Error(`the other end took less than ${LEAST_BYTES_PER_SECOND} bytes a second for ${STALL_MS / 1_000} s`),
       );
       return;
     }
-    this.#startWindow();
+    if (isWindowOver) {
+      this.#windowFrom = now;
+      this.#takenInWindow = 0;
+    }
+    this.#timer = this.#plan(Math.min(this.#windowFrom, this.#lastTakenAt) + STALL_MS - now);
   }
 }

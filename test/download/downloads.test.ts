@@ -102,6 +102,23 @@ describe('Downloads', () => {
     expect(downloads.rows()[0]?.state).to.equal('stopped');
   });
 
+  it('goes on for the other caller when one of two gives up', async () => {
+    const publication = await world.publish('film.bin', 4 * MIB);
+    await world.peer('alice', [publication], { uploadLimitBytesPerSecond: 4 * MIB });
+    const { downloads, folder } = await world.downloads('bob', [publication]);
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    const impatient = downloads
+      .get(requestFor(publication, folder), { signal: stop.signal })
+      .catch((error: unknown) => error);
+    const patient = downloads.get(requestFor(publication, folder), forever);
+    await waitFor(() => (downloads.rows()[0]?.doneBytes ?? 0) > 0);
+    stop.abort(reason);
+
+    expect(await impatient).to.equal(reason);
+    expect((await patient).state).to.equal('done');
+  });
+
   it('reports progress that never goes back and ends complete', async () => {
     const publication = await world.publish('film.bin', 6 * MIB);
     await world.peer('alice', [publication], { uploadLimitBytesPerSecond: 8 * MIB });

@@ -262,6 +262,17 @@ describe('WriteWatch', () => {
     }
   });
 
+  it('finds a stall within 30 s of the last byte taken, whenever that was', () => {
+    watch.began(1_000_000);
+    watch.ended(500_000);
+    clock.advance(20_000);
+    watch.ended(100_000);
+    clock.advance(29_999);
+    expect(stalls).to.equal(0);
+    clock.advance(1);
+    expect(stalls).to.equal(1);
+  });
+
   it('does not blame a reader that had taken everything meanwhile', () => {
     watch.began(10);
     watch.ended(10);

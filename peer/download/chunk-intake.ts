@@ -1,0 +1,129 @@
+/**
+ * Takes proven chunks from the sessions of one download and writes them to its `.part`: counts them, keeps the scheduler true, and holds
+ * the network back while the disk is behind.
+ */
+import { randomBytes } from 'node:crypto';
+
+import type { Manifest } from '../../common/content/manifest.js';
+import type { RateMeter } from '../file-port/rate-meter.js';
+import { ChunkBuffers } from './chunk-buffers.js';
+import type { ChunkSet } from './chunk-set.js';
+import { faultPoint } from './fault-point.js';
+import type { PartFile } from './part-file.js';
+import { Scheduler } from './scheduler.js';
+import type { SessionSink, SourceSession } from './source-session.js';
+
+/** Proven bytes that wait for the disk: beyond this nothing is taken from the network. */
+const MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024;
+
+export interface ChunkIntakeOptions {
+  readonly part: PartFile;
+  readonly manifest: Manifest;
+  /** Chunks that an earlier run left; grows with those written. */
+  readonly held: ChunkSet;
+  readonly meter: RateMeter;
+  readonly sessions: () => readonly SourceSession[];
+  /** `session` sent `bytes` that were new and right. */
+  readonly onCredit: (session: SourceSession, bytes: number) => void;
+  /** A chunk is in the file. */
+  readonly onWritten: () => void;
+  /** The file cannot be written. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+export class ChunkIntake implements SessionSink {
+  readonly manifest: Manifest;
+  readonly scheduler: Scheduler;
+  readonly buffers: ChunkBuffers;
+  readonly held: ChunkSet;
+  /** Bytes that were there before this run. */
+  readonly resumedBytes: number;
+  readonly #options: ChunkIntakeOptions;
+  readonly #mostUnwritten: number;
+  #doneBytes: number;
+  #unwrittenBytes = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: ChunkIntakeOptions) {
+    const { manifest, held } = options;
+    this.#options = options;
+    this.manifest = manifest;
+    this.held = held;
+    this.resumedBytes = bytesOf(held, manifest);
+    this.#doneBytes = this.resumedBytes;
+    // A whole chunk always fits, and one more behind it.
+    this.#mostUnwritten = Math.max(MAX_UNWRITTEN_BYTES, 2 * manifest.chunkSize);
+    const chunkBytes = Math.min(manifest.chunkSize, manifest.size);
+    this.buffers = new ChunkBuffers(chunkBytes, Math.ceil(this.#mostUnwritten / manifest.chunkSize));
+    const startAt = held.total > 0 ? randomBytes(4).readUInt32BE() % held.total : 0;
+    this.scheduler = new Scheduler({ total: held.total, done: held.copy(), startAt });
+  }
+
+  /** Bytes that are in the file and proven. */
+  get doneBytes(): number {
+    return this.#doneBytes;
+  }
+
+  get isComplete(): boolean {
+    return this.held.isFull;
+  }
+
+  /** Lets a session fetch into this. */
+  join(session: SourceSession): void {
+    if (this.scheduler.isComplete) return;
+    if (this.#isBehind) session.pause();
+    session.fetch(this);
+  }
+
+  onBytes(bytes: number): void {
+    this.#options.meter.add(bytes);
+  }
+
+  onChunk(session: SourceSession, index: number, buffer: Buffer, length: number): void {
+    faultPoint('chunk-verified');
+    const isNew = this.scheduler.arrived(session.sourceId, index);
+    if (this.scheduler.isAsked(index)) for (const other of this.#options.sessions()) other.dropUseless();
+    if (!isNew) {
+      this.buffers.give(buffer);
+      return;
+    }
+    this.#options.onCredit(session, length);
+    this.#unwrittenBytes += length;
+    if (this.#isBehind) for (const other of this.#options.sessions()) other.pause();
+    void this.#write(index, buffer, length);
+  }
+
+  /** Resolves when nothing is being written: the file must not be closed under a write. */
+  async settle(): Promise<void> {
+    if (this.#unwrittenBytes === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onIdle = resolve;
+    await promise;
+  }
+
+  get #isBehind(): boolean {
+    return this.#unwrittenBytes >= this.#mostUnwritten;
+  }
+
+  async #write(index: number, buffer: Buffer, length: number): Promise<void> {
+    const { part, onWritten, onFailed, sessions } = this.#options;
+    try {
+      await part.write(buffer.subarray(0, length), index * this.manifest.chunkSize);
+      this.held.add(index);
+      this.#doneBytes += length;
+      onWritten();
+    } catch (error) {
+      onFailed(error);
+    } finally {
+      this.buffers.give(buffer);
+      this.#unwrittenBytes -= length;
+      if (this.#unwrittenBytes < this.#mostUnwritten / 2) for (const session of sessions()) session.resume();
+      if (this.#unwrittenBytes === 0) this.#onIdle?.();
+    }
+  }
+}
+
+function bytesOf(held: ChunkSet, { size, chunkSize }: Manifest): number {
+  const last = held.total - 1;
+  return held.size * chunkSize - (last >= 0 && held.has(last) ? held.total * chunkSize - size : 0);
+}
