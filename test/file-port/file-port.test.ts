@@ -12,7 +12,7 @@ import { FrameDecoder } from '../../peer/file-port/frame-decoder.js';
 import type { PeerConnection } from '../../peer/file-port/peer-connection.js';
 import { RateMeter } from '../../peer/file-port/rate-meter.js';
 import { WriteWatch } from '../../peer/file-port/write-watch.js';
-import { type Publication, type TestPeer, World } from '../download/swarm-fixture.js';
+import { type Publication, sharedFile, type TestPeer, World } from '../download/swarm-fixture.js';
 import { seedFor } from '../support/seed.js';
 import { waitFor } from '../support/wait-for.js';
 import { RawPeer } from '../upload/raw-peer.js';
@@ -155,6 +155,40 @@ describe('FilePort', () => {
     clock.advance(1_000);
 
     await waitFor(() => raw.isClosed);
+  });
+
+  it('frees the place of a downloader that takes nothing any more, 30 s later', async () => {
+    const big = await world.publish('big.bin', 32 * 1024 * 1024, { seed: 2 });
+    alice.files.set(big.publicationId, sharedFile(big));
+    const clock = new VirtualClock();
+    const port = await FilePort.listen({
+      identity: alice.identity,
+      host: '127.0.0.1',
+      port: 0,
+      clock,
+      onPeer: (connection) => alice.uploads.accept(connection),
+    });
+    world.onEnd(() => port.stop());
+    const identity = await world.identity('bob');
+    const raw = await RawPeer.connect({ ...alice, port } as TestPeer, identity);
+    raw.line({ id: 1, type: 'open', ticket: world.ticketFor(big, identity.pin, { ticketId: 'T'.repeat(21) }) });
+    await raw.answer('opened');
+    raw.socket.pause();
+    raw.line({ id: 2, type: 'chunks', ticketId: 'T'.repeat(21), first: 0, count: 128 });
+    let sent = -1;
+    // The buffers between both ends are full when nothing more leaves.
+    await waitFor(async () => {
+      const before = sent;
+      sent = alice.uploads.sentBytes;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return sent > 0 && before === sent;
+    });
+    expect(alice.uploads.slots.running).to.equal(1);
+    clock.advance(60_000);
+
+    await waitFor(() => alice.uploads.slots.running === 0 && alice.uploads.served.size === 0);
+    expect(sent).to.be.below(32 * 1024 * 1024);
+    raw.close();
   });
 
   it('speaks TLS 1.3 with the hybrid key exchange', async () => {
