@@ -47,11 +47,6 @@ export class ChildHasher implements PasswordHasher {
     return answer.isRight;
   }
 
-  /** Jobs that wait or run. */
-  get load(): number {
-    return this.#queue.length + this.#running.size;
-  }
-
   async stop(): Promise<void> {
     this.#isStopped = true;
     const child = this.#child;

@@ -31,7 +31,15 @@ export interface ResumeClaim {
   readonly device: string;
 }
 
+/** A claim as it was read from a token. */
+export interface OpenedClaim extends ResumeClaim {
+  /** ms since epoch. */
+  readonly notAfter: number;
+}
+
 export class ResumeTokens {
+  #last: { readonly token: string; readonly claim: OpenedClaim } | undefined;
+
   constructor(
     private readonly sealKey: Buffer,
     private readonly clock: Clock,
@@ -48,7 +56,20 @@ export class ResumeTokens {
   }
 
   /** Undefined: not made here, or too old. Whether the session may still be resumed is the caller's to judge. */
-  open(token: string): ResumeClaim | undefined {
+  open(token: string): OpenedClaim | undefined {
+    // Over UDP a token is opened for its key and at once again by its handler: thousands return at once after a restart.
+    if (this.#last?.token === token && this.#last.claim.notAfter >= this.clock.now()) return this.#last.claim;
+    const claim = this.#open(token);
+    this.#last = claim === undefined ? undefined : { token, claim };
+    return claim;
+  }
+
+  /** The same token as long as it is good for half of its life, so that a resume costs one sealing operation, not two. */
+  renew(token: string, claim: OpenedClaim): string {
+    return claim.notAfter - this.clock.now() > RESUME_TOKEN_LIFE_MS / 2 ? token : this.seal(claim);
+  }
+
+  #open(token: string): OpenedClaim | undefined {
     try {
       const claim = claimSchema.safeParse(openToken(token, this.sealKey, this.clock.now())).data;
       return claim === undefined ? undefined : { ...claim, resumeKey: fromBase64url(claim.resumeKey, KEY_BYTES) };

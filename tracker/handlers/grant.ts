@@ -19,6 +19,8 @@ interface Admission {
   readonly generation: number;
   readonly id: Buffer;
   readonly resumeKey: Buffer;
+  /** One that is good for this session already; otherwise one is made. */
+  readonly resumeToken?: string;
   readonly libraryRevision: number;
 }
 
@@ -62,14 +64,14 @@ function grantOf(
   const {
     session,
     accessKey,
-    admission: { resumeKey, libraryRevision, request, carrier },
+    admission: { resumeKey, resumeToken, libraryRevision, request, carrier },
   } = granted;
   const { user, device, generation, name } = session;
   return {
     session: name,
     user,
     accessKey: toBase64url(accessKey),
-    resumeToken: services.tokens.seal({ user, session: name, generation, resumeKey, device }),
+    resumeToken: resumeToken ?? services.tokens.seal({ user, session: name, generation, resumeKey, device }),
     resumeKey: toBase64url(resumeKey),
     heartbeatMs: session.heartbeatMs,
     serverTime: Math.floor(services.clock.now()),

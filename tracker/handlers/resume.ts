@@ -26,7 +26,11 @@ async function resumeOnce(services: Services, request: Request<'resume'>, carrie
   const own =
     request.fork === true
       ? { id: randomBytes(SESSION_BYTES), resumeKey: tokens.newKey() }
-      : { id: fromBase64url(claim.session, SESSION_BYTES), resumeKey: claim.resumeKey };
+      : {
+          id: fromBase64url(claim.session, SESSION_BYTES),
+          resumeKey: claim.resumeKey,
+          resumeToken: tokens.renew(request.token, claim),
+        };
   return admit(services, {
     request,
     carrier,

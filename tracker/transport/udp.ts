@@ -186,8 +186,12 @@ export class UdpTransport implements Part {
 
   async #enter(request: Request | RequestError, carrier: Carrier): Promise<object | undefined> {
     if (request instanceof RequestError) return refusal(request);
+    const isRepeated = 'attempt' in request && this.#router.isRepetition(request);
     const { reply, session } = await this.#router.enter(request, carrier);
-    if (session !== undefined && !session.isEnded) session.useUdp(carrier.from, this.#linkOf(session));
+    // A recorded datagram that is played back must not move the session to where it once was.
+    if (session !== undefined && !session.isEnded && !(isRepeated && session.udpAddress !== undefined)) {
+      session.useUdp(carrier.from, this.#linkOf(session));
+    }
     return reply;
   }
 
