@@ -1,5 +1,4 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
 import { fromBase64url, isBase64url, toBase64url } from '../../common/protocol/base64url.js';
 import { RESUME_TOKEN_LIFE_MS } from '../../common/protocol/limits.js';
 import type { Clock } from '../../common/runtime/clock.js';
@@ -10,16 +9,15 @@ const KEY_BYTES = 32;
 const SESSION_BYTES = 16;
 
 /** What a resume token says; only this tracker can read or write one. See docs/protocol.md "Sealed tokens". */
-const claimSchema = z.object({
-  v: z.literal(1),
-  user: z.string(),
-  session: z.string().refine((text) => isBase64url(text, SESSION_BYTES)),
-  generation: z.number().int(),
-  resumeKey: z.string().refine((text) => isBase64url(text, KEY_BYTES)),
-  device: z.string(),
-  notAfter: z.number().int(),
-});
-type SealedClaim = z.output<typeof claimSchema>;
+interface SealedClaim {
+  readonly v: 1;
+  readonly user: string;
+  readonly session: string;
+  readonly generation: number;
+  readonly resumeKey: string;
+  readonly device: string;
+  readonly notAfter: number;
+}
 
 export interface ResumeClaim {
   readonly user: string;
@@ -71,8 +69,8 @@ export class ResumeTokens {
 
   #open(token: string): OpenedClaim | undefined {
     try {
-      const claim = claimSchema.safeParse(openToken(token, this.sealKey, this.clock.now())).data;
-      return claim === undefined ? undefined : { ...claim, resumeKey: fromBase64url(claim.resumeKey, KEY_BYTES) };
+      const claim = openToken(token, this.sealKey, this.clock.now());
+      return isClaim(claim) ? { ...claim, resumeKey: fromBase64url(claim.resumeKey, KEY_BYTES) } : undefined;
     } catch (error) {
       if (error instanceof SealedTokenError) return undefined;
       throw error;
@@ -84,4 +82,18 @@ export class ResumeTokens {
     const expected = resumeProof(claim.resumeKey, fromBase64url(attempt, 16));
     return timingSafeEqual(expected, fromBase64url(proof, 32));
   }
+}
+
+/** Sealed by us, so it is what we wrote, unless a later version wrote it. */
+function isClaim(value: object): value is SealedClaim {
+  const claim = value as Partial<Record<keyof SealedClaim, unknown>>;
+  const isText = [claim.user, claim.device].every((text) => typeof text === 'string');
+  const isBytes = (text: unknown, length: number): boolean => typeof text === 'string' && isBase64url(text, length);
+  return (
+    claim.v === 1 &&
+    isText &&
+    Number.isSafeInteger(claim.generation) &&
+    isBytes(claim.session, SESSION_BYTES) &&
+    isBytes(claim.resumeKey, KEY_BYTES)
+  );
 }

@@ -4,7 +4,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite';
-import { setTimeout as pause } from 'node:timers/promises';
+import { sleep } from '../../common/runtime/deadline.js';
 import { fromSqlite, type StoreError } from './store-error.js';
 
 export interface StoreCall {
@@ -24,6 +24,8 @@ export class GroupCommit {
   #reads: StoreCall[] = [];
   #writes: StoreCall[] = [];
   #isRunning = false;
+  /** The thread ends with the store: nothing else ends a wait. */
+  readonly #never = new AbortController().signal;
 
   constructor(private readonly database: DatabaseSync) {}
 
@@ -87,7 +89,7 @@ export class GroupCommit {
         const reason = fromSqlite(error);
         if (reason.code !== 'busy' || waitedMs >= LOCK_WAIT_MS) throw reason;
       }
-      await pause(LOCK_RETRY_MS);
+      await sleep(LOCK_RETRY_MS, { signal: this.#never });
       await this.#runReads();
     }
   }
