@@ -16,6 +16,19 @@ import type { SessionSink, SourceSession } from './source-session.js';
 /** Proven bytes that wait for the disk: beyond this nothing is taken from the network. */
 const MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024;
 
+/** Writes at once: more would only wait for one another in the system. */
+const MAX_WRITES = 2;
+/** Neighbouring chunks that wait are written together, up to this many bytes (or one chunk): each write has a price of its own. */
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+
+/** A proven chunk on its way to the disk. */
+interface Waiting {
+  readonly index: number;
+  /** As long as the chunk. */
+  readonly bytes: Buffer;
+  readonly buffer: Buffer;
+}
+
 export interface ChunkIntakeOptions {
   readonly part: PartFile;
   readonly manifest: Manifest;
@@ -42,6 +55,8 @@ export class ChunkIntake implements SessionSink {
   readonly #mostUnwritten: number;
   #doneBytes: number;
   #unwrittenBytes = 0;
+  readonly #waiting: Waiting[] = [];
+  #writes = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(options: ChunkIntakeOptions) {
@@ -90,7 +105,8 @@ export class ChunkIntake implements SessionSink {
     this.#options.onCredit(session, length);
     this.#unwrittenBytes += length;
     if (this.#isBehind) for (const other of this.#options.sessions()) other.pause();
-    void this.#write(index, buffer, length);
+    this.#waiting.push({ index, bytes: buffer.subarray(0, length), buffer });
+    this.#writeMore();
   }
 
   /** Resolves when nothing is being written: the file must not be closed under a write. */
@@ -105,21 +121,51 @@ export class ChunkIntake implements SessionSink {
     return this.#unwrittenBytes >= this.#mostUnwritten;
   }
 
-  async #write(index: number, buffer: Buffer, length: number): Promise<void> {
-    const { part, onWritten, onFailed, sessions } = this.#options;
+  #writeMore(): void {
+    while (this.#writes < MAX_WRITES && this.#waiting.length > 0) void this.#write(this.#nextBatch());
+  }
+
+  /** The chunk that has waited longest, and those behind it that follow it in the file too. */
+  #nextBatch(): Waiting[] {
+    let count = 1;
+    let bytes = this.#waiting[0]?.bytes.length ?? 0;
+    for (; count < this.#waiting.length && bytes < MAX_BATCH_BYTES; count += 1) {
+      const [before, next] = [this.#waiting[count - 1], this.#waiting[count]];
+      if (before === undefined || next === undefined || next.index !== before.index + 1) break;
+      bytes += next.bytes.length;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #write(batch: readonly Waiting[]): Promise<void> {
+    const { part, onWritten, onFailed } = this.#options;
+    this.#writes += 1;
     try {
-      await part.write(buffer.subarray(0, length), index * this.manifest.chunkSize);
-      this.held.add(index);
-      this.#doneBytes += length;
-      onWritten();
+      const offset = (batch[0]?.index ?? 0) * this.manifest.chunkSize;
+      await part.write(
+        batch.map(({ bytes }) => bytes),
+        offset,
+      );
+      for (const { index, bytes } of batch) {
+        this.held.add(index);
+        this.#doneBytes += bytes.length;
+        onWritten();
+      }
     } catch (error) {
       onFailed(error);
     } finally {
-      this.buffers.give(buffer);
-      this.#unwrittenBytes -= length;
-      if (this.#unwrittenBytes < this.#mostUnwritten / 2) for (const session of sessions()) session.resume();
-      if (this.#unwrittenBytes === 0) this.#onIdle?.();
+      this.#writes -= 1;
+      for (const chunk of batch) this.#letGo(chunk);
+      this.#writeMore();
     }
+  }
+
+  #letGo({ buffer, bytes }: Waiting): void {
+    this.buffers.give(buffer);
+    this.#unwrittenBytes -= bytes.length;
+    if (this.#unwrittenBytes < this.#mostUnwritten / 2)
+      for (const session of this.#options.sessions()) session.resume();
+    if (this.#unwrittenBytes === 0) this.#onIdle?.();
   }
 }
 

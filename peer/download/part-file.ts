@@ -76,19 +76,19 @@ export class PartFile implements AsyncDisposable {
     return found;
   }
 
-  /** Writes bytes that were proven. @throws {PeerError} `disk-full` and others; the file is kept and can be gone on with. */
-  async write(bytes: Buffer, offset: number): Promise<void> {
+  /**
+   * Writes neighbouring chunks that were proven, the first at `offset`.
+   * @throws {PeerError} `disk-full` and others; the file is kept and can be gone on with.
+   */
+  async write(chunks: readonly Buffer[], offset: number): Promise<void> {
     try {
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done, offset + done);
-        done += bytesWritten;
-      }
+      await this.#writeAll(chunks, offset);
     } catch (error) {
       // After EIO nobody knows what the disk holds: hashing it again could read our own memory instead.
       if (errnoOf(error) === 'EIO') await rm(this.path, { force: true });
       throw fileProblem(this.target.path, error);
     }
-    faultPoint('chunk-written');
+    for (let passed = 0; passed < chunks.length; passed += 1) faultPoint('chunk-written');
   }
 
   /**
@@ -118,6 +118,16 @@ export class PartFile implements AsyncDisposable {
       await this.handle.close();
     } finally {
       this.lock[Symbol.dispose]();
+    }
+  }
+
+  /** The system may take less than it is given, most likely because the disk is nearly full: then the next write says so. */
+  async #writeAll(chunks: readonly Buffer[], offset: number): Promise<void> {
+    let at = offset;
+    for (let left = [...chunks]; left.length > 0; ) {
+      const { bytesWritten } = await this.handle.writev(left, at);
+      at += bytesWritten;
+      left = behind(left, bytesWritten);
     }
   }
 
@@ -153,4 +163,14 @@ async function removeForeign({ partPath, path }: Target): Promise<void> {
   const isOurs = userInfo().uid < 0 || there.uid === BigInt(userInfo().uid);
   if (there.isFile() && isOurs && (there.nlink === 1n || (await lookAt(path))?.ino === there.ino)) return;
   await rm(partPath);
+}
+
+/** What of `chunks` comes after their first `bytes` bytes. */
+function behind(chunks: readonly Buffer[], bytes: number): Buffer[] {
+  let skipped = bytes;
+  return chunks.flatMap((chunk) => {
+    const skip = Math.min(skipped, chunk.length);
+    skipped -= skip;
+    return skip < chunk.length ? [chunk.subarray(skip)] : [];
+  });
 }

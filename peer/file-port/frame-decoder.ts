@@ -27,8 +27,13 @@ export class FrameDecoder {
   }
 
   #takeRaw(bytes: Buffer): Buffer {
-    const raw = bytes.length > this.#rawLeft ? bytes.subarray(0, this.#rawLeft) : bytes;
-    this.#rawLeft -= raw.length;
+    if (bytes.length <= this.#rawLeft) {
+      this.#rawLeft -= bytes.length;
+      this.handlers.onRaw(bytes);
+      return EMPTY;
+    }
+    const raw = bytes.subarray(0, this.#rawLeft);
+    this.#rawLeft = 0;
     this.handlers.onRaw(raw);
     return bytes.subarray(raw.length);
   }

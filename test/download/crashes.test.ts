@@ -160,7 +160,14 @@ describe('Download in a process that dies', function () {
     });
 
     it('throws away what a disk with errors took', async () => {
-      const ended = await runChild({}, ['strace', '-f', '-o', '/dev/null', '-e', 'inject=pwrite64:error=EIO:when=3']);
+      const ended = await runChild({}, [
+        'strace',
+        '-f',
+        '-o',
+        '/dev/null',
+        '-e',
+        'inject=pwrite64,pwritev:error=EIO:when=2',
+      ]);
 
       expect(ended.outcome?.code).to.equal('unwritable');
       expect(existsSync(join(folder, 'film.bin'))).to.equal(false);
