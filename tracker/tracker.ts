@@ -86,7 +86,10 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
   lifecycle.add(udp);
   lifecycle.add(tcp);
   services.nodes = nodesOf(options, tcp.port);
-  registry.onDrop((session) => tcp.closeSession(session));
+  registry.onDrop((session) => {
+    tcp.closeSession(session);
+    services.attempts.forget(session);
+  });
   for (const task of housekeeping(services)) lifecycle.add(task).start();
   lifecycle.defer(async () => {
     router.close();

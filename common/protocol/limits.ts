@@ -17,6 +17,8 @@ export const DEFAULT_PAGE_ROWS = 100;
 export const MAX_UNACKNOWLEDGED = 32;
 /** Requests of one TCP connection that wait for their reply; further lines stay unread. */
 export const MAX_PIPELINED = 32;
+/** Sessions of one user: one account must not fill the tracker's memory. With one more, the longest silent that does not serve ends. */
+export const MAX_SESSIONS_PER_USER = 64;
 /** UTF-8 bytes: a padded login fits one datagram with it, even if JSON must escape each. */
 export const MAX_PASSWORD_BYTES = 128;
 /** Characters of a resume token: a padded resume and the reply that brings a new one fit one datagram with it. */

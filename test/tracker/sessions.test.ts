@@ -43,7 +43,7 @@ describe('sessions', () => {
       expect(reply.error?.code).to.equal('already-active');
     });
 
-    it('lets sessions that do not serve be as many as they like, unlisted', async () => {
+    it('lets a user have several sessions that do not serve, unlisted', async () => {
       const { client: bob } = await tracker.enterTcp('bob');
       await tracker.enterTcp('alice', { serving: false });
       await tracker.enterTcp('alice', { serving: false });

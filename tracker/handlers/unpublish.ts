@@ -11,7 +11,7 @@ export const unpublish: Handler<'unpublish'> = async (services, call) => {
   const outcome = await mutateOnce(services, call, { type: 'unpublish', user, device, names: request.names });
   const body = outcome.body as ReplyBody<'unpublish'>;
   if (!outcome.isRepeated) {
-    for (const result of body.results) if (result.ok) services.registry.noteUnpublished(result.publicationId);
+    for (const result of body.results) if (result.ok) services.registry.noteUnpublished(user, result.publicationId);
   }
   return body;
 };

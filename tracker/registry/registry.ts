@@ -3,7 +3,7 @@
  * everything here first looks whether somebody has expired. Knows no sockets and no SQL.
  */
 import { ProtocolError } from '../../common/protocol/errors.js';
-import { HEARTBEAT_MS, MAX_HEARTBEAT_MS } from '../../common/protocol/limits.js';
+import { HEARTBEAT_MS, MAX_HEARTBEAT_MS, MAX_SESSIONS_PER_USER } from '../../common/protocol/limits.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import type { DeviceKey, PublicationRow, Store } from '../store/store.js';
 import type { Notice } from './event-outbox.js';
@@ -24,6 +24,7 @@ export class Registry {
   readonly #presence: Presence;
   readonly #live: LiveIndex;
   readonly #sessions = new Map<string, Session>();
+  readonly #sessionsByUser = new Map<string, Set<Session>>();
   readonly #serving = new Map<string, Session>();
   readonly #holdersById = new Map<string, Set<Session>>();
   /** Active ones, the longest unheard first. */
@@ -32,7 +33,10 @@ export class Registry {
   readonly #idle = new Set<Session>();
   /** Ended ones, the first ended first. */
   readonly #ended = new Set<Session>();
-  readonly #gone: DeviceKey[] = [];
+  /** How many of the active ones serve. */
+  #servingCount = 0;
+  /** Devices that became inactive, each once however often that was. */
+  readonly #gone = new Map<string, DeviceKey>();
   #onDrop: (session: Session) => void = () => undefined;
 
   constructor(
@@ -65,7 +69,7 @@ export class Registry {
   enter(session: Session, claim: PresenceClaim): void {
     this.#deactivate(session);
     session.claim(claim);
-    this.#sessions.set(session.name, session);
+    this.#addSession(session);
     if (session.isServing) this.#serving.set(fold(session.user), session);
     else if (this.#serving.get(fold(session.user)) === session) this.#serving.delete(fold(session.user));
     session.heartbeatMs = this.heartbeatMs();
@@ -103,8 +107,9 @@ export class Registry {
     return peers.sort((a, b) => (fold(a.user) < fold(b.user) ? -1 : 1));
   }
 
+  /** By serving sessions alone: of those each user has one, so nobody can slow all others down. */
   heartbeatMs(): number {
-    return Math.round(Math.min(MAX_HEARTBEAT_MS, HEARTBEAT_MS * Math.max(1, this.#active.size / PEERS_AT_FULL_PACE)));
+    return Math.round(Math.min(MAX_HEARTBEAT_MS, HEARTBEAT_MS * Math.max(1, this.#servingCount / PEERS_AT_FULL_PACE)));
   }
 
   /** All publications of its device are live from now on. */
@@ -134,9 +139,9 @@ export class Registry {
       this.setHold(session, publicationId, undefined);
   }
 
-  noteUnpublished(publicationId: string): void {
+  noteUnpublished(owner: string, publicationId: string): void {
     this.clearSwarm(publicationId);
-    for (const session of this.#serving.values()) {
+    for (const session of this.sessionsOf(owner)) {
       if (session.published.delete(publicationId)) this.#live.remove(publicationId, session);
     }
   }
@@ -196,7 +201,7 @@ export class Registry {
   }
 
   sessionsOf(user: string): Session[] {
-    return [...this.#sessions.values()].filter((session) => fold(session.user) === fold(user));
+    return [...(this.#sessionsByUser.get(fold(user)) ?? [])];
   }
 
   /** To all that are active. */
@@ -209,7 +214,9 @@ export class Registry {
   takeSeen(): DeviceKey[] {
     this.sweep();
     const active = [...this.#active].filter(({ isServing }) => isServing).map(({ user, device }) => ({ user, device }));
-    return [...this.#gone.splice(0), ...active];
+    const gone = [...this.#gone.values()];
+    this.#gone.clear();
+    return [...gone, ...active];
   }
 
   /** Finds out who has expired; costs as much as there are such. */
@@ -224,9 +231,31 @@ export class Registry {
     for (const session of this.#sessions.values()) session.outbox.stop();
   }
 
+  /** Attacker: one account that opens sessions without end; its oldest make way, and nobody else's. */
+  #addSession(session: Session): void {
+    const user = fold(session.user);
+    const sessions = this.#sessionsByUser.get(user) ?? new Set();
+    this.#sessions.set(session.name, session);
+    this.#sessionsByUser.set(user, sessions.add(session));
+    if (sessions.size <= MAX_SESSIONS_PER_USER) return;
+    const [oldest] = [...sessions]
+      .filter((other) => other !== session && other !== this.#serving.get(user))
+      .sort((a, b) => Number(b.isEnded) - Number(a.isEnded) || a.lastSeenAt - b.lastSeenAt);
+    if (oldest !== undefined) this.#drop(oldest);
+  }
+
+  #removeSession(session: Session): void {
+    const user = fold(session.user);
+    const sessions = this.#sessionsByUser.get(user);
+    this.#sessions.delete(session.name);
+    sessions?.delete(session);
+    if (sessions?.size === 0) this.#sessionsByUser.delete(user);
+  }
+
   #activate(session: Session): void {
     session.activeSince = Math.floor(this.clock.now());
     if (!session.isServing) return;
+    this.#servingCount += 1;
     if (session.isLibraryLive) this.#live.setDevice(session, true);
     for (const id of session.published) this.#live.add(id, session);
     for (const id of session.holds.keys()) this.#live.add(id, session);
@@ -235,7 +264,9 @@ export class Registry {
   #deactivate(session: Session): void {
     if (!this.#active.delete(session)) return;
     if (!session.isServing) return;
-    this.#gone.push({ user: session.user, device: session.device });
+    this.#servingCount -= 1;
+    const { user, device } = session;
+    this.#gone.set(`${user}/${device}`, { user, device });
     if (session.isLibraryLive) this.#live.setDevice(session, false);
     for (const id of session.published) this.#live.remove(id, session);
     for (const id of session.holds.keys()) this.#live.remove(id, session);
@@ -253,7 +284,7 @@ export class Registry {
     this.#deactivate(session);
     this.#idle.delete(session);
     this.#ended.delete(session);
-    this.#sessions.delete(session.name);
+    this.#removeSession(session);
     if (this.#serving.get(fold(session.user)) === session) this.#serving.delete(fold(session.user));
     for (const id of [...session.holds.keys()]) this.setHold(session, id, undefined);
     session.outbox.stop();
