@@ -2,6 +2,8 @@
 
 /** One datagram: stays whole on any IPv6 path (minimum MTU 1,280 less headers). */
 export const MAX_DATAGRAM_BYTES = 1_200;
+/** Plaintext of a sealed request, padded with spaces: a changed address is answered with a challenge no longer than the request. */
+export const MIN_UDP_REQUEST_BYTES = 80;
 /** One TCP line after login: a bulk publish of 1,000 of the longest entries fits. */
 export const MAX_LINE_BYTES = 1_048_576;
 /** One TCP line before login: nobody unproven makes the tracker hold more. */

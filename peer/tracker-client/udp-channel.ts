@@ -9,7 +9,12 @@ import { isIPv6 } from 'node:net';
 
 import { ProtocolError } from '../../common/protocol/errors.js';
 import { encodeJson } from '../../common/protocol/json.js';
-import { MAX_DATAGRAM_BYTES, RESEND_AFTER_MS, UDP_GIVE_UP_MS } from '../../common/protocol/limits.js';
+import {
+  MAX_DATAGRAM_BYTES,
+  MIN_UDP_REQUEST_BYTES,
+  RESEND_AFTER_MS,
+  UDP_GIVE_UP_MS,
+} from '../../common/protocol/limits.js';
 import type { TrackerEvent } from '../../common/protocol/messages.js';
 import { parseIncoming } from '../../common/protocol/parse.js';
 import type { Clock, Timer } from '../../common/runtime/clock.js';
@@ -235,7 +240,7 @@ export class UdpChannel {
   }
 
   #sendSealed(plaintext: Buffer): void {
-    if (this.#sealer !== undefined) this.#send(this.#sealer.seal(plaintext));
+    if (this.#sealer !== undefined) this.#send(this.#sealer.seal(padded(plaintext)));
   }
 
   #send(datagram: Buffer): void {
@@ -269,6 +274,12 @@ export class UdpChannel {
       if (!(error instanceof ProtocolError)) throw error; // a message of a later version: dropped like a lost one
     }
   }
+}
+
+/** A tracker may answer a changed address with no more than it got, and its challenge needs this much. */
+function padded(plaintext: Buffer): Buffer {
+  const missing = MIN_UDP_REQUEST_BYTES - plaintext.length;
+  return missing > 0 ? Buffer.concat([plaintext, Buffer.alloc(missing, ' ')]) : plaintext;
 }
 
 function replyOf(plaintext: Buffer): object {
