@@ -37,6 +37,7 @@ async function logInOnce(services: Services, request: Request<'login'>, carrier:
     isDevice && facts.isKnownDevice ? `${request.user.toLowerCase()}/${device}` : request.user.toLowerCase();
   const account = await checkPassword(services, { request, account: facts.account, isDevice, bucket });
   await remember(services, { user: account.user, device, at: Math.floor(clock.now()) });
+  await requireUnchanged(services, account);
   return admit(services, {
     request,
     carrier,
@@ -73,6 +74,15 @@ async function checkPassword(
   settle(isRight);
   if (!isRight || account === undefined) throw new ProtocolError('login-failed');
   return account;
+}
+
+/**
+ * Hashes may have waited for seconds, and nobody looks again at a session that begins after its user was disabled. Asked directly
+ * before the session begins: of a later change `RevocationWatch` learns after it, and ends it.
+ */
+async function requireUnchanged({ store }: Services, { user, generation }: Account): Promise<void> {
+  const now = await store.findAccount(user);
+  if (now?.state !== 'active' || now.generation !== generation) throw new ProtocolError('login-failed');
 }
 
 /** Without room on the disk people can still log in; their device then counts as new the next time. */
