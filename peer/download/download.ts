@@ -9,7 +9,7 @@ import { parseFileId } from '../../common/content/file-id.js';
 import { type Manifest, parseManifest } from '../../common/content/manifest.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
-import { type AbortOptions, isAbort } from '../../common/runtime/deadline.js';
+import { type AbortOptions, isAbort, withDeadline } from '../../common/runtime/deadline.js';
 import { PeerError, type TransferRow, type TransferState } from '../api.js';
 import { RateMeter } from '../file-port/rate-meter.js';
 import type { SharedFile } from '../upload/shared-file.js';
@@ -273,19 +273,24 @@ export class Download {
   #startHold(): void {
     if (this.#isHolding || !this.#options.isSharing) return;
     this.#isHolding = true;
-    this.#tellTracker('part', this.#hold.signal);
+    void this.#tellTracker('part', this.#hold.signal);
   }
 
   #endHold(): void {
     if (!this.#isHolding || this.#request.keepsSharing === true) return;
     this.#isHolding = false;
-    this.#tellTracker('none', AbortSignal.timeout(END_HOLD_MS));
+    void this.#tellNothing();
   }
 
-  /** Nobody waits for it: if the tracker does not hear, others find one source less, or one that says it has nothing. */
-  #tellTracker(has: 'part' | 'none', signal: AbortSignal): void {
+  /** Nobody waits for these: if the tracker does not hear, others find one source less, or one that says it has nothing. */
+  #tellTracker(has: 'part' | 'none', signal: AbortSignal): Promise<void> {
     const { publicationId, fileId } = this.#request;
-    this.#options.tracker.hold(publicationId, fileId, has, { signal }).catch(() => undefined);
+    return this.#options.tracker.hold(publicationId, fileId, has, { signal }).catch(() => undefined);
+  }
+
+  async #tellNothing(): Promise<void> {
+    using deadline = withDeadline(new AbortController().signal, END_HOLD_MS, this.#clock);
+    await this.#tellTracker('none', deadline.signal);
   }
 
   #settle(error: unknown, signal: AbortSignal): void {

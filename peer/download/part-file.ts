@@ -13,7 +13,7 @@ import type { AbortOptions } from '../../common/runtime/deadline.js';
 import { ChunkSet } from './chunk-set.js';
 import { faultPoint } from './fault-point.js';
 import { errnoOf, fileProblem } from './file-problem.js';
-import { lockPart } from './part-lock.js';
+import { lockPart, type PartLock } from './part-lock.js';
 import { publishPart } from './publish-part.js';
 import { lookAt, type Target } from './target.js';
 
@@ -33,7 +33,7 @@ export class PartFile implements AsyncDisposable {
   private constructor(
     private readonly target: Target,
     private readonly handle: FileHandle,
-    private readonly lock: Disposable,
+    private readonly lock: PartLock,
     /** Bytes that the disk holds for it already. */
     readonly allocatedBytes: number,
   ) {}
@@ -96,7 +96,7 @@ export class PartFile implements AsyncDisposable {
    * @throws {PeerError} `exists`, `is-directory`, `disk-full`, `unwritable`: then there is no file, or it is not known to be safe.
    */
   async publish(options: { readonly force: boolean; readonly size: number }): Promise<void> {
-    await publishPart(this.target, this.handle, options);
+    await publishPart(this.target, this.handle, { ...options, mode: this.lock.newFileMode });
     this.#isFinished = true;
   }
 

@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, rmSync } from 'node:fs';
 
 import { acquireLock, LockedError, type ProcessLock } from '../../common/runtime/process-lock.js';
 import { PeerError } from '../api.js';
@@ -8,17 +8,26 @@ import { fileProblem } from './file-problem.js';
 const ours = new Set<string>();
 /** A lock file may be removed by its last holder between our steps; more often than this it is not by chance. */
 const MAX_TRIES = 5;
+const OWNER_ONLY = 0o600;
+
+/** Held until it is disposed, or this process ends. */
+export interface PartLock extends Disposable {
+  /** Mode that a new file has here: what the user's mask leaves of `rw-rw-rw-`. Owner only where that is not known. */
+  readonly newFileMode: number;
+}
 
 /**
  * Keeps two downloads, in this process or in two, from writing the same `.part`. The lock file beside it goes with the lock.
  * @throws {PeerError} `in-use` when somebody writes it now; what `fileProblem` says when the folder cannot be written.
  */
-export function lockPart(partPath: string, shownPath: string): Disposable {
+export function lockPart(partPath: string, shownPath: string): PartLock {
   const path = `${partPath}.lock`;
   if (ours.has(path)) throw inUse(shownPath);
+  const newFileMode = makeNew(path) ?? OWNER_ONLY;
   const lock = acquire(path, shownPath);
   ours.add(path);
   return {
+    newFileMode,
     [Symbol.dispose]() {
       // Removed while it is still held: whoever opened it before finds it locked, whoever comes after makes a new one.
       rmSync(path, { force: true });
@@ -52,9 +61,21 @@ function acquire(path: string, shownPath: string): ProcessLock {
   throw inUse(shownPath);
 }
 
+/** Makes the lock file with the rights of any new file and tells them; undefined when it was there, or cannot be made. */
+function makeNew(path: string): number | undefined {
+  try {
+    const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o666);
+    const { mode } = fstatSync(file);
+    closeSync(file);
+    return mode & 0o666;
+  } catch {
+    return undefined; // Whatever keeps it from being made, `acquire` meets it too and says it.
+  }
+}
+
 /** Makes the file when there is none; a link that somebody planted there is not followed. */
 function touch(path: string): bigint | undefined {
-  closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600));
+  closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), OWNER_ONLY));
   return inodeOf(path);
 }
 

@@ -1,6 +1,5 @@
 import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { umask } from 'node:process';
 
 import { syncDir } from '../../common/runtime/files.js';
 import { PeerError } from '../api.js';
@@ -15,6 +14,8 @@ export interface PublishOptions {
   readonly force: boolean;
   /** Bytes the finished file must have. */
   readonly size: number;
+  /** Rights the finished file gets; the `.part` is its owner's alone. */
+  readonly mode: number;
 }
 
 /**
@@ -22,9 +23,13 @@ export interface PublishOptions {
  * @throws {PeerError}; after an error of fsync the `.part` is gone: the system may have dropped what it could not write, and would
  * read it back as if it were there.
  */
-export async function publishPart(target: Target, handle: FileHandle, { force, size }: PublishOptions): Promise<void> {
+export async function publishPart(
+  target: Target,
+  handle: FileHandle,
+  { force, size, mode }: PublishOptions,
+): Promise<void> {
   try {
-    await settleContent(target, handle, size);
+    await settleContent(target, handle, { size, mode });
     if (force) await replace(target);
     else await appear(target);
     await syncDir(dirname(target.path));
@@ -34,7 +39,11 @@ export async function publishPart(target: Target, handle: FileHandle, { force, s
   }
 }
 
-async function settleContent({ path, partPath }: Target, handle: FileHandle, size: number): Promise<void> {
+async function settleContent(
+  { path, partPath }: Target,
+  handle: FileHandle,
+  { size, mode }: { size: number; mode: number },
+): Promise<void> {
   const [open, named] = [await handle.stat({ bigint: true }), await lookAt(partPath)];
   if (named === undefined || named.ino !== open.ino || named.dev !== open.dev || open.size !== BigInt(size)) {
     throw new PeerError({
@@ -42,7 +51,7 @@ async function settleContent({ path, partPath }: Target, handle: FileHandle, siz
       message: `${path} could not be finished: its .part file was changed from outside. Get it again.`,
     });
   }
-  await handle.chmod(0o666 & ~umask());
+  await handle.chmod(mode);
   faultPoint('before-fsync');
   try {
     await handle.sync();

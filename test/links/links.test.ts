@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { appendFile, readFile, stat, writeFile } from 'node:fs/promises';
-import { request as httpRequest, type RequestOptions } from 'node:http';
+import type { RequestOptions } from 'node:http';
 import { promisify } from 'node:util';
 
 import { expect } from 'chai';
 
 import { VirtualClock } from '../../common/runtime/clock.js';
-import { connectPinned } from '../../common/wire/pinned-tls.js';
 import { FilePort } from '../../peer/file-port/file-port.js';
 import { LinkServer, type LinkUse } from '../../peer/links/link-server.js';
 import { Links, type MadeLink } from '../../peer/links/links.js';
@@ -15,16 +14,11 @@ import { problemOf } from '../download/expect-problem.js';
 import { type Publication, sharedFile, type TestPeer, World } from '../download/swarm-fixture.js';
 import { sameBytes } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
+import { type HttpAnswer, httpFetch, httpsSocket } from './http-client.js';
 
 const run = promisify(execFile);
 const SIZE = 3 * 1024 * 1024 + 11;
 const HOUR = 3_600_000;
-
-interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Record<string, string | string[] | undefined>;
-  readonly body: Buffer;
-}
 
 describe('Links', () => {
   let world: World;
@@ -76,27 +70,8 @@ describe('Links', () => {
       ...changes,
     });
 
-  async function http(url: string, options: RequestOptions = {}): Promise<HttpAnswer> {
-    const { hostname, port: urlPort } = new URL(url);
-    const { socket } = await tls(Number(urlPort), hostname);
-    const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
-    const path = url.slice(url.indexOf('/', 'https://'.length));
-    const request = httpRequest({ host: hostname, path, ...options, createConnection: () => socket }, (response) => {
-      const parts: Buffer[] = [];
-      response.on('data', (part: Buffer) => parts.push(part)).on('error', reject);
-      response.on('end', () => {
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts) });
-        socket.destroy();
-      });
-    });
-    request.on('error', reject).end();
-    return promise;
-  }
-
-  function tls(toPort: number, host = '127.0.0.1'): ReturnType<typeof connectPinned> {
-    const signal = AbortSignal.timeout(5_000);
-    return connectPinned({ host, port: toPort, pin: alice.identity.pin, alpn: 'http/1.1', timeoutMs: 5_000, signal });
-  }
+  const http = (url: string, options: RequestOptions = {}): Promise<HttpAnswer> =>
+    httpFetch(url, alice.identity.pin, options);
 
   const shell = (command: string): Promise<{ stdout: string; stderr: string }> =>
     run('sh', ['-c', command], { cwd: world.dir.path });
@@ -353,7 +328,7 @@ describe('Links', () => {
   });
 
   it('ends a connection that sends its head byte by byte, 5 s after it began', async () => {
-    const { socket } = await tls(port.port);
+    const { socket } = await httpsSocket(port.port, alice.identity.pin);
     let isClosed = false;
     socket.on('close', () => {
       isClosed = true;
