@@ -125,6 +125,7 @@ export class FileServer implements Part {
   async stop(): Promise<void> {
     await this.#uploads?.stop();
     await this.#linkServer?.stop();
+    await this.#links.stop();
     await this.#port.stop();
   }
 
