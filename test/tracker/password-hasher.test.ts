@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { ChildHasher, MAX_CONCURRENT_HASHES, MAX_WAITING_HASHES } from '../../tracker/auth/password-hasher.js';
+import { MAX_WAITING_PER_SOURCE } from '../../tracker/auth/hash-queue.js';
+import { ChildHasher, MAX_CONCURRENT_HASHES } from '../../tracker/auth/password-hasher.js';
 import { dummyHash, formatPhc, parsePhc } from '../../tracker/auth/phc.js';
 import { childrenOf } from '../support/proc.js';
 import { waitFor } from '../support/wait-for.js';
@@ -52,8 +53,8 @@ describe('password hashes', () => {
     }
   });
 
-  it(`are made ${MAX_CONCURRENT_HASHES} at a time; ${MAX_WAITING_HASHES} may wait, the next is told that the tracker is busy`, async () => {
-    const jobs = Array.from({ length: MAX_CONCURRENT_HASHES + MAX_WAITING_HASHES + 10 }, () => hasher.hash('x'));
+  it(`are made ${MAX_CONCURRENT_HASHES} at a time; ${MAX_WAITING_PER_SOURCE} of one source may wait, the next is told that the tracker is busy`, async () => {
+    const jobs = Array.from({ length: MAX_CONCURRENT_HASHES + MAX_WAITING_PER_SOURCE + 10 }, () => hasher.hash('x'));
 
     const results = await Promise.allSettled(jobs);
 
@@ -62,7 +63,7 @@ describe('password hashes', () => {
       Array.from({ length: 10 }, () => 'busy'),
     );
     expect(results.findIndex(({ status }) => status === 'rejected')).to.equal(
-      MAX_CONCURRENT_HASHES + MAX_WAITING_HASHES,
+      MAX_CONCURRENT_HASHES + MAX_WAITING_PER_SOURCE,
     );
   }).timeout(30_000);
 

@@ -4,12 +4,11 @@ import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { ProtocolError } from '../../common/protocol/errors.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
+import { HashQueue, type Lane } from './hash-queue.js';
 import type { HashAnswer, HashJob } from './hasher-main.js';
 
 /** 19 MiB each: more at once would cost memory and both cores without being faster. */
 export const MAX_CONCURRENT_HASHES = 2;
-/** Logins that may wait for a hash; the next one is told `busy`. */
-export const MAX_WAITING_HASHES = 64;
 const BUSY_RETRY_MS = 1_000;
 const NICENESS = 10;
 
@@ -18,14 +17,17 @@ export interface PasswordHasher extends Part {
   /** @throws {ProtocolError} `busy` when too many wait. */
   hash(password: string): Promise<string>;
   /** @throws {ProtocolError} `busy` when too many wait. */
-  verify(password: string, phc: string): Promise<boolean>;
+  verify(password: string, phc: string, lane?: Lane): Promise<boolean>;
 }
+
+/** Without a lane: of this program itself. */
+const OWN: Lane = { source: '' };
 
 type Waiting = { readonly job: HashJob } & PromiseWithResolvers<HashAnswer>;
 
 /** Starts the process at once; a process that died is replaced at the next call. */
 export class ChildHasher implements PasswordHasher {
-  readonly #queue: Waiting[] = [];
+  readonly #queue = new HashQueue<Waiting>();
   readonly #running = new Map<number, Waiting>();
   #child: ChildProcess | undefined;
   #lastId = 0;
@@ -36,13 +38,13 @@ export class ChildHasher implements PasswordHasher {
   }
 
   async hash(password: string): Promise<string> {
-    const answer = await this.#ask({ password });
+    const answer = await this.#ask({ password }, OWN);
     if (!('phc' in answer)) throw unusable(answer);
     return answer.phc;
   }
 
-  async verify(password: string, phc: string): Promise<boolean> {
-    const answer = await this.#ask({ password, phc });
+  async verify(password: string, phc: string, lane: Lane = OWN): Promise<boolean> {
+    const answer = await this.#ask({ password, phc }, lane);
     if (!('isRight' in answer)) throw unusable(answer);
     return answer.isRight;
   }
@@ -57,14 +59,11 @@ export class ChildHasher implements PasswordHasher {
     await exited;
   }
 
-  #ask(job: Omit<HashJob, 'id'>): Promise<HashAnswer> {
+  #ask(job: Omit<HashJob, 'id'>, lane: Lane): Promise<HashAnswer> {
     if (this.#isStopped) return Promise.reject(new ProtocolError('shutting-down'));
-    if (this.#queue.length >= MAX_WAITING_HASHES) {
-      return Promise.reject(new ProtocolError('busy', undefined, { retryAfterMs: BUSY_RETRY_MS }));
-    }
     this.#lastId += 1;
     const waiting = { job: { ...job, id: this.#lastId }, ...Promise.withResolvers<HashAnswer>() };
-    this.#queue.push(waiting);
+    if (!this.#queue.push(lane, waiting, ({ reject }) => reject(busy()))) return Promise.reject(busy());
     this.#send();
     return waiting.promise;
   }
@@ -107,12 +106,15 @@ export class ChildHasher implements PasswordHasher {
   }
 
   #failAll(): void {
-    const failure = new ProtocolError(this.#isStopped ? 'shutting-down' : 'busy', undefined, {
-      retryAfterMs: BUSY_RETRY_MS,
-    });
-    for (const waiting of [...this.#running.values(), ...this.#queue.splice(0)]) waiting.reject(failure);
+    const failure = this.#isStopped ? new ProtocolError('shutting-down') : busy();
+    for (const waiting of this.#running.values()) waiting.reject(failure);
     this.#running.clear();
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next.reject(failure);
   }
+}
+
+function busy(): ProtocolError {
+  return new ProtocolError('busy', undefined, { retryAfterMs: BUSY_RETRY_MS });
 }
 
 function unusable(answer: HashAnswer): Error {

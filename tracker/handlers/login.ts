@@ -3,8 +3,10 @@ import { fromBase64url } from '../../common/protocol/base64url.js';
 import { ProtocolError } from '../../common/protocol/errors.js';
 import type { Request } from '../../common/protocol/messages.js';
 import { deviceProofParts, pinOfSpki, verifySignature } from '../../common/wire/identity.js';
+import type { Lane } from '../auth/hash-queue.js';
 import type { Carrier } from '../carrier.js';
 import type { Entry } from '../entry.js';
+import { sourceOf } from '../registry/addresses.js';
 import type { Services } from '../services.js';
 import type { Account } from '../store/store.js';
 import { StoreError } from '../store/store-error.js';
@@ -33,9 +35,15 @@ async function logInOnce(services: Services, request: Request<'login'>, carrier:
     fromBase64url(request.device.proof, PROOF_BYTES),
     ...deviceProofParts(services.identity.pin, fromBase64url(request.attempt, ATTEMPT_BYTES)),
   );
-  const bucket =
-    isDevice && facts.isKnownDevice ? `${request.user.toLowerCase()}/${device}` : request.user.toLowerCase();
-  const account = await checkPassword(services, { request, account: facts.account, isDevice, bucket });
+  const user = request.user.toLowerCase();
+  const isKnown = isDevice && facts.isKnownDevice;
+  const account = await checkPassword(services, {
+    request,
+    account: facts.account,
+    isDevice,
+    bucket: isKnown ? `${user}/${device}` : user,
+    lane: isKnown ? { knownUser: user } : { source: sourceOf(carrier.from.host) },
+  });
   await remember(services, { user: account.user, device, at: Math.floor(clock.now()) });
   await requireUnchanged(services, account);
   return admit(services, {
@@ -56,16 +64,18 @@ interface Guess {
   readonly isDevice: boolean;
   /** Whose tries this one counts among. */
   readonly bucket: string;
+  /** Whose turn it takes. */
+  readonly lane: Lane;
 }
 
 async function checkPassword(
   { guesses, hasher, dummyHash }: Services,
-  { request, account, isDevice, bucket }: Guess,
+  { request, account, isDevice, bucket, lane }: Guess,
 ): Promise<Account> {
   const settle = guesses.take(bucket);
   let isRight = false;
   try {
-    const matches = await hasher.verify(request.password, account?.passwordHash ?? dummyHash);
+    const matches = await hasher.verify(request.password, account?.passwordHash ?? dummyHash, lane);
     isRight = matches && isDevice && account?.state === 'active';
   } catch (error) {
     settle(true); // nothing was tried

@@ -1,5 +1,5 @@
 /** Which addresses of a peer another peer is told; see docs/protocol.md "Addresses". */
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import type { Address } from '../carrier.js';
 import type { Session } from './session.js';
 
@@ -26,6 +26,20 @@ for (const [net, prefix] of [
 export function plainHost(host: string): string {
   const bare = host.split('%', 1)[0] ?? host;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1] ?? bare;
+}
+
+/** Whose limits count for an address in its plain form: whoever has an IPv6 address has its /64, the first four groups. */
+export function sourceOf(host: string): string {
+  if (!isIPv6(host)) return host;
+  const [head = '', tail] = host.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length);
+  const whole = [
+    ...groups,
+    ...Array.from({ length: missing }, () => '0'),
+    ...(tail === undefined || tail === '' ? [] : tail.split(':')),
+  ];
+  return whole.slice(0, 4).join(':');
 }
 
 /** True for an address of this machine alone, and for the name of it. */

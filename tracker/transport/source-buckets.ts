@@ -2,8 +2,8 @@
  * How much unproven traffic one source may send. Attacker: a flood from one address; it may cost the tracker this much and no more,
  * and it says nothing about sessions, whose datagrams are told by their seal.
  */
-import { isIPv6 } from 'node:net';
 import type { Clock } from '../../common/runtime/clock.js';
+import { sourceOf } from '../registry/addresses.js';
 
 export const SOURCE_PER_SECOND = 50;
 export const SOURCE_BURST = 200;
@@ -40,18 +40,4 @@ export class SourceBuckets {
     const [oldest] = this.#buckets.keys();
     if (oldest !== undefined) this.#buckets.delete(oldest);
   }
-}
-
-/** Whoever has an IPv6 address has its /64: the first four groups. */
-function sourceOf(host: string): string {
-  if (!isIPv6(host)) return host;
-  const [head = '', tail] = host.split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length);
-  const whole = [
-    ...groups,
-    ...Array.from({ length: missing }, () => '0'),
-    ...(tail === undefined || tail === '' ? [] : tail.split(':')),
-  ];
-  return whole.slice(0, 4).join(':');
 }
