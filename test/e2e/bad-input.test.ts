@@ -10,10 +10,10 @@ import { connectPinned } from '../../common/wire/pinned-tls.js';
 import { writeCredentials } from '../support/accounts.js';
 import { type CliResult, runCli, type ServeHandle, startProgram } from '../support/program.js';
 import { waitFor } from '../support/wait-for.js';
-import { errorCodeOf, expectOneLine, publicationsOf } from './json-results.js';
-import { newId, RawSession, randomFileId } from './raw-session.js';
+import { errorCodeOf, expectOneLine } from './json-results.js';
+import { newId, type RawSession, randomFileId } from './raw-session.js';
 import { inShell } from './shell.js';
-import { passwordOf, World } from './world.js';
+import { World } from './world.js';
 
 /** Names that would leave a folder, drive a terminal, or pass for another name. */
 const HOSTILE_NAMES = [
@@ -74,16 +74,19 @@ describe('bad input', function () {
   let alice: ServeHandle;
   let cwd: string;
   let goodId: string;
+  let observer: RawSession;
 
   before(async () => {
     world = await World.open();
     alice = await world.serve('alice');
     goodId = await world.publish('alice', await world.file('alice', 'good.bin', 1000));
+    observer = await world.rawSession('bob');
     cwd = world.path('cwd');
     await mkdir(cwd);
   });
 
   after(async () => {
+    observer[Symbol.dispose]();
     await world.end();
   });
 
@@ -91,18 +94,13 @@ describe('bad input', function () {
   afterEach(async () => {
     expect(world.tracker.process.ended).to.equal(undefined);
     expect(alice.process.ended).to.equal(undefined);
-    const found = publicationsOf(await world.cli('bob', ['sch', 'good']));
-    expect(found.map(({ name, sources }) => [name, sources])).to.deep.equal([['good.bin', 1]]);
+    const found = await observer.request('search', { text: 'good.bin' });
+    expect(found).to.have.nested.property('publications[0].sources', 1);
   });
 
   describe('names', () => {
     it(`refuses ${HOSTILE_NAMES.length} hostile names at the tracker, one by one and in bulk, and lists none of them`, async () => {
-      const device = await loadOrCreateIdentity(world.path('raw.pem'), { commonName: 'test' });
-      const { host, port, pin } = world.tracker;
-      using session = await RawSession.open(
-        { host, port, pin },
-        { transport: 'tcp', user: 'bob', password: passwordOf('bob'), device },
-      );
+      using session = await world.rawSession('bob');
 
       const codes = new Set<string>();
       for (const name of HOSTILE_NAMES) {
@@ -362,7 +360,7 @@ describe('bad input', function () {
 
     for (const [what, line] of Object.entries(BAD_LINES)) {
       it(`survives ${what} inside TLS, on the tracker and on the file port`, async () => {
-        const identity = await loadOrCreateIdentity(world.path('raw.pem'), { commonName: 'test' });
+        const identity = await loadOrCreateIdentity(world.path('stranger.pem'), { commonName: 'test' });
         const bytes = Buffer.from(line, 'latin1');
 
         const fromTracker = await tell({ ...world.tracker, alpn: 'shoal-tracker/1' }, bytes);
@@ -375,7 +373,7 @@ describe('bad input', function () {
     }
 
     it('sends no byte of a file to forged, foreign and missing tickets', async () => {
-      const identity = await loadOrCreateIdentity(world.path('raw.pem'), { commonName: 'test' });
+      const identity = await loadOrCreateIdentity(world.path('stranger.pem'), { commonName: 'test' });
       const tickets = [
         'eyJ2IjoxfQ.AAAA',
         `${Buffer.from('{"v":1}').toString('base64url')}.${randomBytes(64).toString('base64url')}`,
@@ -420,12 +418,7 @@ describe('bad input', function () {
 
   /** A right ticket for alice's file, but of bob's device, not of the one that shows it. */
   async function foreignTicket(): Promise<string> {
-    const device = await loadOrCreateIdentity(world.path('another.pem'), { commonName: 'test' });
-    const { host, port, pin } = world.tracker;
-    using session = await RawSession.open(
-      { host, port, pin },
-      { transport: 'tcp', user: 'bob', password: passwordOf('bob'), device },
-    );
+    using session = await world.rawSession('bob');
     const found = await session.request('search', { text: 'good.bin' });
     const publicationId = found.ok ? found.publications[0]?.publicationId : undefined;
     const reply = await session.request('sources', { publicationId: publicationId ?? '', ticket: true });

@@ -33,8 +33,10 @@ describe('requests over a network that loses, doubles and reorders', function ()
     const session = await open('udp');
 
     const resumed = await session.tryResume();
-    const replies = [];
-    for (const type of SAMPLED_TYPES) replies.push(await ask(session, type));
+    const replies = await Promise.all(
+      SAMPLED_TYPES.filter((type) => type !== 'logout').map((type) => ask(session, type)),
+    );
+    replies.push(await ask(session, 'logout'));
 
     expect(resumed.ok).to.equal(true);
     expect(replies.filter(({ ok }) => !ok)).to.deep.equal([]);
@@ -46,7 +48,7 @@ describe('requests over a network that loses, doubles and reorders', function ()
     world.proxy.udp.setFaults(BAD_NETWORK);
     const session = await open('udp');
 
-    const run = await runMutations(session, { count: 120, lanes: 12, seed: 7 });
+    const run = await runMutations(session, { count: 120, lanes: 24, seed: 7 });
 
     world.proxy.udp.setFaults({});
     await expectExactlyOnce(await open('tcp'), run);

@@ -1,22 +1,28 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { type CliResult, runCli, type ServeHandle, startProgram } from '../support/program.js';
+import { type CliResult, type RunningProgram, runCli, type ServeHandle, startProgram } from '../support/program.js';
 import { sameBytes, sha256File } from '../support/temp.js';
 import { errorCodeOf, expectOneLine, linkOf, publicationsOf, resultOf, transferOf, usersOf } from './json-results.js';
-import { inWorld, passwordOf, World } from './world.js';
+import { inWorld, passwordOf, sharedEnvironment, World } from './world.js';
 
 describe('one-shot commands', function () {
   this.timeout(60_000);
   let world: World;
   let alice: ServeHandle;
   let report: string;
+  /** Has patience with a source that may come back, so it is begun first. */
+  let awayGet: RunningProgram;
 
   before(async () => {
-    world = await World.open({ users: ['alice', 'bob', 'carol'] });
+    world = await World.open({ users: ['alice', 'bob', 'carol', 'dave'] });
     alice = await world.serve('alice');
     report = await world.file('alice', 'report.pdf', 300_000);
     await world.publish('alice', report);
+    const dave = await world.serve('dave');
+    await world.publish('dave', await world.file('dave', 'away.bin', 1000));
+    await dave.process.stop();
+    awayGet = await world.start('bob', ['get', 'away.bin']);
   });
 
   after(async () => {
@@ -62,7 +68,7 @@ describe('one-shot commands', function () {
       await mkdir(cwd, { recursive: true });
       const { home, data } = world.place('bob');
 
-      const done = await runCli(['get', 'report.pdf'], { ...who('bob'), home, data, cwd, json: true });
+      const done = await runCli(['get', 'report.pdf'], { ...(await who('bob')), home, data, cwd, json: true });
 
       const transfer = transferOf(done);
       expect(done.events.slice(0, -1).every(({ event }) => event === 'transfer')).to.equal(true);
@@ -127,6 +133,7 @@ describe('one-shot commands', function () {
       const fetched = await world.cli('bob', ['get', 'desk.bin']);
       const end = await serving.stop('SIGINT');
       const listed = publicationsOf(await world.cli('carol', ['lpf']));
+      await world.cli('carol', ['unp', 'desk.bin']);
 
       world.noteContent('desk.bin', await sha256File(path));
       expect(fetched.code, fetched.stderr).to.equal(0);
@@ -168,7 +175,7 @@ describe('one-shot commands', function () {
 
     it('login leaves a session for later commands, logout ends it', async () => {
       const { home, data } = world.place('carol');
-      const bare = { user: 'carol', tracker: world.address, home, data, json: true };
+      const bare = { user: 'carol', tracker: world.address, home, data, json: true, env: await sharedEnvironment() };
 
       const before = await runCli(['lap'], bare);
       const login = await runCli(['login'], { ...bare, password: passwordOf('carol') });
@@ -187,7 +194,7 @@ describe('one-shot commands', function () {
 
     it('trust add, list and forget answer', async () => {
       const { home, data } = world.place('carol');
-      const bare = { home, data, json: true };
+      const bare = { home, data, json: true, env: await sharedEnvironment() };
 
       const added = await runCli(['trust', 'add', `tracker.example:9#${world.tracker.pin}`], bare);
       const listed = await runCli(['trust', 'list'], bare);
@@ -243,6 +250,15 @@ describe('one-shot commands', function () {
       expect([get.code, unp.code, link.code]).to.deep.equal([4, 4, 4]);
       expect(get.stderr).to.match(/^File not found/);
       expectOneLine(get.stderr);
+    });
+
+    it('5 for a file whose sources stay away', async () => {
+      const end = await awayGet.waitForExit(25_000);
+
+      expect(end.code, awayGet.describe()).to.equal(5);
+      expect(awayGet.jsonEvents().at(-1)).to.include({ event: 'error', code: 'no-source' });
+      expect(awayGet.stderrText).to.match(/^No source reachable/);
+      expectOneLine(awayGet.stderrText);
     });
 
     it('7 for a tracker that does not answer', async () => {
@@ -321,7 +337,7 @@ describe('one-shot commands', function () {
       const stdin = `lap\nsch report\nget report.pdf --as lines.pdf\npub from-lines.txt\nlpf\nnonsense\nunp from-lines.txt\nxit\nlap\n`;
       const { home, data, downloads, files } = world.place('bob');
 
-      const done = await runCli([], { ...who('bob'), home, data, downloads, cwd: files, stdin });
+      const done = await runCli([], { ...(await who('bob')), home, data, downloads, cwd: files, stdin });
 
       world.noteContent('lines.pdf', await sha256File(report));
       expect(done.code).to.equal(2);
@@ -345,7 +361,7 @@ describe('one-shot commands', function () {
     it('ends at once with 0 when there are no lines', async () => {
       const { home, data, downloads } = world.place('bob');
 
-      const done = await runCli([], { ...who('bob'), home, data, downloads, stdin: '' });
+      const done = await runCli([], { ...(await who('bob')), home, data, downloads, stdin: '' });
 
       expect(done.code, done.stdout + done.stderr).to.equal(0);
     });
@@ -401,7 +417,7 @@ describe('one-shot commands', function () {
     );
   });
 
-  function who(user: string) {
-    return { user, password: passwordOf(user), tracker: world.address };
+  async function who(user: string) {
+    return { user, password: passwordOf(user), tracker: world.address, env: await sharedEnvironment() };
   }
 });

@@ -1,11 +1,12 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
+import { shoalCommand } from '../support/shoal-command.js';
 import { sameBytes, sha256File } from '../support/temp.js';
 import { mostInOneSecond, type Terminal } from '../support/terminal.js';
 import { enter, expectGivenBack, logInAt, openUserTerminal, say } from './terminal-users.js';
-import { inWorld, type World } from './world.js';
+import { inWorld, World } from './world.js';
 
 const MIB = 1024 * 1024;
 const MAX_REDRAWS_A_SECOND = 10;
@@ -232,80 +233,78 @@ describe('a session of two users at their terminals', function () {
 
 describe('the terminal after the end', function () {
   this.timeout(60_000);
+  let world: World;
 
-  it(
-    'is as it was after Ctrl-C on the login screen and after Ctrl-C on the main screen',
-    inWorld({}, async (world) => {
-      await using first = await openUserTerminal(world, 'alice');
-      await first.terminal.waitForText(/Password/);
-      first.terminal.press('ctrl-c');
-      await first.terminal.waitForExit();
-      await expectGivenBack(first.terminal);
+  before(async () => {
+    world = await World.open({ users: ['ann', 'ben', 'cleo', 'dan', 'eve', 'observer'] });
+  });
 
-      await using second = await openUserTerminal(world, 'alice');
-      await enter(second.terminal, world, 'alice');
-      second.terminal.press('ctrl-c');
-      const end = await second.terminal.waitForExit();
+  after(() => world.end());
 
-      expect(end.signal).to.equal(null);
-      await expectGivenBack(second.terminal);
-      expect((await world.cli('bob', ['lap'])).stdout, 'the session ended with it').to.include('"users":[]');
-    }),
-  );
+  it('is as it was after Ctrl-C on the login screen and after Ctrl-C on the main screen', async () => {
+    await using first = await openUserTerminal(world, 'ann');
+    await first.terminal.waitForText(/Password/);
+    first.terminal.press('ctrl-c');
+    await first.terminal.waitForExit();
+    await expectGivenBack(first.terminal);
 
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
-    it(
-      `is as it was after ${signal}`,
-      inWorld({}, async (world) => {
-        await using alice = await openUserTerminal(world, 'alice');
-        await enter(alice.terminal, world, 'alice');
+    await using second = await openUserTerminal(world, 'ann');
+    await enter(second.terminal, world, 'ann');
+    second.terminal.press('ctrl-c');
+    const end = await second.terminal.waitForExit();
 
-        await alice.terminal.kill(signal);
-        await alice.terminal.waitForExit();
+    expect(end.signal).to.equal(null);
+    await expectGivenBack(second.terminal);
+    using observer = await world.rawSession('observer');
+    expect(await observer.request('listPeers', {}), 'the session ended with it').to.deep.include({ peers: [] });
+  });
 
-        await expectGivenBack(alice.terminal);
-      }),
-    );
+  for (const [signal, user] of [
+    ['SIGTERM', 'ben'],
+    ['SIGHUP', 'cleo'],
+  ] as const) {
+    it(`is as it was after ${signal}`, async () => {
+      await using ended = await openUserTerminal(world, user);
+      await enter(ended.terminal, world, user);
+
+      await ended.terminal.kill(signal);
+      await ended.terminal.waitForExit();
+
+      await expectGivenBack(ended.terminal);
+    });
   }
 
-  it(
-    'is as it was after a crash inside the program, which then ends with 1 and says what happened',
-    inWorld({}, async (world) => {
-      const crash = world.path('crash.cjs');
-      await mkdir(world.place('alice').home, { recursive: true });
-      await writeFile(crash, `process.on('SIGUSR2', () => { throw new Error('a crash on purpose'); });`);
-      await using alice = await openUserTerminal(world, 'alice', { env: { NODE_OPTIONS: `--require ${crash}` } });
-      await enter(alice.terminal, world, 'alice');
+  it('is as it was after a crash inside the program, which then ends with 1 and says what happened', async () => {
+    const crash = world.path('crash.cjs');
+    await writeFile(crash, `process.on('SIGUSR2', () => { throw new Error('a crash on purpose'); });`);
+    await using dan = await openUserTerminal(world, 'dan', { env: { NODE_OPTIONS: `--require ${crash}` } });
+    await enter(dan.terminal, world, 'dan');
 
-      await alice.terminal.kill('SIGUSR2');
-      const end = await alice.terminal.waitForExit();
+    await dan.terminal.kill('SIGUSR2');
+    const end = await dan.terminal.waitForExit();
 
-      expect(end.code).to.equal(1);
-      expect(alice.terminal.history().join('\n')).to.include('a crash on purpose');
-      await expectGivenBack(alice.terminal);
-    }),
-  );
+    expect(end.code).to.equal(1);
+    expect(dan.terminal.history().join('\n')).to.include('a crash on purpose');
+    await expectGivenBack(dan.terminal);
+  });
 
-  it(
-    'is as it was when the program that started it is killed and the terminal stays',
-    inWorld({}, async (world) => {
-      const { shoalCommand } = await import('../support/shoal-command.js');
-      const note = world.path('parent');
-      // The inner shell is the peer's parent; the outer one stays and lets the terminal live.
-      const script = `sh -c 'echo $$ >"$0.new"; mv "$0.new" "$0"; "$@"; exit' "${note}" "$@" || while kill -0 "$(cat "${note}.child")" 2>/dev/null; do sleep 0.05; done`;
-      const child = `echo $$ >"${note}.child"; exec "$@"`;
-      const command = ['sh', '-c', script, 'sh', 'sh', '-c', child, 'sh', ...shoalCommand()] as const;
-      await using alice = await openUserTerminal(world, 'alice', { command });
-      await enter(alice.terminal, world, 'alice');
-      process.kill(Number(await readFile(note, 'utf8')), 'SIGKILL');
+  it('is as it was when the program that started it is killed and the terminal stays', async () => {
+    const note = world.path('parent');
+    // The inner shell is the peer's parent; the outer one stays and lets the terminal live.
+    const wait = `while kill -0 "$(cat "${note}.child")" 2>/dev/null; do sleep 0.05; done`;
+    const script = `sh -c 'echo $$ >"$0.new"; mv "$0.new" "$0"; "$@"; exit' "${note}" "$@" || ${wait}`;
+    const child = `echo $$ >"${note}.child"; exec "$@"`;
+    const command = ['sh', '-c', script, 'sh', 'sh', '-c', child, 'sh', ...shoalCommand()] as const;
+    await using eve = await openUserTerminal(world, 'eve', { command });
+    await enter(eve.terminal, world, 'eve');
+    process.kill(Number(await readFile(note, 'utf8')), 'SIGKILL');
 
-      await say(alice.terminal, 'lap', 'No active users');
-      alice.terminal.type('xit\r');
-      await alice.terminal.waitForExit();
+    await say(eve.terminal, 'h', /pub PATH/);
+    eve.terminal.type('xit\r');
+    await eve.terminal.waitForExit();
 
-      await expectGivenBack(alice.terminal);
-    }),
-  );
+    await expectGivenBack(eve.terminal);
+  });
 });
 
 /** Reads the cells of a transfer's row until it is done. */

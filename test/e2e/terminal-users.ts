@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { expect } from 'chai';
 import { openTerminal, type Terminal, type TerminalOptions } from '../support/terminal.js';
-import { passwordOf, type UserPlace, type World } from './world.js';
+import { passwordOf, sharedEnvironment, type UserPlace, type World } from './world.js';
 
 export interface UserTerminal extends AsyncDisposable {
   readonly terminal: Terminal;
@@ -25,8 +25,9 @@ export async function openUserTerminal(
   await mkdir(place.home, { recursive: true });
   await mkdir(place.files, { recursive: true });
   const { tracker = `${world.tracker.host}:${world.tracker.port}`, args = [], ...screen } = options;
+  const env = { ...(await sharedEnvironment()), ...options.env };
   const words = ['--tracker', tracker, '--data', place.data, '--downloads', place.downloads, ...args];
-  const terminal = await openTerminal(words, { home: place.home, cwd: place.files, stty: true, ...screen });
+  const terminal = await openTerminal(words, { home: place.home, cwd: place.files, stty: true, ...screen, env });
   return { terminal, place, [Symbol.asyncDispose]: () => terminal[Symbol.asyncDispose]() };
 }
 

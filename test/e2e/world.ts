@@ -5,6 +5,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { loadOrCreateIdentity } from '../../common/wire/identity.js';
 import type { Accounts } from '../support/accounts.js';
 import { type BothProxy, type BothProxyOptions, startBothProxy } from '../support/faultnet.js';
 import {
@@ -20,6 +21,7 @@ import {
   type TrackerHandle,
 } from '../support/program.js';
 import { sha256File, type TempDir, tempDir, writeRandomFile } from '../support/temp.js';
+import { type RawLogin, RawSession } from './raw-session.js';
 
 export interface WorldOptions {
   readonly users?: readonly string[];
@@ -49,6 +51,15 @@ const CRASH = /^\s+at .+:\d+:\d+\)?$|unhandled|uncaught|Node\.js v\d/im;
 
 /** The unfinished file of a download, with the name that the finished one gets. */
 export const PART_NAME = /^\.(.+)\.[0-9a-f]{16}\.part$/;
+
+/** One for the whole run: compiling the program anew is most of what a short command costs. */
+let compiled: Promise<TempDir> | undefined;
+
+/** Environment of every program here: code that one has compiled serves all others of this run. */
+export async function sharedEnvironment(): Promise<Readonly<Record<string, string>>> {
+  compiled ??= tempDir();
+  return { XDG_CACHE_HOME: (await compiled).path };
+}
 
 export function passwordOf(user: string): string {
   return `the secret of ${user}`;
@@ -125,7 +136,8 @@ export class World implements AsyncDisposable {
     const accounts: Accounts = Object.fromEntries(users.map((user) => [user, passwordOf(user)]));
     const again = this.#tracker === undefined ? {} : { port: this.#tracker.port };
     const args = this.#options.trackerArgs ?? [];
-    this.#tracker = await startTracker({ data: this.#dir.join('tracker'), credentials: accounts, args, ...again });
+    const env = await sharedEnvironment();
+    this.#tracker = await startTracker({ data: this.#dir.join('tracker'), credentials: accounts, args, env, ...again });
     this.#cleanUp.use(this.#tracker);
     this.#programs.push(this.#tracker.process);
   }
@@ -139,7 +151,8 @@ export class World implements AsyncDisposable {
     const { home, data, downloads } = this.place(user);
     await mkdir(home, { recursive: true });
     const own = { user, password: passwordOf(user), home, data, downloads, tracker: this.address };
-    const handle = await startServe({ ...own, ...options });
+    const env = { ...(await sharedEnvironment()), ...options.env };
+    const handle = await startServe({ ...own, ...options, env });
     this.#cleanUp.use(handle);
     this.#programs.push(handle.process);
     return handle;
@@ -150,7 +163,8 @@ export class World implements AsyncDisposable {
     const { home, data, downloads } = this.place(user);
     await mkdir(home, { recursive: true });
     const own = { user, password: passwordOf(user), home, data, downloads, tracker: this.address, json: true };
-    return runCli(args, { ...own, ...options });
+    const env = { ...(await sharedEnvironment()), ...options.env };
+    return runCli(args, { ...own, ...options, env });
   }
 
   /** Starts a command of `user` without waiting for its end. */
@@ -173,10 +187,16 @@ export class World implements AsyncDisposable {
       '--downloads',
       downloads,
     ];
-    const env = { SHOAL_PASSWORD: passwordOf(user), ...options.env };
+    const env = { SHOAL_PASSWORD: passwordOf(user), ...(await sharedEnvironment()), ...options.env };
     const program = this.#cleanUp.use(await startProgram(words, { home, env }));
     this.#programs.push(program);
     return program;
+  }
+
+  /** A session of `user` from a device of its own, without a process. The caller closes it. */
+  async rawSession(user: string, more: Partial<RawLogin> = {}): Promise<RawSession> {
+    const device = await loadOrCreateIdentity(this.#dir.join('raw-device.pem'), { commonName: 'test' });
+    return RawSession.open(this.#tracker, { transport: 'tcp', user, password: passwordOf(user), device, ...more });
   }
 
   /** Writes a file of random-looking bytes into the user's folder. */
@@ -263,10 +283,9 @@ export class World implements AsyncDisposable {
   }
 
   async #checkLedger(user: string, rows: ReadonlyMap<string, string>): Promise<void> {
-    const listed = await this.cli(user, ['lpf']);
-    expect(listed.code, listed.stderr).to.equal(0);
-    const { publications } = listed.result as unknown as { publications: PublishedRow[] };
-    const found = publications.map(({ name, fileId }) => `${name} ${fileId}`).sort();
+    using session = await this.rawSession(user);
+    const listed = await session.request('listPublished', { limit: 1000 });
+    const found = listed.ok ? listed.publications.map(({ name, fileId }) => `${name} ${fileId}`).sort() : listed;
     const wanted = [...rows].map(([name, fileId]) => `${name} ${fileId}`).sort();
     expect(found, `I3: what ${user} published`).to.deep.equal(wanted);
   }
