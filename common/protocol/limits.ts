@@ -21,6 +21,10 @@ export const MAX_UNACKNOWLEDGED = 32;
 export const MAX_PIPELINED = 32;
 /** Sessions of one user: one account must not fill the tracker's memory. With one more, the longest silent that does not serve ends. */
 export const MAX_SESSIONS_PER_USER = 64;
+/** TCP connections of one user: one account must not take all places. With one more, the oldest is closed. */
+export const MAX_CONNECTIONS_PER_USER = 64;
+/** TCP connections of one source (an IPv4 address, an IPv6 /64) without a session; with one more, the oldest that waits for no reply is closed. */
+export const MAX_HELLOS_PER_SOURCE = 64;
 /** UTF-8 bytes: a padded login fits one datagram with it, even if JSON must escape each. */
 export const MAX_PASSWORD_BYTES = 128;
 /** Characters of a resume token: a padded resume and the reply that brings a new one fit one datagram with it. */

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Clock } from '../../common/runtime/clock.js';
-import { plainHost } from '../registry/addresses.js';
+import { plainHost, sourceOf } from '../registry/addresses.js';
 
 export const MAX_PENDING_HANDSHAKES = 256;
 export const MAX_PENDING_PER_SOURCE = 8;
@@ -32,15 +32,15 @@ export class HandshakeGate {
   ) {}
 
   enter(socket: Socket): void {
-    const guest: Guest = { socket, source: plainHost(socket.remoteAddress ?? ''), state: 'waiting' };
-    const counts = this.#countsOf(guest.source);
-    if (this.#waiting.size >= MAX_WAITING || counts.waiting >= MAX_WAITING_PER_SOURCE) {
+    const guest: Guest = { socket, source: sourceOf(plainHost(socket.remoteAddress ?? '')), state: 'waiting' };
+    const waiting = this.#countBySource.get(guest.source)?.waiting ?? 0;
+    if (this.#waiting.size >= MAX_WAITING || waiting >= MAX_WAITING_PER_SOURCE) {
       socket.destroy();
       return;
     }
     this.#guests.set(socket, guest);
     this.#waiting.add(guest);
-    counts.waiting += 1;
+    this.#countsOf(guest.source).waiting += 1;
     const timer = this.clock.setTimer(() => {
       if (guest.state !== 'done') socket.destroy();
     }, this.deadlineMs);

@@ -1,5 +1,4 @@
 /** One TLS connection of a peer: lines in, replies and events out, and the deadlines it has to keep. See docs/protocol.md "TCP". */
-import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import { encodeJson } from '../../common/protocol/json.js';
 import {
@@ -18,7 +17,7 @@ import type { Carrier } from '../carrier.js';
 import { plainHost } from '../registry/addresses.js';
 import type { EventLink } from '../registry/event-outbox.js';
 import type { Session } from '../registry/session.js';
-import type { Router } from '../router.js';
+import type { EntryReply, Router } from '../router.js';
 import { readRequest, refusal } from './read-request.js';
 
 const NEWLINE = Buffer.from('\n');
@@ -29,6 +28,8 @@ interface ConnectionOptions {
   readonly router: Router;
   readonly clock: Clock;
   readonly log: Log;
+  /** It belongs to this session from now on. */
+  readonly onSession: (session: Session) => void;
 }
 
 export class TcpConnection implements EventLink {
@@ -37,10 +38,14 @@ export class TcpConnection implements EventLink {
   readonly #carrier: Carrier;
   #session: Session | undefined;
   #hello: Timer | undefined;
+  #helloLeftMs = HELLO_DEADLINE_MS;
+  #helloSince = 0;
+  #isEntering = false;
   #idle: Timer | undefined;
   #inFlight = 0;
   #failedLogins = 0;
   #slotFreed: PromiseWithResolvers<void> | undefined;
+  #drained: PromiseWithResolvers<void> | undefined;
 
   constructor(
     private readonly socket: TLSSocket,
@@ -49,9 +54,18 @@ export class TcpConnection implements EventLink {
     const from = { host: plainHost(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 };
     this.#carrier = { kind: 'tcp', from, maxReplyBytes: MAX_LINE_BYTES };
     socket.on('error', () => socket.destroy());
+    socket.on('drain', () => this.#drain());
     socket.once('close', () => this.#end());
     this.#armHello();
     this.#armIdle();
+  }
+
+  get host(): string {
+    return this.#carrier.from.host;
+  }
+
+  get isEntering(): boolean {
+    return this.#isEntering;
   }
 
   get session(): Session | undefined {
@@ -110,20 +124,28 @@ export class TcpConnection implements EventLink {
       if (reply === undefined) throw request;
       return this.#write(reply);
     }
-    this.#hello?.cancel();
-    const { reply, session } = await this.options.router.enter(request, this.#carrier);
-    if (session === undefined) {
-      this.#armHello();
-      this.#failedLogins += 1;
-    } else {
-      this.#adopt(session);
-    }
+    const { reply, session } = await this.#enter(request);
+    if (session === undefined) this.#failedLogins += 1;
+    else this.#adopt(session);
     await this.#write(reply);
     if (this.#failedLogins >= MAX_FAILED_LOGINS) this.socket.end();
   }
 
+  async #enter(request: Request): Promise<EntryReply> {
+    this.#pauseHello();
+    this.#isEntering = true;
+    try {
+      const entry = await this.options.router.enter(request, this.#carrier);
+      if (entry.session === undefined) this.#armHello();
+      return entry;
+    } finally {
+      this.#isEntering = false;
+    }
+  }
+
   #adopt(session: Session): void {
     this.#session = session;
+    this.options.onSession(session);
     this.#decoder.setMax(MAX_LINE_BYTES);
     session.useTcp(this);
   }
@@ -146,21 +168,25 @@ export class TcpConnection implements EventLink {
   async #write(message: object): Promise<void> {
     if (this.socket.destroyed || !this.socket.writable) return;
     if (this.socket.write(Buffer.concat([encodeJson(message), NEWLINE]))) return;
-    const closed = new AbortController();
-    const onClose = (): void => closed.abort();
-    this.socket.once('close', onClose);
-    try {
-      await once(this.socket, 'drain', { signal: closed.signal });
-    } catch (error) {
-      if (!closed.signal.aborted && !this.socket.destroyed) throw error;
-    } finally {
-      this.socket.off('close', onClose);
-    }
+    this.#drained ??= Promise.withResolvers<void>(); // one for all that wait
+    await this.#drained.promise;
   }
 
+  #drain(): void {
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+
+  /** Goes on where it was paused: one who is refused again and again gets no more time than one who is silent. */
   #armHello(): void {
+    if (this.socket.destroyed) return;
+    this.#helloSince = this.options.clock.monotonic();
+    this.#hello = this.options.clock.setTimer(() => this.close(), this.#helloLeftMs);
+  }
+
+  #pauseHello(): void {
     this.#hello?.cancel();
-    this.#hello = this.options.clock.setTimer(() => this.close(), HELLO_DEADLINE_MS);
+    this.#helloLeftMs -= this.options.clock.monotonic() - this.#helloSince;
   }
 
   #armIdle(): void {
@@ -172,6 +198,7 @@ export class TcpConnection implements EventLink {
     this.#hello?.cancel();
     this.#idle?.cancel();
     this.#slotFreed?.resolve();
+    this.#drain();
     this.#session?.dropTcp(this);
   }
 }

@@ -7,11 +7,13 @@ import { systemClock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import { serverTlsOptions } from '../../common/wire/pinned-tls.js';
+import { sourceOf } from '../registry/addresses.js';
 import type { Session } from '../registry/session.js';
 import type { Router } from '../router.js';
 import type { Services } from '../services.js';
 import { HandshakeGate } from './handshake-gate.js';
 import { TcpConnection } from './tcp-connection.js';
+import { TcpPlaces } from './tcp-places.js';
 
 export const TRACKER_ALPN = 'shoal-tracker/1';
 const KEEP_ALIVE_MS = 30_000;
@@ -33,6 +35,7 @@ export class TcpTransport implements Part {
   readonly #server: Server;
   readonly #gate: HandshakeGate;
   readonly #connections = new Set<TcpConnection>();
+  readonly #places = new TcpPlaces<TcpConnection>();
   readonly #rawByPeer = new Map<string, Socket>();
   #closed: Promise<void> | undefined;
 
@@ -73,7 +76,7 @@ export class TcpTransport implements Part {
 
   /** The registry has forgotten the session: whoever still speaks for it must come back with its token. */
   closeSession(session: Session): void {
-    for (const connection of this.#connections) if (connection.session === session) connection.close();
+    for (const connection of this.#places.of(session.user)) if (connection.session === session) connection.close();
   }
 
   async stop(): Promise<void> {
@@ -108,9 +111,21 @@ export class TcpTransport implements Part {
       return;
     }
     const { router, services } = this.options;
-    const connection = new TcpConnection(socket, { router, clock: services.clock, log: services.log });
+    const connection = new TcpConnection(socket, {
+      router,
+      clock: services.clock,
+      log: services.log,
+      onSession: ({ user }) => this.#places.adopt(connection, user),
+    });
+    if (!this.#places.enter(connection, sourceOf(connection.host))) {
+      connection.close();
+      return;
+    }
     this.#connections.add(connection);
-    void connection.run().finally(() => this.#connections.delete(connection));
+    void connection.run().finally(() => {
+      this.#connections.delete(connection);
+      this.#places.leave(connection);
+    });
   }
 }
 
