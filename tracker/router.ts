@@ -79,8 +79,7 @@ export class Router {
       if (request.type === 'login' || request.type === 'resume') throw new ProtocolError('not-allowed');
       this.services.registry.touch(session);
       session.outbox.seen(request.seen ?? []);
-      const [body] = await Promise.all([this.#handle(request, session, carrier), this.#acknowledge(session, request)]);
-      return success(request.id, body);
+      return success(request.id, await this.#handleWithAcks(request, session, carrier));
     } catch (error) {
       return this.#failure(request.id, error);
     }
@@ -98,12 +97,31 @@ export class Router {
     return handler(this.services, { request, session, carrier });
   }
 
-  /** Mutations carry their acknowledgements into the store themselves. Durable before the reply, or the client would forget first. */
-  async #acknowledge(session: Session, { type, acks = [] }: Request<SessionVerb>): Promise<void> {
-    if (acks.length === 0 || MUTATIONS.has(type)) return;
+  /** Mutations carry acknowledgements into the store themselves. Durable before the reply, or owed: the client forgets them with it. */
+  async #handleWithAcks<T extends SessionVerb>(
+    request: Request<T>,
+    session: Session,
+    carrier: Carrier,
+  ): Promise<ReplyBody<T>> {
+    const acks = session.owedAcks.with(request.acks ?? []);
+    if (!MUTATIONS.has(request.type)) {
+      const [body] = await Promise.all([this.#handle(request, session, carrier), this.#acknowledge(session, acks)]);
+      return body;
+    }
+    session.owedAcks.owe(acks);
+    const body = await this.#handle<T>({ ...request, acks }, session, carrier);
+    session.owedAcks.stored(acks);
+    return body;
+  }
+
+  /** Reads go on while the store cannot write. */
+  async #acknowledge(session: Session, acks: readonly string[]): Promise<void> {
+    if (acks.length === 0) return;
     try {
       await this.services.store.acknowledge(session.name, acks, Math.floor(this.services.clock.now()));
+      session.owedAcks.stored(acks);
     } catch (error) {
+      session.owedAcks.owe(acks);
       this.services.log.write('warn', 'acknowledgements could not be stored', { error });
     }
   }

@@ -5,6 +5,7 @@ import { KIND } from '../../common/wire/datagrams.js';
 import { deriveKeys, Opener, Sealer } from '../../common/wire/sealed-data.js';
 import type { Address } from '../carrier.js';
 import { type EventLink, EventOutbox } from './event-outbox.js';
+import { OwedAcks } from './owed-acks.js';
 
 /** What a login or resume says of the peer. */
 export interface PresenceClaim {
@@ -48,6 +49,7 @@ export class Session {
   /** Published in this session; all that is live while the whole library is not. */
   readonly published = new Set<string>();
   readonly tickets = new Set<string>();
+  readonly owedAcks = new OwedAcks();
   readonly reach: Reach = { isProven: false, advertised: undefined };
   generation: number;
   observed: Address;
