@@ -219,6 +219,29 @@ describe('the UDP port', () => {
     expect(tracker.tracker.udp.drops.overRate).to.be.greaterThan(90);
   });
 
+  it('does not listen to resumes of a source that forges them without end, for a while; others come back meanwhile', async () => {
+    const { grant } = await tracker.enterTcp('alice');
+    const [forger, same, other] = [
+      await tracker.udp('127.0.0.5'),
+      await tracker.udp('127.0.0.5'),
+      await tracker.udp('127.0.0.6'),
+    ];
+    const cookie = await forger.cookie();
+    const forged = resumeOf({ ...grant, resumeToken: `gAAAAA${'A'.repeat(94)}` });
+    const cookies = [await same.cookie(), await other.cookie()] as const;
+    for (let index = 0; index < 300; index += 1)
+      void forger.resume(forged, grant.resumeKey, cookie).catch(() => undefined);
+    await waitFor(() => tracker.tracker.udp.drops.overRate >= 100);
+
+    void same.resume(resumeOf(grant), grant.resumeKey, cookies[0]).catch(() => undefined);
+    const reply = await other.resume(resumeOf(grant), grant.resumeKey, cookies[1]);
+
+    expect(reply.ok).to.equal(true);
+    expect(same.received).to.have.length(1); // the cookie alone
+    clock.advance(1_000);
+    expect((await same.resume(resumeOf(grant), grant.resumeKey, cookies[0])).ok).to.equal(true);
+  });
+
   it('says use-tcp when an answer does not fit, and pages what does', async () => {
     const { client: alice } = await tracker.enterUdp('alice');
     const { client: bob } = await tracker.enterTcp('bob');

@@ -23,16 +23,26 @@ export class SourceBuckets {
   /** Takes one token of the source; false when it has none. */
   take(host: string): boolean {
     const key = sourceOf(host);
-    const now = this.clock.monotonic();
-    const bucket = this.#buckets.get(key) ?? { tokens: SOURCE_BURST, at: now };
-    bucket.tokens = Math.min(SOURCE_BURST, bucket.tokens + ((now - bucket.at) / 1_000) * SOURCE_PER_SECOND);
-    bucket.at = now;
+    const bucket = this.#filled(key);
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
     this.#bound();
     if (bucket.tokens < 1) return false;
     bucket.tokens -= 1;
     return true;
+  }
+
+  /** Whether `take` would succeed. */
+  has(host: string): boolean {
+    return this.#filled(sourceOf(host)).tokens >= 1;
+  }
+
+  #filled(key: string): Bucket {
+    const now = this.clock.monotonic();
+    const bucket = this.#buckets.get(key) ?? { tokens: SOURCE_BURST, at: now };
+    bucket.tokens = Math.min(SOURCE_BURST, bucket.tokens + ((now - bucket.at) / 1_000) * SOURCE_PER_SECOND);
+    bucket.at = now;
+    return bucket;
   }
 
   #bound(): void {

@@ -66,6 +66,8 @@ export class UdpTransport implements Part {
   readonly #log: Log;
   readonly #cookies: Cookies;
   readonly #buckets: SourceBuckets;
+  /** Apart from the others: a flood of hellos must not keep out those who come back. */
+  readonly #refusedResumes: SourceBuckets;
   readonly #kemKeys: KemKeys;
   readonly #socket: Socket;
   #closed: Promise<unknown> | undefined;
@@ -76,6 +78,7 @@ export class UdpTransport implements Part {
     this.#log = services.log;
     this.#cookies = new Cookies(services.clock);
     this.#buckets = new SourceBuckets(services.clock);
+    this.#refusedResumes = new SourceBuckets(services.clock);
     this.#kemKeys = kemKeys;
     this.#socket = socket;
     socket.on('message', (datagram, remote) => this.#receive(datagram, remote));
@@ -169,7 +172,10 @@ export class UdpTransport implements Part {
   #takeResume(datagram: Buffer, { cookie }: Datagram & { kind: typeof KIND.resume }, { address }: From): void {
     if (!this.#cookies.check(cookie, address.host, address.port)) return void this.#drop('badCookie');
     // A valid token is let through whatever the source's rate: behind one address a whole office may come back at once.
+    // To find out costs a decryption: whoever sent forged ones without end is not listened to, and may come over TCP.
+    if (!this.#refusedResumes.has(address.host)) return void this.#drop('overRate');
     const opened = openResume(datagram, (token) => this.#services.tokens.open(token)?.resumeKey);
+    if (opened === undefined || 'refused' in opened) this.#refusedResumes.take(address.host);
     if (opened === undefined) return void this.#drop('badSeal');
     if ('refused' in opened) return void this.#hint(HINT.tokenRefused, opened.refused, address);
     this.#detach(this.#resume(opened, address));
