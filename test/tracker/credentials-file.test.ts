@@ -25,6 +25,8 @@ describe('credentials.txt', () => {
       'alice $argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
       1,
     ],
+    ['a password with a tab, which no login may have', 'alice sec\tret', 1],
+    ['a password with another control character', 'alice sec\u0085ret', 1],
     ['a password too long', `alice ${'x'.repeat(129)}`, 1],
   ] as const) {
     it(`refuses ${what}, naming the line and no password`, () => {
