@@ -3,8 +3,10 @@
  * names another's address as his own; only the observed address is dialled, each port of it once a minute and at most
  * `MAX_PORTS_PER_INTERVAL` of them, so a victim behind the same address gets a handful of handshakes a minute.
  */
-import { lookup } from 'node:dns/promises';
+import { lookup as systemLookup } from 'node:dns/promises';
+import { once } from 'node:events';
 import type { Clock } from '../../common/runtime/clock.js';
+import { withDeadline } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import type { Log } from '../../common/runtime/log.js';
 import { connectPinned } from '../../common/wire/pinned-tls.js';
@@ -30,6 +32,10 @@ export class DialBack implements Part {
   constructor(
     private readonly clock: Clock,
     private readonly log: Log,
+    private readonly lookup: (
+      host: string,
+      options: { readonly all: true },
+    ) => Promise<{ address: string }[]> = systemLookup,
   ) {}
 
   /** Dials unless the port is proven already or was dialled within the last minute, or too many others were. */
@@ -85,7 +91,8 @@ export class DialBack implements Part {
       socket.destroySoon();
       if (session.observed.host !== observed.host || session.filePort !== port) return;
       session.reach.isProven = true;
-      if (advertise !== undefined && (await leadsTo(advertise, observed.host))) session.reach.advertised = advertise;
+      if (advertise !== undefined && (await this.#leadsTo(advertise, observed.host)))
+        session.reach.advertised = advertise;
     } catch (error) {
       this.log.write('debug', 'the file port could not be reached', {
         user: session.user,
@@ -103,9 +110,13 @@ export class DialBack implements Part {
     if (this.#active >= MAX_CONCURRENT_DIALS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#active += 1;
   }
-}
 
-async function leadsTo(host: string, observed: string): Promise<boolean> {
-  const addresses = await lookup(host, { all: true });
-  return addresses.some(({ address }) => plainHost(address) === observed);
+  /** Attacker: who advertises a name whose servers never answer; the system gives up after half a minute, and this place is wanted. */
+  async #leadsTo(host: string, observed: string): Promise<boolean> {
+    using deadline = withDeadline(this.#stop.signal, DIAL_TIMEOUT_MS, this.clock);
+    if (deadline.signal.aborted) return false;
+    const late = once(deadline.signal, 'abort').then(() => []);
+    const addresses = await Promise.race([this.lookup(host, { all: true }), late]);
+    return addresses.some(({ address }) => plainHost(address) === observed);
+  }
 }
