@@ -3,6 +3,7 @@
  * line: when the running peer ends, every call fails, the state becomes `ended` and listeners hear of it.
  */
 import { connect, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import { withDeadline } from '../../common/runtime/deadline.js';
 import {
@@ -28,6 +29,7 @@ import {
   MAX_REQUEST_BYTES,
   parseAnswer,
 } from './local-messages.js';
+import { judgeSocketFolder } from './socket-folder.js';
 
 /** A running peer greets at once; one that is stopped or hangs is not waited for longer. */
 const HELLO_TIMEOUT_MS = 5_000;
@@ -47,6 +49,8 @@ export async function attachLocal(
   path: string,
   { signal, clock = systemClock }: AttachOptions,
 ): Promise<Peer | undefined> {
+  if (!(await isReachable(path))) return undefined;
+  signal.throwIfAborted();
   const socket = connect({ path });
   const peer = new AttachedPeer(socket, clock);
   using deadline = withDeadline(signal, HELLO_TIMEOUT_MS, clock);
@@ -65,16 +69,26 @@ export async function attachLocal(
   }
 }
 
+/** A peer of ours listens only where nobody else can have put a socket. An open folder is tightened when the next peer starts. */
+async function isReachable(path: string): Promise<boolean> {
+  if (path.startsWith('\\\\')) return true; // a named pipe
+  const folder = await judgeSocketFolder(dirname(path));
+  if (folder === 'foreign') throw notOurs(path);
+  return folder === 'own';
+}
+
 function noPeer(error: unknown, path: string): undefined {
   if (error instanceof PeerError && error.code === 'protocol') throw error;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EACCES' || code === 'EPERM') {
-    throw new PeerError({
-      code: 'not-allowed',
-      message: `The socket ${path} belongs to another user. Choose a folder of your own with --data.`,
-    });
-  }
+  if (code === 'EACCES' || code === 'EPERM') throw notOurs(path);
   return undefined; // nobody there, a dead socket file, or a peer that ended while we came
+}
+
+function notOurs(path: string): PeerError {
+  return new PeerError({
+    code: 'not-allowed',
+    message: `The socket ${path} or its folder belongs to another user, or is a link. Choose a folder of your own with --data.`,
+  });
 }
 
 const SILENT: PeerProblem = {

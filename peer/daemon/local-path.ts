@@ -15,7 +15,7 @@ const MAX_SOCKET_PATH_BYTES = 103;
 
 /**
  * Where the local socket of a running peer lies: `<data>/run/<12 hex>.sock`, a named pipe on Windows. In a data folder whose path is too
- * long for a socket it lies in a private folder of this user under /tmp instead; its owner is checked before use (`ensurePrivateDir`).
+ * long for a socket it lies in a private folder of this user under /tmp instead; who listens and who attaches check first whose it is (`socket-folder.ts`).
  */
 export function localSocketPath({ dataDir, pin, user }: LocalPathInput, platform: NodeJS.Platform): string {
   const name = hex(`${pin}/${user.toLowerCase()}`, 12);

@@ -11,6 +11,7 @@ import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import { ensurePrivateDir } from '../../common/runtime/files.js';
 import { type Peer, PeerError } from '../api.js';
 import { LocalSession } from './local-session.js';
+import { judgeSocketFolder } from './socket-folder.js';
 
 export interface LocalServerOptions {
   readonly clock?: Clock;
@@ -65,6 +66,16 @@ async function listen(server: Server, path: string): Promise<void> {
 
 /** A killed peer leaves its socket file behind. The caller holds the lock, so nobody can be listening there. */
 async function clearPlace(path: string): Promise<void> {
-  await ensurePrivateDir(dirname(path));
+  const folder = dirname(path);
+  await refuseForeign(folder); // before it: a link would be followed, and where it leads tightened
+  await ensurePrivateDir(folder);
+  await refuseForeign(folder);
   await rm(path, { force: true });
+}
+
+async function refuseForeign(folder: string): Promise<void> {
+  if ((await judgeSocketFolder(folder)) !== 'foreign') return;
+  throw new Error(
+    `${folder} belongs to another user, or is a link. Remove it, or choose a folder of your own with --data.`,
+  );
 }
