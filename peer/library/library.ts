@@ -27,7 +27,6 @@ export interface LibraryEntry {
 const SCHEMA = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
-  PRAGMA busy_timeout = 5000;
   CREATE TABLE IF NOT EXISTS entry (
     name TEXT PRIMARY KEY, path TEXT NOT NULL, file_id TEXT NOT NULL, size INTEGER NOT NULL,
     dev TEXT NOT NULL, ino TEXT NOT NULL, mtime_ns TEXT NOT NULL, ctime_ns TEXT NOT NULL,
@@ -38,6 +37,8 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS entry_publication ON entry (publication_id);
   CREATE TABLE IF NOT EXISTS setting (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 `;
+/** Several commands of one user may open it at once, and opening locks it for a moment: so long one waits, ms. */
+const LOCK_WAIT_MS = 5_000;
 const COLUMNS = 'name, path, file_id, size, dev, ino, mtime_ns, ctime_ns, state, publication_id, revision';
 
 export class Library {
@@ -45,7 +46,7 @@ export class Library {
   readonly #select: (where: string) => StatementSync;
 
   constructor(file: string) {
-    this.#db = new DatabaseSync(file);
+    this.#db = new DatabaseSync(file, { timeout: LOCK_WAIT_MS });
     this.#db.exec(SCHEMA);
     const cache = new Map<string, StatementSync>();
     this.#select = (where) => {
