@@ -2,13 +2,17 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, rmSync } from 'no
 
 import { acquireLock, LockedError, type ProcessLock } from '../../common/runtime/process-lock.js';
 import { PeerError } from '../api.js';
-import { fileProblem } from './file-problem.js';
+import { errnoOf, fileProblem } from './file-problem.js';
 
 /** Paths locked by this process: touching a lock file of our own, even to look, would drop its lock. */
 const ours = new Set<string>();
 /** A lock file may be removed by its last holder between our steps; more often than this it is not by chance. */
 const MAX_TRIES = 5;
 const OWNER_ONLY = 0o600;
+/** Links are not followed and pipes not waited for; systems without these flags have neither here. */
+const OPEN_FLAGS = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+/** What opening says of a link, of a pipe that nobody reads and of a folder. */
+const FOREIGN = new Set(['ELOOP', 'EMLINK', 'ENXIO', 'EISDIR']);
 
 /** Held until it is disposed, or this process ends. */
 export interface PartLock extends Disposable {
@@ -50,7 +54,7 @@ export function clearStaleLock(partPath: string): void {
 function acquire(path: string, shownPath: string): ProcessLock {
   try {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const before = touch(path);
+      const before = touch(path, shownPath);
       const lock = acquireLock(path, { what: shownPath });
       if (inodeOf(path) === before) return lock;
       lock[Symbol.dispose](); // It was removed by its last holder meanwhile: ours would be a lock on nothing.
@@ -73,9 +77,19 @@ function makeNew(path: string): number | undefined {
   }
 }
 
-/** Makes the file when there is none; a link that somebody planted there is not followed. */
-function touch(path: string): bigint | undefined {
-  closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), OWNER_ONLY));
+/**
+ * Makes the file when there is none. The attacker is whoever may write to the folder: a planted link would be written through, and a
+ * pipe would be waited for, with the whole process.
+ */
+function touch(path: string, shownPath: string): bigint | undefined {
+  try {
+    const file = openSync(path, OPEN_FLAGS, OWNER_ONLY);
+    const isPlain = fstatSync(file).isFile();
+    closeSync(file);
+    if (!isPlain) throw foreign(path, shownPath);
+  } catch (error) {
+    throw FOREIGN.has(errnoOf(error)) ? foreign(path, shownPath, error) : error;
+  }
   return inodeOf(path);
 }
 
@@ -88,4 +102,9 @@ function inUse(shownPath: string): PeerError {
     code: 'in-use',
     message: `${shownPath} is being fetched already. Wait for that download, or stop it first.`,
   });
+}
+
+function foreign(path: string, shownPath: string, cause?: unknown): PeerError {
+  const message = `${shownPath} could not be written: something else is in the place of its lock. Remove ${path} and get it again.`;
+  return new PeerError({ code: 'unwritable', message }, { cause });
 }
