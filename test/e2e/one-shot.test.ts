@@ -51,6 +51,17 @@ describe('one-shot commands', function () {
       expect(seenByAlice.map(({ user }) => user)).to.deep.equal([]);
     });
 
+    it('several commands of one user at once all answer, also the first ones on a new computer', async () => {
+      const fresh = { data: world.path('several'), home: world.path('several-home') };
+
+      const done = await Promise.all(Array.from({ length: 5 }, () => world.cli('bob', ['lap'], fresh)));
+
+      expect(
+        done.map(({ code }) => code),
+        done.map(({ stderr }) => stderr).join(''),
+      ).to.deep.equal([0, 0, 0, 0, 0]);
+    });
+
     it('sch is case-sensitive, leaves out my own and what is offline; -i, list and --all widen it', async () => {
       const names = async (user: string, ...args: string[]): Promise<string[]> => {
         return publicationsOf(await world.cli(user, args)).map(({ name }) => name);
