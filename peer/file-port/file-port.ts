@@ -13,9 +13,12 @@ import type { Identity } from '../../common/wire/identity.js';
 import { pinOfSocket, serverTlsOptions } from '../../common/wire/pinned-tls.js';
 import { ALPN_HTTP, ALPN_PEER } from './alpn.js';
 import { PeerConnection } from './peer-connection.js';
+import { type Guest, Places } from './places.js';
 
 /** Connections at once, both lanes, handshakes included. */
 export const MAX_CONNECTIONS = 512;
+/** Connections of one user that are never closed for others: four downloads at once on each of several devices. */
+const SHARE_PER_USER = 16;
 /** Connections the system may hold for us while we are busy. */
 const BACKLOG = 1_024;
 /** A new peer must have sent its first line within this, ms. */
@@ -33,30 +36,21 @@ export interface FilePortOptions {
   readonly clock?: Clock | undefined;
 }
 
-/** One connection's place. Who has shown a ticket or a link is proven; strangers make room for others when the port is full. */
-export interface Guest {
-  isProven: boolean;
-}
-
-interface Place extends Guest {
-  readonly socket: Socket;
-}
-
 export class FilePort implements Part {
   readonly #server: Server;
   /** Kept, since a closed server has none and states are still asked for. */
   #address!: AddressInfo;
-  /** By remote address and port: the TLS socket that comes later is another object than the one admitted. */
-  readonly #places = new Map<string, Place>();
+  readonly #places: Places;
   readonly #options: FilePortOptions;
 
   private constructor(options: FilePortOptions) {
     this.#options = options;
+    this.#places = new Places(options.maxConnections ?? MAX_CONNECTIONS);
     this.#server = createServer({
       ...serverTlsOptions(options.identity, [ALPN_PEER, ALPN_HTTP], { requestClientCert: true }),
       handshakeTimeout: TLS_HANDSHAKE_DEADLINE_MS,
     });
-    this.#server.on('connection', (socket: Socket) => this.#admit(socket));
+    this.#server.on('connection', (socket: Socket) => this.#places.admit(socket));
     this.#server.on('secureConnection', (socket: TLSSocket) => this.#welcome(socket));
     // A broken handshake is the other end's business; its socket is closed with it.
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
@@ -91,37 +85,13 @@ export class FilePort implements Part {
     if (!this.#server.listening) return;
     const closed = once(this.#server, 'close');
     this.#server.close();
-    for (const { socket } of this.#places.values()) socket.destroy();
+    this.#places.closeAll();
     await closed;
-  }
-
-  #admit(socket: Socket): void {
-    if (this.#places.size >= (this.#options.maxConnections ?? MAX_CONNECTIONS) && !this.#makeRoom()) {
-      socket.destroy();
-      return;
-    }
-    const key = keyOf(socket);
-    const place: Place = { socket, isProven: false };
-    this.#places.set(key, place);
-    socket.once('close', () => {
-      if (this.#places.get(key) === place) this.#places.delete(key);
-    });
-  }
-
-  /** Ten thousand silent connections must not keep out one with a ticket: the oldest without one gives its place. */
-  #makeRoom(): boolean {
-    for (const [key, { socket, isProven }] of this.#places) {
-      if (isProven) continue;
-      this.#places.delete(key);
-      socket.destroy();
-      return true;
-    }
-    return false;
   }
 
   #welcome(socket: TLSSocket): void {
     socket.on('error', () => socket.destroy());
-    const guest = this.#places.get(keyOf(socket));
+    const guest = this.#places.guestOf(socket);
     if (guest === undefined) {
       socket.destroy(); // Its place was given to another while it shook hands.
       return;
@@ -138,16 +108,10 @@ export class FilePort implements Part {
       socket.destroy();
       return;
     }
-    const onProven = (): void => {
-      guest.isProven = true;
-    };
+    const onProven = (user: string): void => guest.prove(`user ${user}`, SHARE_PER_USER);
     const { clock } = this.#options;
     this.#options.onPeer(
       new PeerConnection(socket, { pin, clock, onProven, firstLineDeadlineMs: FIRST_LINE_DEADLINE_MS }),
     );
   }
-}
-
-function keyOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
 }

@@ -60,8 +60,8 @@ export interface PeerConnectionOptions {
   readonly clock?: Clock | undefined;
   /** Closes the connection when no line comes within this, ms; for accepted connections. */
   readonly firstLineDeadlineMs?: number;
-  /** Called when the other end has shown that it may be here. */
-  readonly onProven?: () => void;
+  /** Called when the other end has shown that it may be here, with the user it belongs to. */
+  readonly onProven?: (user: string) => void;
 }
 
 export class PeerConnection {
@@ -82,7 +82,7 @@ export class PeerConnection {
   #idleTimer: Timer | undefined;
   #lastTrafficAt: number;
   #isClosed = false;
-  readonly #onProven: (() => void) | undefined;
+  readonly #onProven: ((user: string) => void) | undefined;
   #closeReason: Error | undefined;
 
   constructor(socket: TLSSocket, { pin, clock = systemClock, firstLineDeadlineMs, onProven }: PeerConnectionOptions) {
@@ -111,9 +111,9 @@ export class PeerConnection {
     return !this.#isClosed;
   }
 
-  /** The other end has shown a good ticket: strangers are closed before it when places run out. */
-  setProven(): void {
-    this.#onProven?.();
+  /** The other end has shown a good ticket of `user`: strangers are closed before it when places run out. */
+  setProven(user: string): void {
+    this.#onProven?.(user);
   }
 
   /** Who answers the other end's requests; without one, each gets `not-found`. */

@@ -9,7 +9,7 @@ import { ProtocolError } from '../../common/protocol/errors.js';
 import { type Clock, systemClock, type Timer } from '../../common/runtime/clock.js';
 import { withDeadline } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
-import type { Guest } from '../file-port/file-port.js';
+import type { Guest } from '../file-port/places.js';
 import type { SharedFile, SharedFiles } from '../upload/shared-file.js';
 import type { Uploads } from '../upload/uploads.js';
 import { sendBody } from './link-body.js';
@@ -26,6 +26,10 @@ const RETRY_AFTER_S = 5;
 const MAX_BAD_TOKENS = 20;
 const BAD_TOKENS_MS = 60_000;
 const MAX_WATCHED_ADDRESSES = 10_000;
+/** Connections of one link that are never closed for others: a class opens it at once, each with one or a few. */
+const SHARE_PER_LINK = 64;
+/** Requests of one connection that wait for their answer: clients ask one after the other, and each that waits costs memory. */
+const MAX_PENDING = 8;
 
 /** One answered request, for the audit. */
 export interface LinkUse {
@@ -65,6 +69,7 @@ export class LinkServer implements Part {
   readonly #sockets = new Set<TLSSocket>();
   readonly #guests = new WeakMap<object, Guest>();
   readonly #headTimers = new WeakMap<object, Timer>();
+  readonly #pendingBySocket = new WeakMap<object, number>();
   readonly #badTokens = new Map<string, { count: number; until: number }>();
   readonly #stopping = new AbortController();
 
@@ -108,16 +113,12 @@ export class LinkServer implements Part {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const socket = request.socket as TLSSocket;
-    this.#headTimers.get(socket)?.cancel();
-    response.once('close', () => {
-      if (!socket.destroyed) this.#expectHead(socket);
-    });
+    if (socket.destroyed || !this.#begin(socket, response)) return;
     let link: LinkRow | undefined;
     let sentBytes = 0;
     try {
       link = this.#authorise(request);
-      const guest = this.#guests.get(socket);
-      if (guest !== undefined) guest.isProven = true;
+      this.#guests.get(socket)?.prove(`link ${link.linkId}`, SHARE_PER_LINK);
       sentBytes = await this.#send(link, request, response);
     } catch (error) {
       if (response.headersSent) socket.destroy();
@@ -125,6 +126,23 @@ export class LinkServer implements Part {
     }
     if (link !== undefined && response.statusCode < 300) this.#options.links.count(link.linkId, sentBytes);
     this.#audit(request, response.statusCode, { link, sentBytes });
+  }
+
+  /** False when too much is asked at once; the connection is closed then. */
+  #begin(socket: TLSSocket, response: ServerResponse): boolean {
+    const pending = (this.#pendingBySocket.get(socket) ?? 0) + 1;
+    if (pending > MAX_PENDING) {
+      socket.destroy();
+      return false;
+    }
+    this.#pendingBySocket.set(socket, pending);
+    this.#headTimers.get(socket)?.cancel();
+    response.once('close', () => {
+      const left = (this.#pendingBySocket.get(socket) ?? 1) - 1;
+      this.#pendingBySocket.set(socket, left);
+      if (left === 0 && !socket.destroyed) this.#expectHead(socket);
+    });
+    return true;
   }
 
   #audit(

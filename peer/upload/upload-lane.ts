@@ -166,7 +166,7 @@ export class UploadLane implements PeerServer {
     if (shared === undefined || shared.size !== ticket.size) throw new ProtocolError('not-found');
     if (!this.#grants.has(ticket.ticketId) && this.#grants.size >= MAX_GRANTS) throw new ProtocolError('busy');
     await this.#grant(ticket, shared);
-    this.connection.setProven();
+    this.connection.setProven(ticket.user);
     const chunkSize = chunkSizeFor(shared.size);
     this.connection.send({ type: 'opened', id, size: shared.size, chunkSize, have: shared.have() });
   }
