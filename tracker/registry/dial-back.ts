@@ -16,7 +16,7 @@ import type { Session } from './session.js';
 const DIAL_TIMEOUT_MS = 3_000;
 const DIAL_INTERVAL_MS = 60_000;
 /** A peer that is restarted takes another free port, and must not be unreachable for the rest of the minute. */
-const MAX_PORTS_PER_INTERVAL = 5;
+const MAX_PORTS_PER_INTERVAL = 10;
 /** A restarted tracker gets all its peers back at once. */
 const MAX_CONCURRENT_DIALS = 64;
 const ALPN = 'shoal-peer/1';
