@@ -79,7 +79,13 @@ export class ServedFile {
     throw new ProtocolError('changed');
   }
 
-  /** Whether chunk `index` still has its hash; a wrong one makes the file count as changed. */
+  /** Whether it was not even touched since it was hashed; told without reading it. @throws {ProtocolError} `changed`. */
+  async isUntouched(): Promise<boolean> {
+    const { identity } = this.shared;
+    return identity === undefined || compareIdentity(identity, await this.#look()) === 'same';
+  }
+
+  /** Whether chunk `index` still has its hash; a wrong one makes the file count as changed. @throws {ProtocolError} `changed`. */
   async checkChunk(index: number): Promise<boolean> {
     const isRight = await this.#hasItsHash(index);
     if (!isRight) this.#isChanged = true;

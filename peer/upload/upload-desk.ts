@@ -2,6 +2,7 @@ import type { Clock } from '../../common/runtime/clock.js';
 import type { FairQueue } from '../file-port/fair-queue.js';
 import type { RateMeter } from '../file-port/rate-meter.js';
 import type { BlockPool } from '../file-port/run-block.js';
+import type { ChunkChecks } from './chunk-checks.js';
 import type { ServedFiles } from './served-files.js';
 import type { SharedFile, SharedFiles } from './shared-file.js';
 import type { TicketGate } from './ticket-gate.js';
@@ -12,6 +13,7 @@ export interface UploadDesk {
   readonly files: SharedFiles;
   readonly tickets: TicketGate;
   readonly served: ServedFiles;
+  readonly checks: ChunkChecks;
   readonly slots: FairQueue;
   readonly limit: TokenBucket;
   readonly blocks: BlockPool;

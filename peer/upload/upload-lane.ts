@@ -37,7 +37,6 @@ export class UploadLane implements PeerServer {
   readonly #closed = new AbortController();
   #working: Work | undefined;
   #refusals = 0;
-  #isCheckingChunk = false;
   #isLeaving = false;
 
   constructor(
@@ -77,15 +76,10 @@ export class UploadLane implements PeerServer {
 
   onBadChunk(ticketId: string, index: number): void {
     const grant = this.#grants.get(ticketId);
-    // One at a time: each report makes us read up to 64 MiB.
-    if (
-      grant === undefined ||
-      this.#isCheckingChunk ||
-      index >= chunkCount(grant.shared.size, chunkSizeFor(grant.shared.size))
-    )
-      return;
-    this.#isCheckingChunk = true;
-    void this.#checkChunk(grant, index);
+    if (grant === undefined || index >= chunkCount(grant.shared.size, chunkSizeFor(grant.shared.size))) return;
+    // What was never sent cannot have been bad: a part that is not there yet would always look so.
+    if (!holdsChunks(grant.shared.have(), index, 1)) return;
+    void this.desk.checks.report({ shared: grant.shared, index, user: grant.ticket.user });
   }
 
   /** The file behind `shared` is not what was published any more. */
@@ -233,16 +227,6 @@ export class UploadLane implements PeerServer {
   #turn(turn: Parameters<ChunkSender['sendTurn']>[0], notice: { pause(): void }): Promise<number> {
     notice.pause();
     return this.#sender.sendTurn(turn);
-  }
-
-  async #checkChunk(grant: Grant, index: number): Promise<void> {
-    try {
-      if (!(await grant.lease.file.checkChunk(index))) this.desk.fileChanged(grant.shared);
-    } catch {
-      this.desk.fileChanged(grant.shared); // It cannot even be read.
-    } finally {
-      this.#isCheckingChunk = false;
-    }
   }
 
   #drop(ticketId: string, error: ProtocolError): void {

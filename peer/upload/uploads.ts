@@ -10,6 +10,7 @@ import type { FairQueue } from '../file-port/fair-queue.js';
 import type { PeerConnection } from '../file-port/peer-connection.js';
 import { RateMeter } from '../file-port/rate-meter.js';
 import { BlockPool, MAX_BLOCK_BYTES } from '../file-port/run-block.js';
+import { ChunkChecks } from './chunk-checks.js';
 import { ServedFiles } from './served-files.js';
 import type { SharedFile, SharedFiles } from './shared-file.js';
 import type { TicketGate } from './ticket-gate.js';
@@ -62,6 +63,11 @@ export class Uploads implements Part {
       files: options.files,
       tickets: options.tickets,
       served: this.served,
+      checks: new ChunkChecks({
+        served: this.served,
+        clock: this.#clock,
+        onWrong: (shared) => this.fileChanged(shared),
+      }),
       slots: this.slots,
       limit: this.limit,
       blocks: new BlockPool(MAX_BLOCK_BYTES, KEPT_BLOCKS),
