@@ -19,8 +19,8 @@ import { WriteWatch } from './write-watch.js';
 const LINE_DEADLINE_MS = 5_000;
 /** Keep-alive probes find a partner that vanished without a word, ms. */
 const KEEP_ALIVE_MS = 30_000;
-/** Lines that the other end does not read may pile up to this, bytes; then it is closed. */
-const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
+/** Lines that the other end does not read may pile up to this, bytes; then it is closed. Runs wait for one another and are not counted. */
+const MAX_UNREAD_LINE_BYTES = 256 * 1024;
 /** Requests of ours that wait for their end. */
 const MAX_OUTGOING = 1_024;
 
@@ -81,6 +81,7 @@ export class PeerConnection {
   #lineTimer: Timer | undefined;
   #idleTimer: Timer | undefined;
   #lastTrafficAt: number;
+  #unreadLineBytes = 0;
   #isClosed = false;
   readonly #onProven: ((user: string) => void) | undefined;
   #closeReason: Error | undefined;
@@ -138,6 +139,11 @@ export class PeerConnection {
   /** Asks the other end to stop answering a request; what still comes goes to its receiver until `onEnd` or `onError`. */
   cancel(id: number): void {
     if (this.#receivers.has(id)) this.#send({ type: 'cancel', id });
+  }
+
+  /** Whether a line still waits until the other end takes what is before it: news that will be newer then can wait too. */
+  get hasUnreadLines(): boolean {
+    return this.#unreadLineBytes > 0;
   }
 
   send(line: PeerAnswer): void {
@@ -206,10 +212,13 @@ export class PeerConnection {
   #send(line: PeerLine): void {
     if (this.#isClosed) return;
     this.#lastTrafficAt = this.#clock.monotonic();
-    const bytes = encodeJson(line);
-    this.#socket.write(Buffer.concat([bytes, NEWLINE]));
+    const bytes = Buffer.concat([encodeJson(line), NEWLINE]);
+    this.#unreadLineBytes += bytes.length;
+    this.#socket.write(bytes, () => {
+      this.#unreadLineBytes -= bytes.length;
+    });
     // Whoever asks and asks without reading the answers makes us hold them.
-    if (this.#socket.writableLength > MAX_UNREAD_BYTES)
+    if (this.#unreadLineBytes > MAX_UNREAD_LINE_BYTES)
       this.close(new ProtocolError('bad-message', 'the other end does not read its answers'));
   }
 

@@ -39,13 +39,18 @@ export function announceHave(
   { ticketId, shared, clock }: { ticketId: string; shared: SharedFile; clock: Clock },
 ): () => void {
   let timer: Timer | undefined;
-  const stop = shared.onHave?.(() => {
-    if (timer !== undefined) return;
-    timer = clock.setTimer(() => {
-      timer = undefined;
-      connection.send({ type: 'have', ticketId, have: shared.have() });
-    }, HAVE_EVERY_MS);
+  const plan = (): void => {
+    timer = clock.setTimer(tell, HAVE_EVERY_MS);
     timer.unref();
+  };
+  const tell = (): void => {
+    timer = undefined;
+    // A slow reader gets the latest state when it has taken the one before, not all of them.
+    if (connection.hasUnreadLines) plan();
+    else connection.send({ type: 'have', ticketId, have: shared.have() });
+  };
+  const stop = shared.onHave?.(() => {
+    if (timer === undefined) plan();
   });
   return () => {
     stop?.();

@@ -8,7 +8,7 @@ import { ProtocolError } from '../../common/protocol/errors.js';
 import { MAX_PIPELINED } from '../../common/protocol/limits.js';
 import type { PeerRequest, Ticket } from '../../common/protocol/peer-messages.js';
 import type { PeerConnection, PeerServer } from '../file-port/peer-connection.js';
-import { MAX_BLOCK_BYTES } from '../file-port/run-block.js';
+import { RunBlock } from '../file-port/run-block.js';
 import { ChunkSender } from './chunk-sender.js';
 import { endGrant, type Grant, toProtocolError } from './grant.js';
 import { announceHave, repeatPosition } from './lane-notices.js';
@@ -20,6 +20,8 @@ import type { UploadTally } from './upload-row.js';
 const MAX_GRANTS = 16;
 /** Bad tickets before the connection is closed: each costs us a signature check. */
 const MAX_REFUSALS = 8;
+/** Manifests need no place in the queue, so each connection that does not read one may hold only this much of it, bytes. */
+const MANIFEST_RUN_BYTES = 64 * 1024;
 /** `busy` asks to come back after this, ms. */
 const BUSY_RETRY_MS = 1_000;
 
@@ -195,13 +197,12 @@ export class UploadLane implements PeerServer {
 
   async #sendManifest(id: number, { lease }: Grant, signal: AbortSignal): Promise<void> {
     const { hashes } = await lease.file.manifest();
-    for (let offset = 0; offset < hashes.length; offset += MAX_BLOCK_BYTES) {
+    const block = new RunBlock(MANIFEST_RUN_BYTES);
+    for (let offset = 0; offset < hashes.length; offset += MANIFEST_RUN_BYTES) {
       signal.throwIfAborted();
-      const part = hashes.subarray(offset, offset + MAX_BLOCK_BYTES);
-      const block = this.desk.blocks.take();
+      const part = hashes.subarray(offset, offset + MANIFEST_RUN_BYTES);
       block.body.set(part);
       await this.connection.sendRun(id, { block, offset, bytes: part.length });
-      this.desk.blocks.give(block);
     }
   }
 
