@@ -2,7 +2,7 @@
 // The `shoal` command: picks the program and leaves everything else to it.
 import { fileURLToPath } from 'node:url';
 
-import { isBuilt, isNodeReady, loadBuilt, prepareNode } from './launch.js';
+import { isBuilt, isNodeReady, keepHeapSmall, loadBuilt, prepareNode } from './launch.js';
 
 const TRACKER_WORDS = ['tracker', 'user', 'group', 'admin'];
 
@@ -10,7 +10,9 @@ async function run() {
   if (!isBuilt()) return;
   prepareNode();
   const words = process.argv.slice(2);
-  const { main } = await loadBuilt(TRACKER_WORDS.includes(words[0]) ? 'tracker/main.js' : 'peer/main.js');
+  const isTracker = TRACKER_WORDS.includes(words[0]);
+  if (!isTracker) keepHeapSmall();
+  const { main } = await loadBuilt(isTracker ? 'tracker/main.js' : 'peer/main.js');
   process.exitCode = await main(words);
 }
 
