@@ -15,6 +15,8 @@ const CHUNK = 256 * 1024;
 const SOURCE_KILLS = 6;
 /** Two copies of the file, and room for the programs. */
 const RAM_NEEDED = 2 * SIZE + 3 * GIB;
+/** One get of 64 MiB may end before the first garbage collection: the peak is the largest of several. */
+const SMALL_RUNS = 5;
 const MAX_GROWTH_BYTES = 20 * MIB;
 
 describe('a file of 5 GiB', function () {
@@ -74,8 +76,8 @@ describe('a file of 5 GiB', function () {
   });
 
   it('needs at most 20 MB more memory at either end than one of 64 MiB', async () => {
-    const small = await peaks(world, 'small.bin', 64 * MIB);
-    const large = await peaks(world, 'large.bin', SIZE);
+    const small = await peaks(world, 'small.bin', 64 * MIB, SMALL_RUNS);
+    const large = await peaks(world, 'large.bin', SIZE, 1);
 
     const inMib = (bytes: number): string => (bytes / MIB).toFixed(1);
     print(
@@ -93,16 +95,19 @@ interface Peaks {
   readonly seconds: number;
 }
 
-/** Publishes and fetches with processes that did nothing else before. */
-async function peaks(world: World, name: string, size: number): Promise<Peaks> {
+/** Publishes and fetches, each time with a downloader that did nothing else before. */
+async function peaks(world: World, name: string, size: number, runs: number): Promise<Peaks> {
   const alice: ServeHandle = await world.serve('alice');
   const path = await world.file('alice', name, size);
   await world.publish('alice', path);
+  let downloader = 0;
   const from = performance.now();
-  const download = await world.start('bob', ['get', name]);
-  const downloader = await peakMemoryUntilExit(download.pid);
-  const seconds = (performance.now() - from) / 1000;
-  expect((await download.waitForExit()).code, download.describe().slice(-2000)).to.equal(0);
+  for (let run = 0; run < runs; run += 1) {
+    const download = await world.start('bob', ['get', name, '--force']);
+    downloader = Math.max(downloader, await peakMemoryUntilExit(download.pid));
+    expect((await download.waitForExit()).code, download.describe().slice(-2000)).to.equal(0);
+  }
+  const seconds = (performance.now() - from) / 1000 / runs;
   const source = await peakMemory(alice.process.pid);
   expect(await sameBytes(path, join(world.place('bob').downloads, name))).to.equal(true);
   await alice.process.stop();
