@@ -1,6 +1,6 @@
 /** One good request of every type, and what its reply must hold. A new type in the schemas does not compile here until it has one. */
 import { expect } from 'chai';
-import { MUTATIONS, type Reply, type RequestType } from '../../common/protocol/messages.js';
+import type { Reply, RequestType } from '../../common/protocol/messages.js';
 import { newId, type RawBody, type RawSession, randomFileId } from './raw-session.js';
 
 export interface Sample<T extends RequestType> {
@@ -69,8 +69,6 @@ export const SAMPLES: { readonly [T in SampledType]: Sample<T> } = {
 export const SAMPLED_TYPES = (Object.keys(SAMPLES) as SampledType[]).toSorted(
   (a, b) => Number(a === 'logout') - Number(b === 'logout'),
 );
-
-export const SAMPLED_MUTATIONS = SAMPLED_TYPES.filter((type) => MUTATIONS.has(type));
 
 /** Publishes a file of a new name; `id fileId name` names it for the samples. */
 export async function publishOne(session: RawSession): Promise<string> {
