@@ -242,6 +242,21 @@ describe('the UDP port', () => {
     expect((await same.resume(resumeOf(grant), grant.resumeKey, cookies[0])).ok).to.equal(true);
   });
 
+  it('limits how often the sessions of one user are resumed or forked, and lets others through meanwhile', async () => {
+    const [{ grant }, { grant: bobs }] = [await tracker.enterTcp('alice'), await tracker.enterTcp('bob')];
+    const [greedy, bob] = [await tracker.udp(), await tracker.udp()];
+    const cookie = await greedy.cookie();
+    const bobsCookie = await bob.cookie();
+    for (let index = 0; index < 300; index += 1) {
+      const fork = resumeOf(grant, { serving: false, fork: true });
+      void greedy.resume(fork, grant.resumeKey, cookie).catch(() => undefined);
+    }
+    await waitFor(() => tracker.tracker.udp.drops.overRate === 100);
+
+    expect((await bob.resume(resumeOf(bobs), bobs.resumeKey, bobsCookie)).ok).to.equal(true);
+    await waitFor(() => greedy.received.length === 1 + 200); // the cookie, and as many as may come at once
+  });
+
   it('says use-tcp when an answer does not fit, and pages what does', async () => {
     const { client: alice } = await tracker.enterUdp('alice');
     const { client: bob } = await tracker.enterTcp('bob');

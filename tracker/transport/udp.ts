@@ -68,6 +68,8 @@ export class UdpTransport implements Part {
   readonly #buckets: SourceBuckets;
   /** Apart from the others: a flood of hellos must not keep out those who come back. */
   readonly #refusedResumes: SourceBuckets;
+  /** By user: one account that resumes or forks in a loop must not keep the tracker from all others. */
+  readonly #resumesOfUser: SourceBuckets;
   readonly #kemKeys: KemKeys;
   readonly #socket: Socket;
   #closed: Promise<unknown> | undefined;
@@ -79,6 +81,7 @@ export class UdpTransport implements Part {
     this.#cookies = new Cookies(services.clock);
     this.#buckets = new SourceBuckets(services.clock);
     this.#refusedResumes = new SourceBuckets(services.clock);
+    this.#resumesOfUser = new SourceBuckets(services.clock);
     this.#kemKeys = kemKeys;
     this.#socket = socket;
     socket.on('message', (datagram, remote) => this.#receive(datagram, remote));
@@ -178,6 +181,8 @@ export class UdpTransport implements Part {
     if (opened === undefined || 'refused' in opened) this.#refusedResumes.take(address.host);
     if (opened === undefined) return void this.#drop('badSeal');
     if ('refused' in opened) return void this.#hint(HINT.tokenRefused, opened.refused, address);
+    const user = this.#services.tokens.open(opened.token)?.user; // remembered since it was opened above
+    if (user === undefined || !this.#resumesOfUser.take(user)) return void this.#drop('overRate');
     this.#detach(this.#resume(opened, address));
   }
 
