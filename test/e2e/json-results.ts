@@ -42,3 +42,10 @@ export function expectOneLine(text: string): void {
   expect(lines, text).to.have.length(1);
   expect(text).not.to.match(/^\s+at /m);
 }
+
+/** Bytes of a `transfer` event that are there for good. While a `.part` is checked the event counts what was looked at instead. */
+export function fetchedBytes(event: object): number {
+  if (!('transfer' in event)) return 0;
+  const { state, doneBytes } = event.transfer as TransferRow;
+  return state === 'checking' ? 0 : doneBytes;
+}

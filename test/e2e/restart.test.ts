@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { sameBytes } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
-import { errorCodeOf, publicationsOf, transferOf, usersOf } from './json-results.js';
+import { errorCodeOf, fetchedBytes, publicationsOf, transferOf, usersOf } from './json-results.js';
 import { inWorld } from './world.js';
 
 const MIB = 1024 * 1024;
@@ -53,10 +53,16 @@ describe('a tracker that is killed and started again', function () {
       const path = await world.file('alice', 'long.bin', size);
       await world.publish('alice', path);
       const download = await world.start('bob', ['get', 'long.bin']);
-      await download.waitForEvent('transfer', { where: (event) => partDone(event, size) > 0.1, timeoutMs: 20_000 });
+      await download.waitForEvent('transfer', {
+        where: (event) => fetchedBytes(event) > 0.1 * size,
+        timeoutMs: 20_000,
+      });
 
       await world.killTracker();
-      await download.waitForEvent('transfer', { where: (event) => partDone(event, size) > 0.8, timeoutMs: 20_000 });
+      await download.waitForEvent('transfer', {
+        where: (event) => fetchedBytes(event) > 0.8 * size,
+        timeoutMs: 20_000,
+      });
       await world.startTracker();
       const end = await download.waitForExit(20_000);
 
@@ -73,7 +79,10 @@ describe('a tracker that is killed and started again', function () {
       await world.serve('alice', { args: ['--upload-limit', String(8 * MIB)] });
       await world.publish('alice', await world.file('alice', 'alone.bin', size));
       const download = await world.start('bob', ['get', 'alone.bin']);
-      await download.waitForEvent('transfer', { where: (event) => partDone(event, size) > 0.1, timeoutMs: 20_000 });
+      await download.waitForEvent('transfer', {
+        where: (event) => fetchedBytes(event) > 0.1 * size,
+        timeoutMs: 20_000,
+      });
 
       await world.killTracker();
       const end = await download.waitForExit(30_000);
@@ -134,10 +143,6 @@ function sameUsers(done: Parameters<typeof usersOf>[0], wanted: readonly string[
   if (done.code !== 0) return false;
   const users = usersOf(done).map(({ user }) => user);
   return wanted.every((user) => users.includes(user));
-}
-
-function partDone(event: object, size: number): number {
-  return 'transfer' in event ? (event.transfer as { doneBytes: number }).doneBytes / size : 0;
 }
 
 function print(line: string): void {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { TransferRow } from '../../peer/api.js';
 import { sameBytes, seededBytes } from '../support/temp.js';
-import { errorCodeOf, resultOf, transferOf } from './json-results.js';
+import { errorCodeOf, fetchedBytes, resultOf, transferOf } from './json-results.js';
 import { type LieOptions, LyingSource } from './lying-source.js';
 import { inWorld, World } from './world.js';
 
@@ -93,7 +93,7 @@ describe('get between real peers', function () {
       await world.publish('alice', await world.file('alice', 'big.bin', size));
       await world.publish('carol', await world.file('carol', 'big.bin', size));
       const download = await world.start('bob', ['get', '@carol/big.bin']);
-      await download.waitForEvent('transfer', { where: (event) => doneBytes(event) > size / 4, timeoutMs: 20_000 });
+      await download.waitForEvent('transfer', { where: (event) => fetchedBytes(event) > size / 4, timeoutMs: 20_000 });
 
       alice.process.kill('SIGKILL');
       const end = await download.waitForExit(30_000);
@@ -118,7 +118,7 @@ describe('get between real peers', function () {
       await world.publish('alice', await world.file('alice', 'passed-on.bin', size));
       await world.publish('carol', await world.file('carol', 'passed-on.bin', size));
       const download = await world.start('bob', ['get', '@alice/passed-on.bin']);
-      await download.waitForEvent('transfer', { where: (event) => doneBytes(event) > size / 4, timeoutMs: 20_000 });
+      await download.waitForEvent('transfer', { where: (event) => fetchedBytes(event) > size / 4, timeoutMs: 20_000 });
 
       const ended = await timed(async () => {
         await alice.run(['xit']);
@@ -144,12 +144,12 @@ describe('get between real peers', function () {
       const alice = await world.serve('alice', limited);
       await world.publish('alice', path);
       const first = await world.start('bob', ['get', 'film.bin']);
-      await first.waitForEvent('transfer', { where: (event) => doneBytes(event) > size / 4, timeoutMs: 20_000 });
+      await first.waitForEvent('transfer', { where: (event) => fetchedBytes(event) > size / 4, timeoutMs: 20_000 });
 
       alice.process.kill('SIGKILL');
       await alice.process.exit;
       await world.serve('alice', limited);
-      await first.waitForEvent('transfer', { where: (event) => doneBytes(event) > size / 2, timeoutMs: 20_000 });
+      await first.waitForEvent('transfer', { where: (event) => fetchedBytes(event) > size / 2, timeoutMs: 20_000 });
       const before = first.jsonEvents().at(-1) as unknown as { transfer: TransferRow };
       first.kill('SIGKILL');
       await first.exit;
@@ -275,10 +275,6 @@ async function rePublish(world: World, path: string): Promise<void> {
   const done = await world.cli('bob', ['get', 'paper.bin', '--as', 'paper-2.bin']);
   resultOf(done);
   world.noteContent('paper-2.bin', await hashOf(world, 'alice', 'paper.bin'));
-}
-
-function doneBytes(event: object): number {
-  return 'transfer' in event ? (event.transfer as { doneBytes: number }).doneBytes : 0;
 }
 
 function withBitTurned(bytes: Buffer, at: number): Buffer {

@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { fetchedBytes } from '../e2e/json-results.js';
 import { World } from '../e2e/world.js';
 import { peakMemory, peakMemoryUntilExit } from '../support/proc.js';
 import type { RunningProgram, ServeHandle } from '../support/program.js';
@@ -121,8 +122,7 @@ interface Transfer {
 }
 
 async function reached(download: RunningProgram, bytes: number): Promise<void> {
-  const isThere = (event: object): boolean => ((event as { transfer?: Transfer }).transfer?.doneBytes ?? 0) >= bytes;
-  await download.waitForEvent('transfer', { where: isThere, timeoutMs: 180_000 });
+  await download.waitForEvent('transfer', { where: (event) => fetchedBytes(event) >= bytes, timeoutMs: 180_000 });
 }
 
 function lastTransfer(download: RunningProgram): Transfer {

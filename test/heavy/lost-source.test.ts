@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { errorCodeOf, transferOf } from '../e2e/json-results.js';
+import { errorCodeOf, fetchedBytes, transferOf } from '../e2e/json-results.js';
 import { inWorld, PART_NAME } from '../e2e/world.js';
 import { sameBytes } from '../support/temp.js';
 
@@ -24,7 +24,7 @@ describe('a get that loses its only source for good', function () {
       await carol.process.stop();
       const away = world.cli('bob', ['get', 'away.bin']);
       const first = await world.start('bob', ['get', 'film.bin']);
-      await first.waitForEvent('transfer', { where: (event) => doneBytes(event) > size / 3, timeoutMs: 20_000 });
+      await first.waitForEvent('transfer', { where: (event) => fetchedBytes(event) > size / 3, timeoutMs: 20_000 });
 
       const cut = await timed(async () => {
         alice.process.kill('SIGKILL');
@@ -40,7 +40,10 @@ describe('a get that loses its only source for good', function () {
 
       alice = await world.serve('alice', limited);
       const second = await world.start('bob', ['get', 'film.bin']);
-      await second.waitForEvent('transfer', { where: (event) => doneBytes(event) > (size * 2) / 3, timeoutMs: 20_000 });
+      await second.waitForEvent('transfer', {
+        where: (event) => fetchedBytes(event) > (size * 2) / 3,
+        timeoutMs: 20_000,
+      });
       second.kill('SIGKILL');
       await second.exit;
       const last = transferOf(await world.cli('bob', ['get', 'film.bin']));
@@ -54,10 +57,6 @@ describe('a get that loses its only source for good', function () {
     }),
   );
 });
-
-function doneBytes(event: object): number {
-  return 'transfer' in event ? (event.transfer as { doneBytes: number }).doneBytes : 0;
-}
 
 async function timed<T>(work: () => Promise<T>): Promise<{ result: T; seconds: number }> {
   const from = performance.now();
