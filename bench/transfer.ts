@@ -23,6 +23,8 @@ import { openRsync, openScp } from './transfer/ssh.js';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
+/** Left to everybody else on the machine. */
+const SPARE_BYTES = 4 * GIB;
 const BASE = 'curl ← nginx';
 /** What Shoal has to reach, as a share of the other's speed. */
 const TARGETS: readonly (readonly [mine: string, other: string, least: number])[] = [
@@ -49,8 +51,7 @@ const missing: string[] = [];
 
 async function main(): Promise<void> {
   const load = describeLoad();
-  if ((await availableMemory()) < 3 * sizeBytes)
-    throw new Error(`not enough free memory for two files of ${options.size}`);
+  await refuseWithout(2 * sizeBytes);
   await using dir = await tempDir({ ram: true });
   const source = dir.join('file.bin');
   await writeRandomFile(source, sizeBytes, 1);
@@ -66,8 +67,16 @@ async function main(): Promise<void> {
 
 /** A virtual machine gets its memory from the host when it first touches it, which costs more than any transfer: done once, before. */
 async function touchMemory({ dir, source }: Course): Promise<void> {
-  for (const name of ['touch-1', 'touch-2']) await copyFile(source, dir.join(name));
-  for (const name of ['touch-1', 'touch-2']) await rm(dir.join(name));
+  await copyFile(source, dir.join('touch'));
+  await rm(dir.join('touch'));
+}
+
+/** A full RAM disk takes the memory of every other program, and the system ends some of them: so it is asked before each file. */
+async function refuseWithout(bytes: number): Promise<void> {
+  const available = await availableMemory();
+  if (available >= bytes + SPARE_BYTES) return;
+  const [has, needs] = [available, bytes + SPARE_BYTES].map((each) => `${(each / GIB).toFixed(1)} GiB`);
+  throw new Error(`${has} of memory are available, but the RAM disk needs ${needs}: choose a smaller --size`);
 }
 
 async function compareMoving(course: Course, world: ShoalWorld): Promise<Result[]> {
@@ -100,6 +109,7 @@ async function compareMoving(course: Course, world: ShoalWorld): Promise<Result[
 }
 
 async function moveOnce({ dir, source, sizeBytes: size }: Course, contender: Contender, round: number): Promise<Run> {
+  await refuseWithout(size);
   const folder = dir.join('target');
   await mkdir(folder);
   const target = dir.join('target', 'moved.bin');
