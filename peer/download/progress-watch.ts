@@ -7,6 +7,10 @@ export const FIRST_BYTE_MS = 10_000;
 export const STALL_MS = 15_000;
 /** The time over which a source must show a useful speed, ms. */
 export const SLOW_WINDOW_MS = 30_000;
+/** A place in a queue that we do not move up in excuses a source for this long, ms: a turn of everybody before us takes less. */
+export const QUEUE_STILL_MS = 10 * 60_000;
+/** Without a byte a queue excuses for this long at most, ms, however far it says we have moved: only honest ones come to an end. */
+export const QUEUE_MOST_MS = 60 * 60_000;
 /** Below this, bytes a second, another source is better, if there is one. */
 export const LEAST_BYTES_PER_SECOND = 4 * 1024;
 
@@ -15,6 +19,13 @@ export interface ProgressWatchOptions {
   /** Whether somebody else could send what this source is asked for. */
   readonly isReplaceable: () => boolean;
   readonly onFault: (fault: SourceFault) => void;
+}
+
+interface QueueWait {
+  readonly since: number;
+  /** Best place so far, and when it was reached. */
+  position: number;
+  movedAt: number;
 }
 
 /** Watches a source while an answer of it is due. Told of what is asked and what comes; finds stalls and trickles. */
@@ -26,6 +37,7 @@ export class ProgressWatch {
   #lastAt = 0;
   #windowFrom = 0;
   #windowBytes = 0;
+  #wait: QueueWait | undefined;
 
   constructor(options: ProgressWatchOptions) {
     this.#options = options;
@@ -44,6 +56,7 @@ export class ProgressWatch {
   /** Nothing is due any more. */
   rest(): void {
     this.#isDue = false;
+    this.#wait = undefined;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -53,11 +66,24 @@ export class ProgressWatch {
     this.#hasBegun = true;
     this.#lastAt = this.#options.clock.monotonic();
     this.#windowBytes += bytes;
+    if (bytes > 0) this.#wait = undefined;
   }
 
-  /** The source may not be blamed for the time until now: it waits in a queue, or we did not take what it sent. */
-  excuse(): void {
-    this.#lastAt = this.#options.clock.monotonic();
+  /** The source says that we wait in its queue: it may not be blamed for the time until now, but not for ever. */
+  queued(position: number): void {
+    if (!this.#isDue) return;
+    const now = this.#options.clock.monotonic();
+    this.#wait ??= { since: now, position: Infinity, movedAt: now };
+    if (position < this.#wait.position) {
+      this.#wait.position = position;
+      this.#wait.movedAt = now;
+    }
+    if (now - this.#wait.movedAt >= QUEUE_STILL_MS || now - this.#wait.since >= QUEUE_MOST_MS) {
+      this.#fail('stalled', `let us wait in its queue for ${Math.round((now - this.#wait.since) / 60_000)} minutes`);
+      return;
+    }
+    this.#hasBegun = true;
+    this.#lastAt = now;
     this.#restartWindow();
   }
 

@@ -5,6 +5,8 @@ import type { SourceSession } from './source-session.js';
 
 /** A source that lied this often is not asked again, even when it is the only one. */
 const MAX_STRIKES = 3;
+/** After this many connections without one proven chunk a source is tried on, but nobody waits for it any more. */
+const MAX_FRUITLESS = 3;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 10_000;
 
@@ -27,6 +29,7 @@ export class SourceEntry {
   #isDialling = false;
   #failures = 0;
   #strikes = 0;
+  #fruitless = 0;
 
   constructor({ device, user, addresses, publicationId }: OfferedSource) {
     this.device = device;
@@ -46,9 +49,11 @@ export class SourceEntry {
     return kind === 'lied' || kind === 'stalled' || kind === 'slow';
   }
 
-  /** True while it can bring the download on. */
+  /** True while it can bring the download on. One that lets us wait in vain again and again must not hold a download without end. */
   get isHopeful(): boolean {
-    return this.session !== undefined && (this.isPreparing || this.session.isBusy);
+    const { session } = this;
+    if (session === undefined || (this.#fruitless >= MAX_FRUITLESS && session.meter.total === 0)) return false;
+    return this.isPreparing || session.isBusy;
   }
 
   /** The tracker lists it: if it was away, it is as good as new. */
@@ -75,12 +80,14 @@ export class SourceEntry {
   addVerified(bytes: number): void {
     this.verifiedBytes += bytes;
     this.#failures = 0;
+    this.#fruitless = 0;
     if (this.#strikes === 0) this.fault = undefined;
   }
 
   /** Remembers a failure and when to come back: later each time. */
   end(fault: SourceFault, now: number): void {
     this.#isDialling = false;
+    if (this.session !== undefined) this.#fruitless += 1;
     this.session = undefined;
     this.isPreparing = false;
     this.fault = fault;

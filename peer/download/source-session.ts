@@ -232,14 +232,13 @@ export class SourceSession {
       },
       onQueued: ({ position }) => {
         this.#queuePosition = position;
-        this.#watch.progress(0);
-        this.#watch.excuse();
+        this.#watch.queued(position);
       },
       onDone: () => this.#forget(id),
       onError: (error) => {
         sink.scheduler.release(this.sourceId, receiver.rest);
         this.#forget(id);
-        if (error.code !== 'cancelled') this.#fail(answerFault(error));
+        if (!(error.code === 'cancelled' && receiver.isAbandoned)) this.#fail(answerFault(error));
       },
     });
     const id = this.#connection.request({ type: 'chunks', ticketId: this.#ticketId, ...span }, receiver);

@@ -1,7 +1,12 @@
 import { expect } from 'chai';
 
 import { VirtualClock } from '../../common/runtime/clock.js';
-import { LEAST_BYTES_PER_SECOND, ProgressWatch } from '../../peer/download/progress-watch.js';
+import {
+  LEAST_BYTES_PER_SECOND,
+  ProgressWatch,
+  QUEUE_MOST_MS,
+  QUEUE_STILL_MS,
+} from '../../peer/download/progress-watch.js';
 import type { SourceFault } from '../../peer/download/source-fault.js';
 import { sameBytes } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
@@ -73,14 +78,50 @@ describe('ProgressWatch', () => {
     watch.start();
     for (let n = 0; n < 20; n += 1) {
       clock.advance(5_000);
-      watch.progress(0);
-      watch.excuse();
+      watch.queued(1);
     }
     watch.rest();
     clock.advance(1_000_000);
 
     expect(faults).to.deep.equal([]);
     expect(clock.pendingTimers).to.equal(0);
+  });
+
+  /** Waits in a queue whose places `positionAt` says, until blamed; returns how long that took, ms. */
+  function wait(positionAt: (ms: number) => number): number {
+    watch.start();
+    const from = clock.monotonic();
+    while (faults.length === 0 && clock.monotonic() - from < 2 * QUEUE_MOST_MS) {
+      clock.advance(5_000);
+      watch.queued(positionAt(clock.monotonic() - from));
+    }
+    return clock.monotonic() - from;
+  }
+
+  it('drops a source in whose queue we do not move up for ten minutes', () => {
+    expect(wait(() => 3)).to.be.within(QUEUE_STILL_MS, QUEUE_STILL_MS + 5_000);
+    expect(faults[0]).to.include({ kind: 'stalled', message: 'let us wait in its queue for 10 minutes' });
+  });
+
+  it('waits longer where we move up, but no more than an hour without a byte', () => {
+    expect(wait((ms) => 1_000 - Math.floor(ms / (QUEUE_STILL_MS - 5_000)))).to.be.within(
+      QUEUE_MOST_MS,
+      QUEUE_MOST_MS + 5_000,
+    );
+  });
+
+  it('begins to count anew with every byte', () => {
+    for (let n = 0; n < 10; n += 1) {
+      watch.start();
+      for (let ms = 0; ms < QUEUE_STILL_MS - 5_000; ms += 5_000) {
+        clock.advance(5_000);
+        watch.queued(1);
+      }
+      watch.progress(1);
+    }
+
+    expect(faults).to.deep.equal([]);
+    watch.rest();
   });
 });
 
@@ -185,4 +226,66 @@ describe('Download from a source that stalls', () => {
     expect(row.resumedBytes + row.receivedBytes).to.equal(publication.size);
     expect(evil.lanes.length).to.be.greaterThan(0);
   });
+
+  /** Turns the clock until `outcome` is there, at most `mostMs`; 5 ms of silence stand for half a second. */
+  async function turn(clock: VirtualClock, outcome: Promise<unknown>, mostMs: number): Promise<void> {
+    let isDone = false;
+    void outcome.finally(() => {
+      isDone = true;
+    });
+    const from = clock.monotonic();
+    while (!isDone && clock.monotonic() - from < mostMs) {
+      await clock.advanceAsync(500);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(isDone, 'it ended').to.equal(true);
+  }
+
+  for (const [what, options] of [
+    ['never sends a byte', { onChunks: silence }],
+    ['says that it is busy', { onChunks: ({ id }, lane) => lane.line(refusal(id, 'busy')) }],
+    ['takes back what nobody cancelled', { onChunks: ({ id }, lane) => lane.line(refusal(id, 'cancelled')) }],
+    ['closes when it is asked', { onChunks: (_request, lane) => void lane.socket.end() }],
+  ] as [string, EvilOptions][]) {
+    it(`fails, naming it, when the only source ${what}, however often it is tried`, async () => {
+      const clock = new VirtualClock();
+      const evil = await evilSource(world, publication, options);
+      const reader = await world.downloads('bob', [publication], { clock });
+      const outcome = problemOf(reader.downloads.get(requestFor(publication, reader.folder), forever));
+
+      await turn(clock, outcome, 120_000);
+
+      expect(await outcome).to.include({ code: 'no-source' });
+      expect((await outcome).message).to.include('mallory');
+      expect(evil.lines.filter(({ type }) => type === 'chunks').length).to.be.below(100);
+    });
+  }
+
+  it('fails when the only source keeps it in its queue for ever', async () => {
+    const clock = new VirtualClock();
+    const evil = await evilSource(world, publication, { onChunks: silence });
+    const reader = await world.downloads('bob', [publication], { clock });
+    const outcome = problemOf(reader.downloads.get(requestFor(publication, reader.folder), forever));
+    let isDone = false;
+    void outcome.finally(() => {
+      isDone = true;
+    });
+    const shown = (): number | undefined => reader.downloads.rows()[0]?.sources[0]?.queuePosition;
+    for (let position = 1; !isDone && clock.monotonic() < 2 * QUEUE_MOST_MS; position += 1) {
+      const asked = evil.lines.findLast(({ type }) => type === 'chunks');
+      if (asked !== undefined) evil.lanes.at(-1)?.line({ type: 'queued', id: asked.id, position });
+      // The clock goes on at full speed only where the source has been heard.
+      for (let n = 0; n < 20 && shown() !== position; n += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+      await clock.advanceAsync(shown() === position ? 5_000 : 100);
+    }
+
+    expect(isDone, 'it ended').to.equal(true);
+    expect(await outcome).to.include({ code: 'no-source' });
+    expect((await outcome).message).to.include('mallory');
+    expect(clock.monotonic(), 'a queue is waited for').to.be.within(QUEUE_STILL_MS, QUEUE_MOST_MS);
+  });
 });
+
+function refusal(id: number, code: string): object {
+  return { type: 'error', id, error: { code, message: 'no' } };
+}
