@@ -6,7 +6,20 @@ import { type CommandInput, type CommandName, type CommandResult, PeerError, typ
 import type { LinkUse } from './links/link-server.js';
 
 /** Words that change something or move bytes; the others would only fill the file. */
-const LOGGED: ReadonlySet<CommandName> = new Set(['pub', 'unp', 'get', 'link', 'unlink', 'cancel', 'logout', 'xit']);
+const LOGGED: ReadonlySet<CommandName> = new Set([
+  'pub',
+  'unp',
+  'get',
+  'link',
+  'unlink',
+  'cancel',
+  'pause',
+  'resume',
+  'retry',
+  'priority',
+  'logout',
+  'xit',
+]);
 
 export class ActivityLog {
   readonly #log: Log;

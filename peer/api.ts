@@ -1,5 +1,5 @@
 /**
- * What an interface (TUI, CLI, daemon client, later the web page) may know of a peer: types only, all of them plain JSON, so that the
+ * What an interface (TUI, CLI, daemon client, later the web page) may know of a peer: types, all of them plain JSON, so that the
  * same calls work in-process and through the local socket. Behind it: `peer/peer.ts`. It knows no sockets, no React, no terminal.
  */
 
@@ -90,8 +90,18 @@ export interface Commands {
   links: { input: Record<string, never>; result: { readonly links: readonly LinkInfo[] } };
   /** Ends a link; the id may be shortened while it stays unique. */
   unlink: { input: { readonly linkId: string }; result: { readonly link: LinkInfo } };
-  /** Stops a transfer by its id; what was fetched stays for the next `get`. */
-  cancel: { input: { readonly transferId: string }; result: { readonly transfer: TransferRow } };
+  /** Stops a transfer; what was fetched stays for the next `get`. */
+  cancel: { input: TransferInput; result: { readonly transfer: TransferRow } };
+  /** Keeps a download still until `resume`, over restarts too. */
+  pause: { input: TransferInput; result: { readonly transfer: TransferRow } };
+  resume: { input: TransferInput; result: { readonly transfer: TransferRow } };
+  /** Tries a failed, stopped or waiting download again, now. */
+  retry: { input: TransferInput; result: { readonly transfer: TransferRow } };
+  /** Which of the waiting downloads begin first; what runs already goes on. */
+  priority: {
+    input: TransferInput & { readonly priority: TransferPriority };
+    result: { readonly transfer: TransferRow };
+  };
   status: { input: Record<string, never>; result: PeerState };
   whoami: {
     input: Record<string, never>;
@@ -153,7 +163,18 @@ export interface GetInput {
   readonly as?: string;
   /** Replace a file that is already there. */
   readonly force?: boolean;
+  /** Default: `normal`. */
+  readonly priority?: TransferPriority;
 }
+
+/** Which download is meant. */
+export interface TransferInput {
+  /** Its id, its name or `@OWNER/NAME`; absent: the only one that can be meant. */
+  readonly transfer?: string;
+}
+
+export const TRANSFER_PRIORITIES = ['high', 'normal', 'low'] as const;
+export type TransferPriority = (typeof TRANSFER_PRIORITIES)[number];
 
 export interface GetResult {
   readonly path: string;
@@ -215,7 +236,15 @@ export interface MadeLink extends LinkInfo {
   readonly wget: string;
 }
 
-export type TransferState = 'waiting' | 'checking' | 'fetching' | 'finishing' | 'done' | 'failed' | 'stopped';
+export type TransferState =
+  | 'waiting'
+  | 'checking'
+  | 'fetching'
+  | 'finishing'
+  | 'paused'
+  | 'done'
+  | 'failed'
+  | 'stopped';
 
 /** One download. */
 export interface TransferRow {
@@ -234,7 +263,12 @@ export interface TransferRow {
   readonly etaMs?: number;
   readonly sources: readonly TransferSource[];
   readonly state: TransferState;
+  /** Why it failed, or why it waits. */
   readonly problem?: PeerProblem;
+  /** When it is tried again by itself while it waits, ms since epoch. */
+  readonly retryAt?: number;
+  /** Absent: `normal`. */
+  readonly priority?: TransferPriority;
   /** Where the file goes. */
   readonly path: string;
 }

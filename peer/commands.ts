@@ -12,6 +12,8 @@ import {
   PeerError,
   type PublicationRow,
   type SourceRow,
+  TRANSFER_PRIORITIES,
+  type TransferPriority,
   type UserRow,
 } from './api.js';
 import type { Downloads } from './download/downloads.js';
@@ -21,6 +23,7 @@ import type { Publisher } from './library/publisher.js';
 import type { LinkMaker } from './link-maker.js';
 import { findPublication } from './selector.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
+import { chooseTransfer, type TransferWord } from './wording/choose-transfer.js';
 
 /** Rows that `lpf` and `lap` show at most: a screen's answer, not an export. */
 const MAX_LISTED = 100_000;
@@ -42,6 +45,8 @@ export type CommandRunners = { readonly [K in Exclude<CommandName, PeerWord>]: R
 
 export function commandRunners(parts: CommandParts): CommandRunners {
   const { tracker, publisher, downloads, links } = parts;
+  const chosen = (word: TransferWord, wanted: string | undefined): string =>
+    chooseTransfer(word, wanted, downloads.rows());
   return {
     lpf: async (_input, options) => ({ publications: await listPublished(tracker, options) }),
     lap: async (_input, options) => ({ users: await listPeers(tracker, options) }),
@@ -50,7 +55,13 @@ export function commandRunners(parts: CommandParts): CommandRunners {
     sch: (input, options) => search(tracker, input, options),
     get: (input, options) => get(parts, input, options),
     sources: (input, options) => listSources(parts, input, options),
-    cancel: async ({ transferId }) => ({ transfer: await downloads.cancel(transferId) }),
+    cancel: async ({ transfer }) => ({ transfer: await downloads.cancel(chosen('cancel', transfer)) }),
+    pause: async ({ transfer }) => ({ transfer: await downloads.pause(chosen('pause', transfer)) }),
+    resume: async ({ transfer }) => ({ transfer: await downloads.resume(chosen('resume', transfer)) }),
+    retry: async ({ transfer }) => ({ transfer: await downloads.retry(chosen('retry', transfer)) }),
+    priority: async ({ transfer, priority }) => ({
+      transfer: await downloads.setPriority(chosen('priority', transfer), checkedPriority(priority)),
+    }),
     link: async (input) => ({ link: await serving(links).make(input) }),
     links: async () => ({ links: serving(links).list() }),
     unlink: async ({ linkId }) => ({ link: await serving(links).revoke(linkId) }),
@@ -131,10 +142,17 @@ async function get(
     },
     {
       signal: options.signal,
+      priority: input.priority === undefined ? undefined : checkedPriority(input.priority),
       ...(onProgress ? { onProgress: (row) => onProgress({ event: 'transfer', transfer: row }) } : {}),
     },
   );
   return { path: join(input.directory, fileName), transfer };
+}
+
+/** From another program it may be any text. @throws {PeerError} `usage`. */
+function checkedPriority(priority: TransferPriority): TransferPriority {
+  if (TRANSFER_PRIORITIES.includes(priority)) return priority;
+  throw new PeerError({ code: 'usage', message: 'A priority is high, normal or low.' });
 }
 
 async function requireDirectory(directory: string): Promise<void> {

@@ -129,6 +129,7 @@ class RunningParts implements Peer {
   }
 
   async close(): Promise<void> {
+    this.#downloads?.park();
     this.#stopping.abort(new PeerError({ code: 'interrupted', message: 'The peer is ending.' }));
     await this.#lifecycle.stop();
   }
@@ -198,6 +199,7 @@ class RunningParts implements Peer {
       presence: () => this.#presence(),
       onGrant: (grant) => this.#granted(grant),
       onState: (state) => {
+        if (state.kind === 'online') this.#downloads?.hope();
         if (state.kind === 'ended') this.#notice('error', state.problem.message);
         this.#board.touch();
       },
@@ -263,6 +265,7 @@ class RunningParts implements Peer {
         tracker: sources,
         ownPin: this.#identity.pin,
         isSharing: serving,
+        maxRunning: this.#options.settings.maxDownloads,
         clock: this.#clock,
         ...(serving ? { stateDir } : {}),
         dial: async ({ host, port }, pin, { signal }) => {

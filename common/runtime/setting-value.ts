@@ -7,7 +7,7 @@ export class ConfigError extends Error {
 }
 
 /** What may stand in a setting. `duration` becomes ms, `bytes` a byte count, `path` an absolute path. */
-export type SettingKind = 'text' | 'path' | 'port' | 'integer' | 'duration' | 'bytes' | 'flag';
+export type SettingKind = 'text' | 'path' | 'port' | 'integer' | 'count' | 'duration' | 'bytes' | 'flag';
 
 export type SettingValue<K extends SettingKind> = K extends 'text' | 'path'
   ? string
@@ -26,6 +26,7 @@ const EXPECTED: Record<SettingKind, string> = {
   path: 'a path',
   port: 'a port from 0 to 65535',
   integer: 'a whole number from 0 on',
+  count: 'a whole number from 1 on',
   duration: 'a time such as 500ms, 30s, 5m, 2h or 1d',
   bytes: 'a size such as 800K, 10M or 2G',
   flag: 'true or false',
@@ -66,6 +67,8 @@ function parseText(kind: SettingKind, raw: unknown, base: PathBase): string | nu
       return wholeNumber(text, 65_535);
     case 'integer':
       return wholeNumber(text, Number.MAX_SAFE_INTEGER);
+    case 'count':
+      return wholeNumber(text, Number.MAX_SAFE_INTEGER) || undefined;
     case 'duration':
       return withUnit(text, /^(\d+)(ms|s|m|h|d)$/, MS_PER_UNIT);
     case 'bytes':

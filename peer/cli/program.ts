@@ -51,6 +51,7 @@ function buildProgram(version: string, found: Found): Command {
   program.usage('[options] [command]');
   addPeerOptions(program);
   addFileWords(program, found);
+  addDownloadWords(program, found);
   addListWords(program, found);
   addPeerWords(program, found);
   addTrust(program, found);
@@ -88,6 +89,7 @@ function addPeerOptions(command: Command): Command {
     .option('--port <PORT>', 'port on which files are served (default: a free one)')
     .option('--advertise <HOST>', 'address under which others reach this peer')
     .option('--upload-limit <BYTES>', 'bytes a second for all uploads together, such as 800K or 10M')
+    .option('--max-downloads <NUMBER>', 'downloads that run at once (default: 4)')
     .option('--pq-only', 'never log in over UDP, whose key exchange is not post-quantum')
     .option('--log-file <FILE>', 'write what happens to this file, a line of JSON each')
     .option('--log-level <LEVEL>', 'error, warn, info or debug')
@@ -128,12 +130,8 @@ function addFileWords(program: Command, found: Found): void {
   add(program, 'unp <NAME...>', { does: 'withdraw files of yours', run: 'unp', found });
   add(program, 'get <SELECTOR>', { does: 'fetch a file from all its sources at once', run: 'get', found })
     .option('--as <NAME>', 'save it under another name')
-    .option('--force', 'replace a file that is there already');
-  add(program, 'cancel <TRANSFER>', {
-    does: 'stop a download of the running peer; what was fetched stays',
-    run: 'cancel',
-    found,
-  });
+    .option('--force', 'replace a file that is there already')
+    .option('--priority <LEVEL>', 'high, normal or low: which of the waiting downloads begin first');
   add(program, 'link <SELECTOR>', {
     does: 'make a sealed URL for a file the running peer serves',
     run: 'link',
@@ -142,6 +140,23 @@ function addFileWords(program: Command, found: Found): void {
   add(program, 'links', { does: 'list the links of the running peer', run: 'links', found });
   add(program, 'unlink <LINK>', { does: 'end a link', run: 'unlink', found });
   add(program, 'id <FILE>', { does: "print the id of a file's content, offline", run: 'id', found });
+}
+
+/** About downloads of the running peer, each by its name or id, or without one when only one can be meant. */
+function addDownloadWords(program: Command, found: Found): void {
+  add(program, 'cancel [DOWNLOAD]', { does: 'stop a download; what was fetched stays', run: 'cancel', found });
+  add(program, 'pause [DOWNLOAD]', { does: 'keep a download still, also over restarts', run: 'pause', found });
+  add(program, 'resume [DOWNLOAD]', { does: 'go on with a paused download', run: 'resume', found });
+  add(program, 'retry [DOWNLOAD]', {
+    does: 'try a failed, stopped or waiting download again now',
+    run: 'retry',
+    found,
+  });
+  add(program, 'priority <LEVEL> [DOWNLOAD]', {
+    does: 'high, normal or low: which of the waiting downloads begin first',
+    run: 'priority',
+    found,
+  });
 }
 
 function addListWords(program: Command, found: Found): void {

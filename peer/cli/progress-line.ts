@@ -22,7 +22,7 @@ export class ProgressLine {
 
   constructor(
     private readonly terminal: LineTerminal,
-    clock: Clock = systemClock,
+    private readonly clock: Clock = systemClock,
   ) {
     this.#redraw = coalesce(() => this.#draw(), REDRAW_MS, clock);
   }
@@ -44,7 +44,8 @@ export class ProgressLine {
     const event = this.#event;
     if (event === undefined) return;
     const cells = Math.max(1, (this.terminal.columns ?? DEFAULT_COLUMNS) - 1); // the last column would wrap the cursor
-    const row = event.event === 'hashing' ? hashingRow(event, cells) : transferRow(event.transfer, cells);
+    const row =
+      event.event === 'hashing' ? hashingRow(event, cells) : transferRow(event.transfer, cells, this.clock.now());
     this.#isShown = true;
     this.terminal.write(`\r${rowText(row).trimEnd()}\x1b[K`);
   }

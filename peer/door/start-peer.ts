@@ -8,6 +8,8 @@ export interface PeerSettings {
   readonly advertise?: string | undefined;
   /** Bytes a second for all uploads together. Default: no limit. */
   readonly uploadLimit?: number | undefined;
+  /** Downloads that run at once. Default: 4. */
+  readonly maxDownloads?: number | undefined;
   /** Never log in over UDP, whose key exchange is not post-quantum. Default: no. */
   readonly pqOnly?: boolean | undefined;
   /** A level of `common/runtime/log.ts`. Default: `silent`, with a file `info`. */

@@ -35,7 +35,6 @@ export interface DownloadOptions {
   readonly tracker: DownloadTracker;
   readonly dial: Dial;
   readonly ownPin: string;
-  readonly isPatient: boolean;
   /** Offer what is there to others while it runs. */
   readonly isSharing: boolean;
   readonly onNotice: (level: 'info' | 'warning', text: string) => void;
@@ -71,7 +70,7 @@ export class Download {
     this.#meter = new RateMeter(this.#clock);
     this.#target = targetOf(options.request.directory, options.request.fileName, options.request.fileId);
     chunkSizeOf(options.request);
-    const { request, tracker, dial, ownPin, isPatient, onNotice, onUpdate, clock } = options;
+    const { request, tracker, dial, ownPin, onNotice, onUpdate, clock } = options;
     const useSession = (session: SourceSession, entry: SourceEntry): Promise<void> => this.#useSession(session, entry);
     const isWorking = (): boolean => this.#state === 'checking';
     this.#pool = new SourcePool({
@@ -79,7 +78,6 @@ export class Download {
       tracker,
       dial,
       ownPin,
-      isPatient,
       useSession,
       isWorking,
       onNotice,
@@ -107,11 +105,6 @@ export class Download {
       this.#hold.abort();
       this.#endHold();
     }
-  }
-
-  /** Somebody waits for it now: it may not wait for sources without end any more. */
-  hurry(): void {
-    this.#pool.hurry();
   }
 
   row(): TransferRow {

@@ -4,17 +4,19 @@
  */
 import { randomBytes } from 'node:crypto';
 
+import { safeDisplay } from '../../common/content/safe-display.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
-import { PeerError, type TransferRow } from '../api.js';
-import { FairQueue } from '../file-port/fair-queue.js';
+import { PeerError, type PeerProblem, type TransferPriority, type TransferRow } from '../api.js';
 import type { SharedFile, SharedFiles } from '../upload/shared-file.js';
 import { Download } from './download.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadTracker } from './download-tracker.js';
 import type { Dial } from './race-addresses.js';
 import { type SavedDownload, SavedDownloads } from './saved-downloads.js';
+import { Transfer } from './transfer.js';
+import { Turns } from './turns.js';
 
 /** Downloads that run at once: each has several sources, so more would only make all of them late. */
 const MAX_RUNNING = 4;
@@ -32,6 +34,8 @@ export interface DownloadsOptions {
   readonly ownPin: string;
   /** `downloads.json` is kept here; without it a download ends with the process. */
   readonly stateDir?: string | undefined;
+  /** Downloads that run at once. Default: 4. */
+  readonly maxRunning?: number | undefined;
   /** Offer what is there to others while a download runs. */
   readonly isSharing: boolean;
   readonly onNotice: (level: 'info' | 'warning' | 'error', text: string) => void;
@@ -42,26 +46,22 @@ export interface DownloadsOptions {
 
 export interface GetOptions extends AbortOptions {
   readonly onProgress?: ((row: TransferRow) => void) | undefined;
+  /** Default: `normal`, or what it has already. */
+  readonly priority?: TransferPriority | undefined;
 }
 
-interface Running {
-  readonly download: Download;
-  readonly request: DownloadRequest;
-  readonly stop: AbortController;
-  readonly outcome: Promise<TransferRow>;
-  readonly listeners: Set<(row: TransferRow) => void>;
-  /** It began with this process, without a call. */
-  readonly isResumed: boolean;
-  /** Calls of `get` that wait for it. */
-  callers: number;
+/** A download that is over, and what is needed to try it again. */
+interface Ended {
+  readonly row: TransferRow;
+  readonly saved: SavedDownload;
 }
 
 export class Downloads implements Part {
   readonly #options: DownloadsOptions;
   readonly #clock: Clock;
-  readonly #queue = new FairQueue({ places: MAX_RUNNING });
-  readonly #running = new Map<string, Running>();
-  readonly #ended: TransferRow[] = [];
+  readonly #turns: Turns;
+  readonly #transfers = new Map<string, Transfer>();
+  readonly #ended: Ended[] = [];
   readonly #saved: SavedDownloads;
   #isStopping = false;
   #isUpdatePlanned = false;
@@ -69,6 +69,7 @@ export class Downloads implements Part {
   constructor(options: DownloadsOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#turns = new Turns(options.maxRunning ?? MAX_RUNNING);
     this.#saved = new SavedDownloads(options.stateDir);
   }
 
@@ -81,53 +82,91 @@ export class Downloads implements Part {
 
   get bytesPerSecond(): number {
     let sum = 0;
-    for (const { download } of this.#running.values()) sum += download.row().bytesPerSecond;
+    for (const { download } of this.#transfers.values()) sum += download.row().bytesPerSecond;
     return sum;
   }
 
-  /** Fetches, or joins the download of the same content to the same place; resolves when the file is durable. @throws {PeerError} */
-  async get(request: DownloadRequest, { signal, onProgress }: GetOptions): Promise<TransferRow> {
+  /**
+   * Fetches, or joins the download of the same content to the same place; resolves when the file is durable. What may come back (a
+   * source, the tracker, room on the disk) is a failure for the caller; where there is a state folder the download goes on all the same.
+   * @throws {PeerError}
+   */
+  async get(request: DownloadRequest, { signal, onProgress, priority }: GetOptions): Promise<TransferRow> {
     signal.throwIfAborted();
-    const [transferId, running] = this.#find(request) ?? this.#start(newTransferId(), request, { isPatient: false });
-    running.download.hurry();
-    running.callers += 1;
-    if (onProgress !== undefined) running.listeners.add(onProgress);
+    const transfer = this.#find(request) ?? this.#start({ transferId: newTransferId(), request }, { isAlone: false });
+    if (priority !== undefined) transfer.priority = priority;
+    transfer.goOn();
+    const { verdict } = transfer;
+    transfer.callers += 1;
+    if (onProgress !== undefined) transfer.listeners.add(onProgress);
     const { promise: aborted, reject } = Promise.withResolvers<never>();
     const onAbort = (): void => {
       // Others may wait for the same file, or it goes on by itself: only the last caller takes the download along.
-      if (running.callers === 1 && !running.isResumed) running.stop.abort(signal.reason);
+      if (transfer.callers === 1 && !transfer.goesOnAlone) transfer.stop.abort(signal.reason);
       else reject(signal.reason);
     };
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await Promise.race([this.#keep(this.#saved.add({ transferId, request })), aborted]);
-      return await Promise.race([running.outcome, aborted]);
+      await Promise.race([this.#keep(this.#saved.put(transfer.saved)), aborted]);
+      return await Promise.race([verdict, aborted]);
     } finally {
       signal.removeEventListener('abort', onAbort);
-      running.callers -= 1;
-      if (onProgress !== undefined) running.listeners.delete(onProgress);
+      transfer.callers -= 1;
+      if (onProgress !== undefined) transfer.listeners.delete(onProgress);
     }
   }
 
   /** Running and waiting downloads, then ended ones, latest last. */
   rows(): TransferRow[] {
-    return [...this.#ended, ...[...this.#running.values()].map(({ download }) => download.row())];
+    return [...this.#ended.map(({ row }) => row), ...[...this.#transfers.values()].map((transfer) => transfer.row())];
   }
 
   /** Stops a download; what was fetched stays for the next `get`. @throws {PeerError} `not-found`. */
   async cancel(transferId: string): Promise<TransferRow> {
-    const running = this.#running.get(transferId);
-    if (running === undefined) {
-      throw new PeerError({
-        code: 'not-found',
-        message: `There is no download ${transferId} under way. "status" lists them.`,
-      });
-    }
-    running.stop.abort(
+    const transfer = this.#underWay(transferId);
+    transfer.stop.abort(
       new PeerError({ code: 'interrupted', message: 'The download was stopped. "get" goes on with it.' }),
     );
-    await running.outcome.catch(() => undefined); // That it was stopped is what was asked for.
-    return running.download.row();
+    await transfer.outcome.catch(() => undefined); // That it was stopped is what was asked for.
+    return this.#ended.findLast(({ row }) => row.transferId === transferId)?.row ?? transfer.row();
+  }
+
+  /** Keeps a download still until `resume`, over restarts too; resolves when that is durable. @throws {PeerError} `not-found`. */
+  async pause(transferId: string): Promise<TransferRow> {
+    const transfer = this.#underWay(transferId);
+    await transfer.pause();
+    await this.#keepState(transfer);
+    return transfer.row();
+  }
+
+  /** Ends a pause, or a rest before the next try. @throws {PeerError} `not-found`. */
+  async resume(transferId: string): Promise<TransferRow> {
+    const transfer = this.#underWay(transferId);
+    transfer.goOn();
+    await this.#keepState(transfer);
+    return transfer.row();
+  }
+
+  /** Tries again what failed or was stopped; what waits for its next try does not wait longer. @throws {PeerError} `not-found`, `in-use`. */
+  async retry(transferId: string): Promise<TransferRow> {
+    const ended = this.#ended.find(({ row }) => row.transferId === transferId && row.state !== 'done');
+    if (ended === undefined) return this.resume(transferId);
+    const transfer = this.#find(ended.saved.request) ?? this.#startAlone(ended.saved);
+    await this.#keepState(transfer);
+    return transfer.row();
+  }
+
+  /** Which of the waiting ones begin first. @throws {PeerError} `not-found`. */
+  async setPriority(transferId: string, priority: TransferPriority): Promise<TransferRow> {
+    const transfer = this.#underWay(transferId);
+    transfer.priority = priority;
+    await this.#keepState(transfer);
+    return transfer.row();
+  }
+
+  /** The tracker is back, and sources with it: nothing rests any longer. */
+  hope(): void {
+    for (const transfer of this.#transfers.values()) if (transfer.isResting) transfer.goOn();
   }
 
   /** Goes on with what an earlier run left, for as long as it takes; resolves when all are started. */
@@ -135,10 +174,15 @@ export class Downloads implements Part {
     for (const saved of await this.#saved.load()) this.#resume(saved);
   }
 
+  /** The end is near: whatever stops from now on stays in the list of downloads. */
+  park(): void {
+    this.#isStopping = true;
+  }
+
   /** Parks everything: `.part` files and the list of downloads stay. May be called twice. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    const all = [...this.#running.values()];
+    this.park();
+    const all = [...this.#transfers.values()];
     for (const { stop } of all)
       stop.abort(
         new PeerError({ code: 'interrupted', message: 'The peer is ending; the download goes on next time.' }),
@@ -146,85 +190,101 @@ export class Downloads implements Part {
     await Promise.allSettled(all.map(({ outcome }) => outcome));
   }
 
-  #resume({ transferId, request }: SavedDownload): void {
-    if (this.#find(request) !== undefined) return;
+  #underWay(transferId: string): Transfer {
+    const transfer = this.#transfers.get(transferId);
+    if (transfer !== undefined) return transfer;
+    throw new PeerError({
+      code: 'not-found',
+      message: `There is no download ${transferId} under way. "status" lists them.`,
+    });
+  }
+
+  #resume(saved: SavedDownload): void {
     try {
-      const [, running] = this.#start(transferId, request, { isPatient: true });
-      running.outcome.then(
-        (row) => this.#options.onNotice('info', `${row.path} is complete.`),
-        (error: unknown) => {
-          if (error instanceof PeerError && error.code !== 'interrupted')
-            this.#options.onNotice('error', error.message);
-        },
-      );
+      if (this.#find(saved.request) === undefined) this.#startAlone(saved);
     } catch (error) {
       // The name or size cannot be had here any more: it will not get better by waiting.
       this.#options.onNotice('error', error instanceof Error ? error.message : String(error));
-      void this.#keep(this.#saved.remove(transferId));
+      void this.#keep(this.#saved.remove(saved.transferId));
     }
   }
 
+  /** Nobody waits for it, so its end is a notice. */
+  #startAlone(saved: SavedDownload): Transfer {
+    const transfer = this.#start(saved, { isAlone: true });
+    transfer.outcome.then(
+      (row) => this.#options.onNotice('info', `${row.path} is complete.`),
+      (error: unknown) => {
+        if (error instanceof PeerError && error.code !== 'interrupted') this.#options.onNotice('error', error.message);
+      },
+    );
+    return transfer;
+  }
+
   /** The download that goes to the same place. @throws {PeerError} `in-use` when it fetches something else. */
-  #find(request: DownloadRequest): [string, Running] | undefined {
-    for (const [transferId, running] of this.#running) {
-      const { directory, fileName, fileId } = running.request;
+  #find(request: DownloadRequest): Transfer | undefined {
+    for (const transfer of this.#transfers.values()) {
+      const { directory, fileName, fileId } = transfer.request;
       if (directory !== request.directory || fileName !== request.fileName) continue;
-      if (fileId === request.fileId) return [transferId, running];
-      const message = `Something else is being fetched to ${running.download.target.path}. Wait for it, or choose another name with --as NAME.`;
+      if (fileId === request.fileId) return transfer;
+      const message = `Something else is being fetched to ${transfer.download.target.path}. Wait for it, or choose another name with --as NAME.`;
       throw new PeerError({ code: 'in-use', message });
     }
     return undefined;
   }
 
-  #start(transferId: string, request: DownloadRequest, { isPatient }: { isPatient: boolean }): [string, Running] {
+  #start(saved: SavedDownload, { isAlone }: { isAlone: boolean }): Transfer {
     if (this.#isStopping) throw new PeerError({ code: 'interrupted', message: 'The peer is ending.' });
-    if (this.#running.size >= MAX_WAITING) {
+    if (this.#transfers.size >= MAX_WAITING) {
       throw new PeerError({
         code: 'too-many',
         message: `${MAX_WAITING} downloads are waiting already. Let some end first.`,
       });
     }
-    const { tracker, dial, ownPin, isSharing, onNotice } = this.#options;
-    const onUpdate = (): void => this.#planUpdate();
-    const { clock } = this.#options;
-    const download = new Download({
-      transferId,
-      request,
-      tracker,
-      dial,
-      ownPin,
-      isPatient,
-      isSharing,
-      onNotice,
-      onUpdate,
+    const { clock, stateDir } = this.#options;
+    const transfer = new Transfer({
+      saved,
+      isAlone,
+      retries: stateDir !== undefined,
+      newDownload: () => this.#newDownload(saved),
+      turns: this.#turns,
+      onOver: () => this.#over(transfer),
+      onFailedTry: (problem, tries) => this.#failedTry(transfer, problem, tries),
+      onUpdate: () => this.#planUpdate(),
       clock,
     });
-    const stop = new AbortController();
-    const outcome = this.#run(transferId, download, stop.signal);
-    outcome.catch(() => undefined); // Whoever called `get` hears of it; a download that was resumed has a row and a notice.
-    const running: Running = {
-      download,
-      request,
-      stop,
-      outcome,
-      listeners: new Set(),
-      isResumed: isPatient,
-      callers: 0,
-    };
-    this.#running.set(transferId, running);
+    this.#transfers.set(saved.transferId, transfer);
+    this.#forgetEnded(saved.request);
+    transfer.outcome.catch(() => undefined); // It has a row, and whoever called `get` hears of it.
     this.#planUpdate();
-    return [transferId, running];
+    return transfer;
   }
 
-  async #run(transferId: string, download: Download, signal: AbortSignal): Promise<TransferRow> {
-    try {
-      await this.#queue.run(() => download.run({ signal }), { owner: '', signal });
-      return download.row();
-    } finally {
-      this.#end(transferId, download);
-      // Parked downloads stay in the list; all others have had their outcome.
-      if (!(this.#isStopping && signal.aborted)) await this.#keep(this.#saved.remove(transferId));
-    }
+  #newDownload({ transferId, request }: SavedDownload): Download {
+    const { tracker, dial, ownPin, isSharing, onNotice, clock } = this.#options;
+    const onUpdate = (): void => this.#planUpdate();
+    return new Download({ transferId, request, tracker, dial, ownPin, isSharing, onNotice, onUpdate, clock });
+  }
+
+  /** Callers hear of it by themselves; the rest is told once, not at every try. */
+  #failedTry(transfer: Transfer, problem: PeerProblem, tries: number): void {
+    if (tries === 1 && transfer.callers === 0)
+      this.#options.onNotice('warning', `${problem.message} It is tried again by itself.`);
+    else if (tries === 1)
+      this.#options.onNotice('info', `${safeDisplay(transfer.request.name)} is tried again by itself.`);
+    void this.#keepState(transfer);
+  }
+
+  async #over(transfer: Transfer): Promise<void> {
+    const isParked = this.#isStopping && transfer.stop.signal.aborted;
+    if (isParked) await this.#keepState(transfer);
+    this.#end(transfer, transfer.row());
+    // Parked downloads stay in the list; all others have had their outcome.
+    if (!isParked) await this.#keep(this.#saved.remove(transfer.transferId));
+  }
+
+  #keepState(transfer: Transfer): Promise<void> {
+    return this.#transfers.has(transfer.transferId) ? this.#keep(this.#saved.put(transfer.saved)) : Promise.resolve();
   }
 
   /** A list that cannot be written costs a download its life after a restart, not its life now. */
@@ -239,17 +299,29 @@ export class Downloads implements Part {
     }
   }
 
-  #end(transferId: string, download: Download): void {
-    const row = download.row();
-    for (const listener of this.#running.get(transferId)?.listeners ?? []) listener(row);
-    this.#running.delete(transferId);
-    this.#ended.push(row.state === 'waiting' ? { ...row, state: 'stopped' } : row);
+  #end(transfer: Transfer, row: TransferRow): void {
+    const isOver = row.state === 'done' || row.state === 'failed';
+    const { retryAt: _never, problem: _past, ...last } = row;
+    const ended = isOver ? row : { ...last, state: 'stopped' as const };
+    for (const listener of transfer.listeners) listener(ended);
+    this.#transfers.delete(transfer.transferId);
+    const { isPaused: _paused, ...saved } = transfer.saved;
+    this.#ended.push({ row: ended, saved });
     if (this.#ended.length > MAX_ENDED) this.#ended.shift();
     this.#options.onUpdate();
   }
 
+  /** What goes to the same place now has taken its place. */
+  #forgetEnded({ directory, fileName }: DownloadRequest): void {
+    const index = this.#ended.findIndex(
+      ({ row, saved: { request } }) =>
+        row.state !== 'done' && request.directory === directory && request.fileName === fileName,
+    );
+    if (index >= 0) this.#ended.splice(index, 1);
+  }
+
   #findShared(isWanted: (file: SharedFile) => boolean): SharedFile | undefined {
-    for (const { download } of this.#running.values()) {
+    for (const { download } of this.#transfers.values()) {
       const file = download.shared();
       if (file !== undefined && isWanted(file)) return file;
     }
@@ -262,8 +334,8 @@ export class Downloads implements Part {
     this.#isUpdatePlanned = true;
     const timer = this.#clock.setTimer(() => {
       this.#isUpdatePlanned = false;
-      for (const { download, listeners } of this.#running.values())
-        for (const listener of listeners) listener(download.row());
+      for (const transfer of this.#transfers.values())
+        for (const listener of transfer.listeners) listener(transfer.row());
       this.#options.onUpdate();
     }, UPDATE_EVERY_MS);
     timer.unref();

@@ -2,12 +2,18 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { writeFileDurably } from '../../common/runtime/files.js';
+import { TRANSFER_PRIORITIES, type TransferPriority } from '../api.js';
 import type { DownloadRequest } from './download-request.js';
 import { errnoOf } from './file-problem.js';
 
 export interface SavedDownload {
   readonly transferId: string;
   readonly request: DownloadRequest;
+  /** Default: `normal`. */
+  readonly priority?: TransferPriority;
+  readonly isPaused?: boolean;
+  /** What was there when it was saved last, for screens. */
+  readonly doneBytes?: number;
 }
 
 const VERSION = 1;
@@ -17,8 +23,10 @@ const MAX_SAVED = 10_000;
 /** The downloads that go on after a restart, in `downloads.json` of the state folder. Each change is durable when its promise resolves. */
 export class SavedDownloads {
   readonly #path: string | undefined;
-  readonly #saved = new Map<string, DownloadRequest>();
+  readonly #saved = new Map<string, SavedDownload>();
   #writing: Promise<void> = Promise.resolve();
+  /** A write that has not begun yet: it will hold what changes until then. */
+  #next: Promise<void> | undefined;
 
   /** Without `stateDir` nothing is kept. */
   constructor(stateDir: string | undefined) {
@@ -29,12 +37,13 @@ export class SavedDownloads {
   async load(): Promise<SavedDownload[]> {
     if (this.#path === undefined) return [];
     const saved = parse(await read(this.#path));
-    for (const { transferId, request } of saved) this.#saved.set(transferId, request);
+    for (const download of saved) this.#saved.set(download.transferId, download);
     return saved;
   }
 
-  add({ transferId, request }: SavedDownload): Promise<void> {
-    this.#saved.set(transferId, request);
+  /** Adds it, or takes the place of what was saved of it before. */
+  put(download: SavedDownload): Promise<void> {
+    this.#saved.set(download.transferId, download);
     return this.#write();
   }
 
@@ -47,12 +56,14 @@ export class SavedDownloads {
     const path = this.#path;
     if (path === undefined) return Promise.resolve();
     const write = (): Promise<void> => {
-      const downloads = [...this.#saved].map(([transferId, request]) => ({ transferId, request }));
+      this.#next = undefined;
+      const downloads = [...this.#saved.values()];
       return writeFileDurably(path, `${JSON.stringify({ v: VERSION, downloads }, undefined, 2)}\n`);
     };
-    const mine = this.#writing.then(write);
-    this.#writing = mine.catch(() => undefined); // Whoever asked for that write hears of it; the next one is tried all the same.
-    return mine;
+    if (this.#next !== undefined) return this.#next;
+    this.#next = this.#writing.then(write);
+    this.#writing = this.#next.catch(() => undefined); // Whoever asked for that write hears of it; the next one is tried all the same.
+    return this.#next;
   }
 }
 
@@ -77,7 +88,10 @@ function parse(text: string): SavedDownload[] {
 }
 
 function isSaved(value: unknown): value is SavedDownload {
-  const { transferId, request } = (value ?? {}) as Partial<SavedDownload>;
+  const { transferId, request, priority, isPaused, doneBytes } = (value ?? {}) as Partial<SavedDownload>;
+  if (priority !== undefined && !TRANSFER_PRIORITIES.includes(priority)) return false;
+  if (isPaused !== undefined && typeof isPaused !== 'boolean') return false;
+  if (doneBytes !== undefined && !Number.isSafeInteger(doneBytes)) return false;
   if (typeof transferId !== 'string' || typeof request !== 'object' || request === null) return false;
   const texts = [
     request.publicationId,

@@ -33,8 +33,6 @@ export interface SourcePoolOptions {
   readonly dial: Dial;
   /** Our own device: never a source. */
   readonly ownPin: string;
-  /** Waits for sources without end: a download that continues by itself. */
-  readonly isPatient: boolean;
   /** Prepares a session and starts fetching; resolves when chunks are being asked for. Throws `SourceFault`. */
   readonly useSession: (session: SourceSession, entry: SourceEntry) => Promise<void>;
   /** True while the download works on what it has, without a source: no time to give up. */
@@ -54,12 +52,10 @@ export class SourcePool {
   readonly #seek: Pulse;
   #lastHopeAt: number;
   #isOutdated = false;
-  #isPatient: boolean;
   #hasAnswer = false;
 
   constructor(options: SourcePoolOptions) {
     this.#options = options;
-    this.#isPatient = options.isPatient;
     this.#clock = options.clock ?? systemClock;
     this.#tickets = new DownloadTickets(options.request.publicationId, this.#clock);
     this.#pulse = new Pulse(this.#clock);
@@ -85,14 +81,6 @@ export class SourcePool {
   /** The source of `session` sent `bytes` proven ones. */
   credit(session: SourceSession, bytes: number): void {
     this.#entries.get(session.sourceId)?.addVerified(bytes);
-  }
-
-  /** Somebody waits now: from here on hope ends as for any other download. */
-  hurry(): void {
-    if (!this.#isPatient) return;
-    this.#isPatient = false;
-    this.#lastHopeAt = this.#clock.monotonic();
-    this.#seek.beat();
   }
 
   sessions(): SourceSession[] {
@@ -121,7 +109,6 @@ export class SourcePool {
       signal.throwIfAborted();
       // With sources in hand the tracker is not needed: it may be restarting, or the publication withdrawn, and we finish all the same.
       if (this.#hasAnswer || isRetryable(error)) return error instanceof ProtocolError ? error.retryAfterMs : undefined;
-      if (this.#isPatient && error instanceof PeerError && error.code === 'tracker-unreachable') return undefined;
       throw trackerProblem(request, error);
     }
   }
@@ -266,7 +253,7 @@ export class SourcePool {
     if (this.#isOutdated) return true;
     const entries = [...this.#entries.values()];
     if (entries.length > 0 && entries.every((entry) => entry.isStruckOut)) return true;
-    return !this.#isPatient && forMs >= NO_SOURCE_MS;
+    return forMs >= NO_SOURCE_MS;
   }
 
   #report(entry: SourceEntry, fault: SourceFault): void {

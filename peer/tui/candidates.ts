@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { Peer, PublicationRow } from '../api.js';
-import { isUnderWay } from '../wording/transfers.js';
+import { canBe } from '../wording/choose-transfer.js';
 import type { CompletionRequest } from './completion.js';
 import { expandHome } from './path-text.js';
 
@@ -35,7 +35,7 @@ export async function lookUpCandidates(
     case 'downloads':
       return from.peer
         .state()
-        .downloads.filter(isUnderWay)
+        .downloads.filter((row) => canBe(source.word, row))
         .map(({ name }) => name);
     default:
       return [];

@@ -1,5 +1,7 @@
 /** Tab: what could stand at the cursor, and the line with as much of it as is certain. Pure; the candidates come from outside. */
 
+import { TRANSFER_PRIORITIES } from '../api.js';
+import type { TransferWord } from '../wording/choose-transfer.js';
 import { quoteArgument } from '../wording/selector.js';
 import type { Editor } from './editor.js';
 import { splitShellWords } from './shell-words.js';
@@ -10,7 +12,8 @@ import { wordCalled } from './words.js';
 export type CompletionSource =
   | { readonly kind: 'words' }
   | { readonly kind: 'options'; readonly word: Word }
-  | { readonly kind: 'paths' | 'mine' | 'found' | 'downloads' };
+  | { readonly kind: 'paths' | 'mine' | 'found' | 'levels' }
+  | { readonly kind: 'downloads'; readonly word: TransferWord };
 
 export interface CompletionRequest {
   readonly source: CompletionSource;
@@ -26,15 +29,16 @@ export interface Completed {
   readonly choices: readonly string[];
 }
 
-const OPERANDS: Partial<Record<Word, CompletionSource['kind']>> = {
+const OPERANDS: Partial<Record<Word, 'words' | 'paths' | 'mine' | 'found'>> = {
   pub: 'paths',
   unp: 'mine',
   link: 'mine',
   get: 'found',
   sources: 'found',
-  cancel: 'downloads',
   h: 'words',
 };
+
+const ABOUT_DOWNLOADS: readonly Word[] = ['cancel', 'pause', 'resume', 'retry', 'priority'] satisfies TransferWord[];
 
 /** What Tab asks for at the cursor; undefined where nothing can be completed. */
 export function completionRequest({ text, cursor }: Editor): CompletionRequest | undefined {
@@ -47,11 +51,18 @@ export function completionRequest({ text, cursor }: Editor): CompletionRequest |
   if (earlier.length === 0) return { source: { kind: 'words' }, prefix, start };
   const word = wordCalled(earlier[0]?.text ?? '');
   if (word === undefined) return undefined;
-  if (earlier.at(-1)?.text === '--as') return undefined;
+  const last = earlier.at(-1)?.text;
+  if (last === '--as') return undefined;
+  if (last === '--priority' || last === 'priority') return { source: { kind: 'levels' }, prefix, start };
   if (prefix.startsWith('-') && current?.isQuoted !== true) return { source: { kind: 'options', word }, prefix, start };
   const kind = OPERANDS[word];
-  if (kind === undefined || kind === 'options') return undefined;
+  if (isAboutDownloads(word)) return { source: { kind: 'downloads', word }, prefix, start };
+  if (kind === undefined) return undefined;
   return { source: { kind }, prefix, start };
+}
+
+function isAboutDownloads(word: Word): word is TransferWord {
+  return ABOUT_DOWNLOADS.includes(word);
 }
 
 function endsEscaped(before: string): boolean {
@@ -61,6 +72,7 @@ function endsEscaped(before: string): boolean {
 /** Candidates that need nobody to be asked; undefined for the others. */
 export function knownCandidates(source: CompletionSource): readonly string[] | undefined {
   if (source.kind === 'words') return WORDS;
+  if (source.kind === 'levels') return TRANSFER_PRIORITIES;
   return source.kind === 'options' ? (WORD_HELP[source.word].options ?? []) : undefined;
 }
 

@@ -245,9 +245,10 @@ export class MainModel {
     this.#addMessages(fresh.map(({ at, level, text }) => ({ at, level, text: safeDisplay(text) })));
   }
 
-  /** While the header counts down to the next try it is drawn anew every second. */
+  /** While the header or a download counts down to the next try they are drawn anew every second. */
   #tick(): void {
-    if (this.#state.peer.connection.kind !== 'waiting') {
+    const { connection, downloads } = this.#state.peer;
+    if (connection.kind !== 'waiting' && downloads.every(({ retryAt }) => retryAt === undefined)) {
       this.#ticker?.cancel();
       this.#ticker = undefined;
       return;

@@ -34,7 +34,7 @@ export function ruleRow(width: number, left = '', right = ''): Row {
 
 export function activityRows(state: MainState, { activityRows: height, width }: Geometry): readonly Row[] {
   const hashing = state.peer.hashing.map((file) => hashingRow(file, width));
-  const downloads = shownDownloads(state).map((transfer) => transferRow(transfer, width));
+  const downloads = shownDownloads(state).map((transfer) => transferRow(transfer, width, state.now));
   return [...hashing, ...downloads].slice(0, height);
 }
 

@@ -1,7 +1,6 @@
 /** Carries a command out on a peer and words its outcome. The terminal screen and the plain lines of standard input both come here. */
 import { basename } from 'node:path';
 import { formatCount } from '../../common/content/format.js';
-import { safeDisplay } from '../../common/content/safe-display.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import {
   type Peer,
@@ -9,18 +8,16 @@ import {
   type PeerErrorCode,
   type PublicationRow,
   type PublishOutcome,
-  type TransferRow,
   type UnpublishOutcome,
 } from '../api.js';
 import { linkEnded, linkMade, listLinks } from '../wording/links.js';
 import { type Layout, listingOf, paragraph, stackedLayouts } from '../wording/listing.js';
-import { cancelOutcome, getDetails, getOutcome, publishOutcome, unpublishOutcome } from '../wording/outcomes.js';
+import { getDetails, getOutcome, publishOutcome, transferOutcome, unpublishOutcome } from '../wording/outcomes.js';
 import { listSources, listUsers } from '../wording/people.js';
 import { problemLayout, problemOf } from '../wording/problem.js';
 import { listPublications, searchOutcome } from '../wording/publications.js';
 import type { Row } from '../wording/row.js';
 import { statusLayout } from '../wording/status.js';
-import { isUnderWay } from '../wording/transfers.js';
 import { publishPaths } from './publish-paths.js';
 import { helpLayout } from './word-help.js';
 import type { Command } from './words.js';
@@ -111,7 +108,18 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
       return told(paragraph(linkEnded(link), 'good'));
     }
     case 'cancel':
-      return cancel(command.transfer, context, signal);
+    case 'pause':
+    case 'resume':
+    case 'retry': {
+      const { word, ...input } = command;
+      const { transfer } = await peer.call(word, input, { signal });
+      return told(paragraph(transferOutcome(word, transfer)));
+    }
+    case 'priority': {
+      const { word, ...input } = command;
+      const { transfer } = await peer.call(word, input, { signal });
+      return told(paragraph(transferOutcome(word, transfer)));
+    }
     case 'status':
       return told(statusLayout(await peer.call('status', {}, { signal }), now));
     case 'h':
@@ -195,38 +203,11 @@ async function get(
   { peer, downloads }: PerformContext,
   signal: AbortSignal,
 ): Promise<Performed> {
-  const named = command.as === undefined ? {} : { as: command.as };
-  const result = await peer.call(
-    'get',
-    { selector: command.selector, directory: downloads, force: command.force, ...named },
-    { signal },
-  );
+  const { word, ...wish } = command;
+  const result = await peer.call(word, { ...wish, directory: downloads }, { signal });
   const text = getOutcome(result);
   return {
     layout: stackedLayouts([paragraph(text, 'good'), paragraph(`  ${getDetails(result)}`, 'faint')]),
     summary: text,
   };
-}
-
-async function cancel(wanted: string | undefined, { peer }: PerformContext, signal: AbortSignal): Promise<Performed> {
-  const running = peer.state().downloads.filter(isUnderWay);
-  const fitting = wanted === undefined ? running : running.filter((transfer) => isCalled(transfer, wanted));
-  const [transfer, ...others] = fitting;
-  if (transfer === undefined) {
-    const message =
-      wanted === undefined ? 'No download is running.' : `No download called ${wanted} is running; status lists them.`;
-    throw new PeerError({ code: 'usage', message });
-  }
-  if (others.length > 0)
-    throw new PeerError({ code: 'usage', message: `Several downloads fit: ${namesOf(fitting)}. Name one of them.` });
-  const stopped = await peer.call('cancel', { transferId: transfer.transferId }, { signal });
-  return told(paragraph(cancelOutcome(stopped.transfer)));
-}
-
-function isCalled({ transferId, name, owner }: TransferRow, wanted: string): boolean {
-  return name === wanted || transferId === wanted || `@${owner}/${name}` === wanted;
-}
-
-function namesOf(transfers: readonly TransferRow[]): string {
-  return transfers.map(({ owner, name }) => safeDisplay(`@${owner}/${name}`)).join(', ');
 }

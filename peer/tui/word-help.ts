@@ -25,6 +25,10 @@ export const WORDS = [
   'unlink',
   'status',
   'cancel',
+  'pause',
+  'resume',
+  'retry',
+  'priority',
   'clear',
   'h',
   'xit',
@@ -33,19 +37,7 @@ export const WORDS = [
 export type Word = (typeof WORDS)[number];
 
 /** Words that are known, but not here yet. */
-export const LATER_WORDS: readonly string[] = [
-  'put',
-  'del',
-  'rename',
-  'rights',
-  'pause',
-  'resume',
-  'retry',
-  'ls',
-  'dir',
-  'doctor',
-  'at-risk',
-];
+export const LATER_WORDS: readonly string[] = ['put', 'del', 'rename', 'rights', 'ls', 'dir', 'doctor', 'at-risk'];
 
 export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
   lpf: {
@@ -87,14 +79,15 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
     more: ['--all shows also what is offline now.'],
   },
   get: {
-    usage: 'get NAME [--as NAME] [--force]',
+    usage: 'get NAME [--as NAME] [--force] [--priority high|normal|low]',
     does: 'fetch a file from all its sources',
-    options: ['--as', '--force'],
+    options: ['--as', '--force', '--priority'],
     more: [
       'NAME is a name, @OWNER/NAME, or id: and 16 digits or more, as lists show them.',
       'It runs in the background: the command line is free at once.',
       '--as NAME saves it under another name.',
       '--force replaces a file that is there already.',
+      '--priority high lets it begin before others that wait, low after them.',
       'A download that was stopped goes on where it was: get it again.',
     ],
   },
@@ -110,7 +103,26 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
   cancel: {
     usage: 'cancel [NAME]',
     does: 'stop a download',
-    more: ['Without NAME: the only one that runs. What was fetched stays for the next get.'],
+    more: ['Without NAME: the only one under way. What was fetched stays for the next get.'],
+  },
+  pause: {
+    usage: 'pause [NAME]',
+    does: 'keep a download still',
+    more: ['Without NAME: the only one under way. It stays paused until resume, also when Shoal is started anew.'],
+  },
+  resume: { usage: 'resume [NAME]', does: 'go on with a paused download', more: ['Without NAME: the only one.'] },
+  retry: {
+    usage: 'retry [NAME]',
+    does: 'try a download again now',
+    more: [
+      'For one that failed or was stopped, or that waits for its next try.',
+      'When nobody has the file, the tracker is away or the disk is full, it is tried again by itself, later each time.',
+    ],
+  },
+  priority: {
+    usage: 'priority high|normal|low [NAME]',
+    does: 'which download begins first',
+    more: ['Of those that wait the highest begins first; what runs already goes on. get has --priority too.'],
   },
   clear: { usage: 'clear', does: 'clear results and messages', more: [] },
   h: { usage: 'h [WORD]', does: 'help; with a word, more about it', more: [] },

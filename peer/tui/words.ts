@@ -4,7 +4,7 @@
  */
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { nearestWord } from '../../common/runtime/nearest-word.js';
-import type { PeerProblem } from '../api.js';
+import { type PeerProblem, TRANSFER_PRIORITIES, type TransferPriority } from '../api.js';
 import { type ShellWord, splitShellWords } from './shell-words.js';
 import { LATER_WORDS, WORD_HELP, WORDS, type Word } from './word-help.js';
 
@@ -14,10 +14,17 @@ export type Command =
   | { readonly word: 'unp'; readonly selectors: readonly string[] }
   | { readonly word: 'sch'; readonly text: string; readonly ignoreCase: boolean; readonly all: boolean }
   | { readonly word: 'list'; readonly all: boolean }
-  | { readonly word: 'get'; readonly selector: string; readonly as?: string; readonly force: boolean }
+  | {
+      readonly word: 'get';
+      readonly selector: string;
+      readonly as?: string;
+      readonly force: boolean;
+      readonly priority?: TransferPriority;
+    }
   | { readonly word: 'sources' | 'link'; readonly selector: string }
   | { readonly word: 'unlink'; readonly linkId: string }
-  | { readonly word: 'cancel'; readonly transfer?: string }
+  | { readonly word: 'cancel' | 'pause' | 'resume' | 'retry'; readonly transfer?: string }
+  | { readonly word: 'priority'; readonly priority: TransferPriority; readonly transfer?: string }
   | { readonly word: 'h'; readonly topic?: Word };
 
 export type ParsedLine =
@@ -66,15 +73,22 @@ function unknownWord(text: string): ParsedLine {
 interface Taken {
   readonly operands: readonly ShellWord[];
   readonly flags: ReadonlySet<string>;
-  readonly as?: string;
+  /** Of the options that take one. */
+  readonly values: ReadonlyMap<string, string>;
 }
+
+/** Options with a value, and what it is. */
+const VALUED: ReadonlyMap<string, string> = new Map([
+  ['--as', 'a name'],
+  ['--priority', 'high, normal or low'],
+]);
 
 /** Takes the options out; a text says what is wrong. */
 function takeOptions(word: Word, args: readonly ShellWord[]): Taken | string {
   const known = WORD_HELP[word].options ?? [];
   const operands: ShellWord[] = [];
   const flags = new Set<string>();
-  let as: string | undefined;
+  const values = new Map<string, string>();
   const rest = [...args];
   for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
     const { text } = argument;
@@ -83,13 +97,14 @@ function takeOptions(word: Word, args: readonly ShellWord[]): Taken | string {
     else {
       const [name, value] = splitOption(text);
       if (!known.includes(name)) return unknownOption(word, name, known);
-      if (name !== '--as' && value !== undefined) return `${name} takes no value.`;
-      if (name === '--as') as = value ?? rest.shift()?.text ?? '';
-      else flags.add(name);
-      if (as === '') return '--as needs a name after it.';
+      const wanted = VALUED.get(name);
+      if (wanted === undefined && value !== undefined) return `${name} takes no value.`;
+      if (wanted === undefined) flags.add(name);
+      else values.set(name, value ?? rest.shift()?.text ?? '');
+      if (values.get(name) === '') return `${name} needs ${wanted} after it.`;
     }
   }
-  return as === undefined ? { operands, flags } : { operands, flags, as };
+  return { operands, flags, values };
 }
 
 /** What is quoted is a name, but for the value of an option: `--as="my file"`. */
@@ -111,8 +126,9 @@ function unknownOption(word: Word, name: string, known: readonly string[]): stri
   return `${word} has no options; quote a name that begins with "-".`;
 }
 
-function buildCommand(word: Word, { operands, flags, as }: Taken): Command | string {
+function buildCommand(word: Word, { operands, flags, values }: Taken): Command | string {
   const texts = operands.map(({ text }) => text);
+  const as = values.get('--as');
   const named = as === undefined ? {} : { as };
   const all = flags.has('--all');
   switch (word) {
@@ -126,13 +142,18 @@ function buildCommand(word: Word, { operands, flags, as }: Taken): Command | str
       if (operands.length === 0) return 'sch needs a text that the name holds; list shows everything.';
       return { word, text: texts.join(' '), ignoreCase: flags.has('-i'), all };
     case 'get':
-      return oneOperand(word, texts, (selector) => ({ word, selector, force: flags.has('--force'), ...named }));
+      return getCommand(texts, { force: flags.has('--force'), ...named }, values.get('--priority'));
     case 'sources':
     case 'link':
       return oneOperand(word, texts, (selector) => ({ word, selector }));
     case 'unlink':
       return oneOperand(word, texts, (linkId) => ({ word, linkId }));
+    case 'priority':
+      return priorityCommand(texts);
     case 'cancel':
+    case 'pause':
+    case 'resume':
+    case 'retry':
       return texts.length === 0 ? { word } : oneOperand(word, texts, (transfer) => ({ word, transfer }));
     case 'h':
       return helpCommand(texts);
@@ -149,6 +170,28 @@ function oneOperand(word: Word, texts: readonly string[], build: (text: string) 
   return more.length === 0
     ? build(text)
     : `${word} takes one name. Quote it when it holds spaces: ${word} "${safeDisplay(texts.join(' '))}"`;
+}
+
+function getCommand(
+  texts: readonly string[],
+  rest: { readonly force: boolean; readonly as?: string },
+  wanted: string | undefined,
+): Command | string {
+  const priority = priorityCalled(wanted);
+  if (wanted !== undefined && priority === undefined) return '--priority is high, normal or low.';
+  const ranked = priority === undefined ? {} : { priority };
+  return oneOperand('get', texts, (selector) => ({ word: 'get', selector, ...rest, ...ranked }));
+}
+
+function priorityCommand([level, ...rest]: readonly string[]): Command | string {
+  const priority = priorityCalled(level);
+  if (priority === undefined) return missing('priority');
+  const build = (transfer: string): Command => ({ word: 'priority', priority, transfer });
+  return rest.length === 0 ? { word: 'priority', priority } : oneOperand('priority', rest, build);
+}
+
+function priorityCalled(text: string | undefined): TransferPriority | undefined {
+  return TRANSFER_PRIORITIES.find((priority) => priority === text);
 }
 
 function helpCommand([topic]: readonly string[]): Command | string {

@@ -1,7 +1,8 @@
-/** What a command did, in plain words: `pub`, `unp`, `get`, `cancel`. */
+/** What a command did, in plain words: `pub`, `unp`, `get`, `cancel`, `pause` and the like. */
 import { formatSize } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
 import type { GetResult, PublishOutcome, TransferRow, UnpublishOutcome } from '../api.js';
+import type { TransferWord } from './choose-transfer.js';
 import { problemText } from './problem.js';
 import { type Row, row, span } from './row.js';
 import { shortId } from './selector.js';
@@ -36,10 +37,18 @@ export function getDetails({ path, transfer }: GetResult): string {
   return `${formatSize(transfer.sizeBytes)}${from}, saved as ${safeDisplay(path)}`;
 }
 
-/** The outcome of `cancel`. */
-export function cancelOutcome(transfer: TransferRow): string {
-  return `${safeDisplay(transfer.name)} stopped; what was fetched stays for the next get`;
+/** The outcome of a word about one download. */
+export function transferOutcome(word: TransferWord, transfer: TransferRow): string {
+  return `${safeDisplay(transfer.name)} ${TRANSFER_OUTCOMES[word](transfer)}`;
 }
+
+const TRANSFER_OUTCOMES: Readonly<Record<TransferWord, (transfer: TransferRow) => string>> = {
+  cancel: () => 'stopped; what was fetched stays for the next get',
+  pause: () => 'paused; resume goes on with it',
+  resume: () => 'goes on',
+  retry: () => 'is tried again',
+  priority: ({ priority = 'normal' }) => `has ${priority} priority now`,
+};
 
 function failedRow(what: string, problem: string): Row {
   return [span(`${safeDisplay(what)}: `), span(problem, 'bad')];

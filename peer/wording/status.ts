@@ -17,7 +17,7 @@ export function statusLayout(state: PeerState, now: number): Layout {
     paragraph(filePort === undefined ? 'Not serving files' : `Serving on ${filePort.host}:${filePort.port}`, 'faint'),
     paragraph(`Receiving ${formatRate(state.receivedBytesPerSecond)}, sending ${formatRate(state.sentBytesPerSecond)}`),
     paragraph(downloads.length === 0 ? 'No downloads' : `${formatCount(downloads.length, 'download')}:`),
-    ...downloads.map(downloadLayout),
+    ...downloads.map((transfer) => downloadLayout(transfer, now)),
     paragraph(uploads.length === 0 ? 'No uploads' : `${formatCount(uploads.length, 'upload')}:`),
     ...uploads.map((upload) => paragraph(`  ${uploadText(upload)}`)),
     ...hashing.map(
@@ -48,13 +48,14 @@ export function connectionText(
   }
 }
 
-function downloadLayout(transfer: TransferRow): Layout {
+function downloadLayout(transfer: TransferRow, now: number): Layout {
   const lines = [
+    `id ${transfer.transferId}`,
     ...(transfer.problem === undefined ? [] : [problemText(transfer.problem)]),
     ...transfer.sources.map(sourceText),
   ];
   return stackedLayouts([
-    (width) => listingOf([transferRow(transfer, width)]),
+    (width) => listingOf([transferRow(transfer, width, now)]),
     ...lines.map((line) => paragraph(`    ${line}`, 'faint')),
   ]);
 }

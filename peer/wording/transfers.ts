@@ -30,15 +30,15 @@ const DETAIL_CELLS = [
   RATE_CELLS + ETA_CELLS + SOURCES_CELLS + 2 * GAP.length,
 ];
 
-/** True while a download is not over. */
+/** True while a download is not over; a paused one is not either. */
 export function isUnderWay({ state }: TransferRow): boolean {
   return state !== 'done' && state !== 'failed' && state !== 'stopped';
 }
 
-/** One download in `width` cells: name, bar, percent, then speed, time left and sources, or its state. */
-export function transferRow(transfer: TransferRow, width: number): Row {
+/** One download in `width` cells: name, bar, percent, then speed, time left and sources, or its state. `now` in ms since epoch. */
+export function transferRow(transfer: TransferRow, width: number, now: number): Row {
   const done = transfer.state === 'done' ? transfer.sizeBytes : transfer.doneBytes;
-  const { details, tone } = transferDetails(transfer);
+  const { details, tone } = transferDetails(transfer, now);
   return progressRow({
     name: safeDisplay(transfer.name),
     fraction: fractionOf(done, transfer.sizeBytes),
@@ -72,16 +72,18 @@ interface Details {
   readonly tone: Tone;
 }
 
-function transferDetails(transfer: TransferRow): Details {
+function transferDetails(transfer: TransferRow, now: number): Details {
   switch (transfer.state) {
     case 'waiting':
-      return { details: [waitingText(transfer)], tone: 'warning' };
+      return { details: [...waitingTexts(transfer, now), ...priorityTexts(transfer)], tone: 'warning' };
     case 'checking':
       return { details: ['checking what is here'], tone: 'accent' };
     case 'fetching':
       return fetchingDetails(transfer);
     case 'finishing':
       return { details: ['finishing'], tone: 'accent' };
+    case 'paused':
+      return { details: ['paused', ...priorityTexts(transfer)], tone: 'faint' };
     case 'done':
       return { details: ['done', formatSize(transfer.sizeBytes)], tone: 'good' };
     case 'stopped':
@@ -102,8 +104,14 @@ function fetchingDetails({ bytesPerSecond, etaMs, sources }: TransferRow): Detai
   return { details: [rate, eta.padStart(ETA_CELLS), formatCount(active, 'source')], tone: 'accent' };
 }
 
-function waitingText({ problem }: TransferRow): string {
-  return problem === undefined ? 'waiting for a source' : `waiting: ${problemTitle(problem)}`;
+function waitingTexts({ problem, retryAt }: TransferRow, now: number): string[] {
+  if (problem === undefined) return ['waiting for a source'];
+  const seconds = retryAt === undefined ? undefined : Math.max(0, Math.ceil((retryAt - now) / 1_000));
+  return [problemTitle(problem), ...(seconds === undefined ? [] : [`again in ${formatDuration(seconds * 1_000)}`])];
+}
+
+function priorityTexts({ priority }: TransferRow): string[] {
+  return priority === undefined ? [] : [`${priority} priority`];
 }
 
 interface Progress extends Details {

@@ -119,7 +119,9 @@ const fetching: FakePeer['handlers'] = {
     await writeFile(path, 'content');
     return { path, transfer: transfer(selector, { path, doneBytes: SIZE, sizeBytes: SIZE, state: 'done' }) };
   },
-  cancel: async ({ transferId }) => ({ transfer: transfer('stopped.bin', { transferId, state: 'stopped' }) }),
+  cancel: async ({ transfer: transferId = 't1' }) => ({
+    transfer: transfer('stopped.bin', { transferId, state: 'stopped' }),
+  }),
 };
 
 const link = { linkId: 'L1', fileId: 'ab'.repeat(32), name: 'a.txt', createdAt: 0, uses: 0, sentBytes: 0 };

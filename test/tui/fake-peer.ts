@@ -19,6 +19,7 @@ import {
   type TrackerContact,
   type TransferRow,
 } from '../../peer/api.js';
+import { chooseTransfer } from '../../peer/wording/choose-transfer.js';
 
 export const PIN = `sha256:${'3f'.repeat(32)}`;
 export const OTHER_PIN = `sha256:${'c0'.repeat(32)}`;
@@ -202,7 +203,7 @@ export class FakePeer implements Peer {
           sources: [{ user: 'alice', devicePin: PIN, has: 'all', addresses: ['192.168.1.5:40001'] }],
         };
       case 'cancel':
-        return this.#cancel((input as CommandInput<'cancel'>).transferId);
+        return this.#cancel((input as CommandInput<'cancel'>).transfer);
       case 'status':
         return this.#state;
       default:
@@ -307,7 +308,8 @@ export class FakePeer implements Peer {
     return { path, transfer };
   }
 
-  #cancel(transferId: string): CommandResult<'cancel'> {
+  #cancel(wanted: string | undefined): CommandResult<'cancel'> {
+    const transferId = chooseTransfer('cancel', wanted, this.#state.downloads);
     const found = this.#state.downloads.find((row) => row.transferId === transferId);
     if (found === undefined) throw failure('not-found', 'No such transfer.');
     const transfer: TransferRow = { ...found, state: 'stopped' };

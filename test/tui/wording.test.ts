@@ -151,7 +151,8 @@ describe('transferRow', () => {
     sources: [{ user: 'bob', address: 'h:1', state: 'sending', verifiedBytes: 1, bytesPerSecond: 1 }],
     ...change,
   });
-  const text = (change?: Partial<TransferRow>, width = 80): string => rowText(transferRow(transfer(change), width));
+  const text = (change?: Partial<TransferRow>, width = 80): string =>
+    rowText(transferRow(transfer(change), width, 60_000));
 
   it('shows name, bar, percent, speed, time left and sources', () => {
     expect(text()).to.match(/report\.pdf +\[█+░+\] {2,}42% {2,}1\.0 MiB\/s {2,}1m 05s left {2}1 source$/);
@@ -168,6 +169,10 @@ describe('transferRow', () => {
         sources: [{ user: 'bob', address: '', state: 'queued', queuePosition: 3, verifiedBytes: 0, bytesPerSecond: 0 }],
       }),
     ).to.contain('place 3 in the queue');
+    expect(text({ state: 'waiting', problem: { code: 'disk-full', message: '' }, retryAt: 101_000 }, 120)).to.match(
+      /Not enough free space {2}again in 41s$/,
+    );
+    expect(text({ state: 'paused', priority: 'high' })).to.match(/paused {2}high priority$/);
     expect(text({ state: 'failed', problem: { code: 'disk-full', message: '' } })).to.contain('Not enough free space');
   });
 

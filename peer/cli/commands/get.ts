@@ -4,6 +4,7 @@ import { getDetails, getOutcome } from '../../wording/outcomes.js';
 import type { CommandContext } from '../context.js';
 import { makeFolder } from '../make-folder.js';
 import { withPeer } from './one-shot.js';
+import { parsePriority } from './transfers.js';
 
 /** Fetches one publication into `--downloads`, or the folder the shell is in. */
 export async function get(context: CommandContext): Promise<number> {
@@ -18,12 +19,13 @@ export async function get(context: CommandContext): Promise<number> {
 }
 
 async function fetchWith({ args, options, config, process, output }: CommandContext, peer: Peer) {
-  const { as, force } = options;
+  const { as, force, priority } = options;
   const input: GetInput = {
     selector: args[0] ?? '',
     directory: config.downloads ?? process.host.cwd,
     ...(typeof as === 'string' ? { as } : {}),
     ...(force === true ? { force } : {}),
+    ...(priority === undefined ? {} : { priority: parsePriority('--priority', priority) }),
   };
   let latest: TransferRow | undefined;
   const onProgress = (event: ProgressEvent): void => {

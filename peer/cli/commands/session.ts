@@ -1,10 +1,9 @@
 import { withDeadline } from '../../../common/runtime/deadline.js';
-import { type Peer, PeerError } from '../../api.js';
-import { cancelOutcome } from '../../wording/outcomes.js';
+import type { Peer } from '../../api.js';
 import { statusLayout } from '../../wording/status.js';
 import type { CommandContext } from '../context.js';
-import { openPeer, trackerOf, userOf } from '../open-peer.js';
-import { call, withPeer } from './one-shot.js';
+import { openPeer, userOf } from '../open-peer.js';
+import { attach, call, withPeer } from './one-shot.js';
 import { untilEnded } from './serving.js';
 
 /** How long a running peer may take to end after `xit`: its uploads end within 2 s. */
@@ -72,30 +71,6 @@ export async function xit(context: CommandContext): Promise<number> {
   return 0;
 }
 
-/** Stops a transfer of the running peer. */
-export async function cancel(context: CommandContext): Promise<number> {
-  const [transferId = ''] = context.args;
-  const peer = await attach(context);
-  if (peer === undefined)
-    throw new PeerError({
-      code: 'not-found',
-      message: 'No peer of yours is running, so there is no transfer to stop.',
-    });
-  try {
-    const result = await call(context, peer, 'cancel', { transferId });
-    context.output.lines([cancelOutcome(result.transfer)]);
-    context.output.result('cancel', result);
-    return 0;
-  } finally {
-    await peer.close();
-  }
-}
-
 function logIn(context: CommandContext, user: string): Promise<Peer> {
   return openPeer(context, { door: context.openDoor(), user, serving: false, keepSession: true, needsPassword: true });
-}
-
-async function attach(context: CommandContext, user?: string): Promise<Peer | undefined> {
-  const { signal } = context.process;
-  return context.openDoor().attach(trackerOf(context), user ?? (await userOf(context)), { signal });
 }

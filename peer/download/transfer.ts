@@ -1,0 +1,215 @@
+/**
+ * One wish for a file, over all its tries: it waits for its turn, runs a `Download`, rests after what may come back, stands still while
+ * it is paused. What is fetched in a try stays in the `.part` for the next one.
+ */
+import { type Clock, systemClock } from '../../common/runtime/clock.js';
+import { PeerError, type PeerProblem, type TransferPriority, type TransferRow } from '../api.js';
+import type { Download } from './download.js';
+import type { DownloadRequest } from './download-request.js';
+import { Pulse } from './pulse.js';
+import { mayComeBack, retryDelay } from './retry-delay.js';
+import type { SavedDownload } from './saved-downloads.js';
+import type { Turns } from './turns.js';
+
+const RANKS: Readonly<Record<TransferPriority, number>> = { high: 2, normal: 1, low: 0 };
+/** Nothing happens in this time, ms, unless somebody says so. */
+const LONG_MS = 24 * 3_600_000;
+
+export interface TransferOptions {
+  readonly saved: SavedDownload;
+  /** Nobody waits for it: it goes on without a caller. */
+  readonly isAlone: boolean;
+  /** Tries again by itself after what may come back. */
+  readonly retries: boolean;
+  readonly newDownload: () => Download;
+  readonly turns: Turns;
+  /** It is over, one way or the other; callers hear of it when this resolves. */
+  readonly onOver: () => Promise<void>;
+  /** A try failed and another follows; callers have been told. */
+  readonly onFailedTry: (problem: PeerProblem, tries: number) => void;
+  readonly onUpdate: () => void;
+  readonly clock?: Clock | undefined;
+}
+
+export class Transfer {
+  readonly transferId: string;
+  readonly listeners = new Set<(row: TransferRow) => void>();
+  readonly stop = new AbortController();
+  /** Settles once, when the transfer is over. */
+  readonly outcome: Promise<TransferRow>;
+  /** Calls of `get` that wait for it. */
+  callers = 0;
+  readonly #options: TransferOptions;
+  readonly #clock: Clock;
+  readonly #changed: Pulse;
+  #priority: TransferPriority;
+  #isAlone: boolean;
+  #isPaused: boolean;
+  #download: Download;
+  #knownBytes: number;
+  #try: { readonly end: AbortController; readonly settled: Promise<void> } | undefined;
+  #tries = 0;
+  #isOver = false;
+  #rest: { readonly problem: PeerProblem; readonly dueAt: number; readonly retryAt: number } | undefined;
+  #verdict = Promise.withResolvers<TransferRow>();
+
+  /** @throws {PeerError} `bad-name`, `too-large`: what can be told without asking anybody. */
+  constructor(options: TransferOptions) {
+    const { transferId, priority = 'normal', isPaused = false, doneBytes = 0 } = options.saved;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#changed = new Pulse(this.#clock);
+    this.transferId = transferId;
+    this.#priority = priority;
+    this.#isPaused = isPaused;
+    this.#knownBytes = doneBytes;
+    this.#isAlone = options.isAlone;
+    this.#download = options.newDownload();
+    this.#verdict.promise.catch(() => undefined); // Whoever called `get` hears of it; others see the row.
+    this.outcome = this.#untilOver();
+    this.outcome.then(
+      (row) => this.#verdict.resolve(row),
+      (error: unknown) => this.#verdict.reject(error),
+    );
+  }
+
+  /** What a caller waits for: the end, or the failure of the next try. */
+  get verdict(): Promise<TransferRow> {
+    return this.#verdict.promise;
+  }
+
+  get request(): DownloadRequest {
+    return this.#options.saved.request;
+  }
+
+  /** True when the last caller that leaves does not take it along. */
+  get goesOnAlone(): boolean {
+    return this.#isAlone || this.#isPaused;
+  }
+
+  get download(): Download {
+    return this.#download;
+  }
+
+  /** What has to be known to go on after a restart. */
+  get saved(): SavedDownload {
+    const { doneBytes } = this.row();
+    return {
+      transferId: this.transferId,
+      request: this.request,
+      ...(this.#priority === 'normal' ? {} : { priority: this.#priority }),
+      ...(this.#isPaused ? { isPaused: true } : {}),
+      ...(doneBytes > 0 ? { doneBytes } : {}),
+    };
+  }
+
+  get isResting(): boolean {
+    return this.#rest !== undefined && !this.#isPaused;
+  }
+
+  set priority(priority: TransferPriority) {
+    this.#priority = priority;
+    this.#options.onUpdate();
+  }
+
+  /** Stands still from now on; resolves when nothing of it is at work any more. */
+  async pause(): Promise<void> {
+    this.#isPaused = true;
+    this.#rest = undefined;
+    const running = this.#try;
+    running?.end.abort(new PeerError({ code: 'interrupted', message: 'The download was paused.' }));
+    await running?.settled;
+    this.#options.onUpdate();
+  }
+
+  /** Ends the pause or the rest: tries as soon as it is its turn. */
+  goOn(): void {
+    this.#isPaused = false;
+    this.#rest = undefined;
+    this.#changed.beat();
+    this.#options.onUpdate();
+  }
+
+  row(): TransferRow {
+    const row = this.#download.row();
+    const priority = this.#priority === 'normal' ? {} : { priority: this.#priority };
+    const { problem: _last, etaMs: _eta, ...still } = { ...row, doneBytes: Math.max(row.doneBytes, this.#knownBytes) };
+    if (this.#isPaused) return { ...still, ...priority, bytesPerSecond: 0, state: 'paused' };
+    if (this.#rest !== undefined) {
+      const { problem, retryAt } = this.#rest;
+      return { ...still, ...priority, bytesPerSecond: 0, state: 'waiting', problem, retryAt };
+    }
+    const isBetweenTries = !this.#isOver && (row.state === 'stopped' || row.state === 'failed');
+    if (row.state !== 'waiting' && !isBetweenTries) return { ...row, ...priority };
+    return { ...still, ...priority, bytesPerSecond: 0, state: 'waiting' };
+  }
+
+  async #untilOver(): Promise<TransferRow> {
+    try {
+      return await this.#live();
+    } finally {
+      this.#isOver = true;
+      await this.#options.onOver();
+    }
+  }
+
+  async #live(): Promise<TransferRow> {
+    const { signal } = this.stop;
+    await Promise.resolve(); // whoever made it has it in its list before it does anything
+    for (;;) {
+      await this.#untilDue(signal);
+      if (await this.#run(signal)) return this.row();
+      this.#knownBytes = this.#download.row().doneBytes;
+    }
+  }
+
+  /** Until it is neither paused nor resting. */
+  async #untilDue(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted();
+      const restMs = this.#isPaused ? LONG_MS : (this.#rest?.dueAt ?? 0) - this.#clock.monotonic();
+      if (restMs <= 0) break;
+      await this.#changed.wait(restMs, { signal });
+    }
+    this.#rest = undefined;
+  }
+
+  /** One try. False when another one follows. */
+  async #run(signal: AbortSignal): Promise<boolean> {
+    const end = new AbortController();
+    const settled = Promise.withResolvers<void>();
+    this.#try = { end, settled: settled.promise };
+    if (this.#download.row().state !== 'waiting') this.#download = this.#options.newDownload();
+    const before = this.#knownBytes;
+    const over = AbortSignal.any([signal, end.signal]);
+    try {
+      const rank = (): number => RANKS[this.#priority];
+      await this.#options.turns.run(() => this.#download.run({ signal: over }), { rank, signal: over });
+      this.#isPaused = false; // asked for when the file was as good as there
+      return true;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (this.#isPaused || end.signal.aborted) return false;
+      if (!this.#options.retries || !mayComeBack(error)) throw error;
+      this.#tries = this.#download.row().doneBytes > before ? 1 : this.#tries + 1;
+      this.#takeRest(error);
+      return false;
+    } finally {
+      this.#try = undefined;
+      settled.resolve();
+    }
+  }
+
+  #takeRest(error: PeerError): void {
+    const { problem } = error;
+    const delayMs = retryDelay(problem, this.#tries);
+    this.#rest = { problem, dueAt: this.#clock.monotonic() + delayMs, retryAt: this.#clock.now() + delayMs };
+    this.#isAlone = true;
+    const { reject } = this.#verdict;
+    this.#verdict = Promise.withResolvers();
+    this.#verdict.promise.catch(() => undefined); // as above
+    reject(error);
+    this.#options.onFailedTry(problem, this.#tries);
+    this.#options.onUpdate();
+  }
+}

@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { PeerState, TransferRow } from '../../peer/api.js';
+import { sameBytes } from '../support/temp.js';
+import { waitFor } from '../support/wait-for.js';
+import { errorCodeOf, resultOf } from './json-results.js';
+import { inWorld, type World } from './world.js';
+
+const MIB = 1024 * 1024;
+
+describe('downloads of a running peer', function () {
+  this.timeout(60_000);
+
+  const rows = async (world: World): Promise<readonly TransferRow[]> =>
+    resultOf<PeerState>(await world.cli('bob', ['status'])).downloads;
+  const row = async (world: World, name: string): Promise<TransferRow | undefined> =>
+    (await rows(world)).find((transfer) => transfer.name === name);
+
+  it(
+    'stay paused when the peer is killed, and go on when told',
+    inWorld({ ram: true }, async (world) => {
+      await world.serve('alice', { args: ['--upload-limit', String(6 * MIB)] });
+      const path = await world.file('alice', 'long.bin', 16 * MIB);
+      await world.publish('alice', path);
+      const bob = await world.serve('bob');
+      const getting = await world.start('bob', ['get', 'long.bin']);
+      await waitFor(async () => ((await row(world, 'long.bin'))?.doneBytes ?? 0) > 2 * MIB);
+
+      expect(resultOf<{ transfer: TransferRow }>(await world.cli('bob', ['pause'])).transfer.state).to.equal('paused');
+      await bob.process.stop('SIGKILL');
+      expect((await getting.waitForExit(10_000)).code).not.to.equal(0);
+      await world.serve('bob');
+
+      expect(await row(world, 'long.bin')).to.include({ state: 'paused' });
+      const spoken = await world.cli('bob', ['status'], { json: false });
+      expect(spoken.stdout).to.match(/long\.bin .*paused/);
+      const text = await world.cli('bob', ['resume', '@alice/long.bin'], { json: false });
+      expect(text.stdout).to.equal('long.bin goes on\n');
+      await waitFor(async () => (await row(world, 'long.bin'))?.state === 'done', { timeoutMs: 20_000 });
+      expect((await row(world, 'long.bin'))?.resumedBytes).to.be.greaterThan(MIB);
+      expect(await sameBytes(path, join(world.place('bob').downloads, 'long.bin'))).to.equal(true);
+    }),
+  );
+
+  it(
+    'are tried again by themselves when the publisher is away, and finish when it is back',
+    inWorld({}, async (world) => {
+      const alice = await world.serve('alice');
+      const path = await world.file('alice', 'later.bin', 100_000);
+      await world.publish('alice', path);
+      await alice.process.stop('SIGKILL');
+      await world.serve('bob');
+
+      const getting = await world.cli('bob', ['get', 'later.bin', '--priority', 'low'], { timeoutMs: 40_000 });
+
+      expect([getting.code, errorCodeOf(getting)]).to.deep.equal([5, 'no-source']);
+      const resting = await row(world, 'later.bin');
+      expect(resting).to.include({ state: 'waiting', priority: 'low' }).and.to.have.property('retryAt');
+      await world.serve('alice');
+      expect((await world.cli('bob', ['retry'])).code).to.equal(0);
+      await waitFor(async () => (await row(world, 'later.bin'))?.state === 'done', { timeoutMs: 20_000 });
+      expect(await sameBytes(path, join(world.place('bob').downloads, 'later.bin'))).to.equal(true);
+    }),
+  );
+
+  it(
+    'say which one is meant, and what is wrong with a word that has no use',
+    inWorld({}, async (world) => {
+      await world.serve('bob');
+
+      const none = await world.cli('bob', ['pause']);
+      const level = await world.cli('bob', ['priority', 'urgent']);
+      const nobody = await world.cli('alice', ['resume', 'x.bin']);
+
+      expect([none.code, errorCodeOf(none)]).to.deep.equal([4, 'not-found']);
+      expect([level.code, errorCodeOf(level)]).to.deep.equal([2, 'usage']);
+      expect([nobody.code, errorCodeOf(nobody)]).to.deep.equal([4, 'not-found']);
+    }),
+  );
+});
