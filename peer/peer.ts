@@ -268,6 +268,7 @@ class RunningParts implements Peer {
         maxRunning: this.#options.settings.maxDownloads,
         clock: this.#clock,
         ...(serving ? { stateDir } : {}),
+        historyDir: stateDir,
         dial: async ({ host, port }, pin, { signal }) => {
           const address = await resolveDialable(host, this.#observedHost);
           return dialPeer({ host: address, port, pin, identity: this.#identity, clock: this.#clock }, { signal });

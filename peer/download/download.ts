@@ -22,6 +22,7 @@ import { clearStaleLock } from './part-lock.js';
 import type { Dial } from './race-addresses.js';
 import type { SourceEntry } from './source-entry.js';
 import { SourceFault } from './source-fault.js';
+import type { SourceHistory } from './source-history.js';
 import { SourcePool } from './source-pool.js';
 import type { SourceSession } from './source-session.js';
 import { refuseExisting, refuseTooLarge, type Target, targetOf } from './target.js';
@@ -35,6 +36,7 @@ export interface DownloadOptions {
   readonly tracker: DownloadTracker;
   readonly dial: Dial;
   readonly ownPin: string;
+  readonly history: SourceHistory;
   /** Offer what is there to others while it runs. */
   readonly isSharing: boolean;
   readonly onNotice: (level: 'info' | 'warning', text: string) => void;
@@ -70,7 +72,7 @@ export class Download {
     this.#meter = new RateMeter(this.#clock);
     this.#target = targetOf(options.request.directory, options.request.fileName, options.request.fileId);
     chunkSizeOf(options.request);
-    const { request, tracker, dial, ownPin, onNotice, onUpdate, clock } = options;
+    const { request, tracker, dial, ownPin, history, onNotice, onUpdate, clock } = options;
     const useSession = (session: SourceSession, entry: SourceEntry): Promise<void> => this.#useSession(session, entry);
     const isWorking = (): boolean => this.#state === 'checking';
     this.#pool = new SourcePool({
@@ -78,6 +80,7 @@ export class Download {
       tracker,
       dial,
       ownPin,
+      history,
       useSession,
       isWorking,
       onNotice,
@@ -152,6 +155,7 @@ export class Download {
 
   async #run(signal: AbortSignal): Promise<void> {
     await this.#refuseExisting();
+    await this.#options.history.load();
     await using part = await PartFile.open(this.#target);
     this.#part = part;
     await refuseTooLarge(this.#target, Math.max(0, this.#request.sizeBytes - part.allocatedBytes));

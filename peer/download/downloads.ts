@@ -15,6 +15,7 @@ import type { DownloadRequest } from './download-request.js';
 import type { DownloadTracker } from './download-tracker.js';
 import type { Dial } from './race-addresses.js';
 import { type SavedDownload, SavedDownloads } from './saved-downloads.js';
+import { SourceHistory } from './source-history.js';
 import { Transfer } from './transfer.js';
 import { Turns } from './turns.js';
 
@@ -34,6 +35,8 @@ export interface DownloadsOptions {
   readonly ownPin: string;
   /** `downloads.json` is kept here; without it a download ends with the process. */
   readonly stateDir?: string | undefined;
+  /** Where it is kept who lied about which file; without it that is forgotten with the process. */
+  readonly historyDir?: string | undefined;
   /** Downloads that run at once. Default: 4. */
   readonly maxRunning?: number | undefined;
   /** Offer what is there to others while a download runs. */
@@ -63,6 +66,7 @@ export class Downloads implements Part {
   readonly #transfers = new Map<string, Transfer>();
   readonly #ended: Ended[] = [];
   readonly #saved: SavedDownloads;
+  readonly #history: SourceHistory;
   #isStopping = false;
   #isUpdatePlanned = false;
 
@@ -71,6 +75,7 @@ export class Downloads implements Part {
     this.#clock = options.clock ?? systemClock;
     this.#turns = new Turns(options.maxRunning ?? MAX_RUNNING);
     this.#saved = new SavedDownloads(options.stateDir);
+    this.#history = new SourceHistory(options.historyDir, this.#clock);
   }
 
   /** What running downloads can give to others. */
@@ -263,7 +268,8 @@ export class Downloads implements Part {
   #newDownload({ transferId, request }: SavedDownload): Download {
     const { tracker, dial, ownPin, isSharing, onNotice, clock } = this.#options;
     const onUpdate = (): void => this.#planUpdate();
-    return new Download({ transferId, request, tracker, dial, ownPin, isSharing, onNotice, onUpdate, clock });
+    const history = this.#history;
+    return new Download({ transferId, request, tracker, dial, ownPin, history, isSharing, onNotice, onUpdate, clock });
   }
 
   /** Callers hear of it by themselves; the rest is told once, not at every try. */

@@ -3,8 +3,6 @@ import type { Address, OfferedSource } from './download-tracker.js';
 import type { SourceFault } from './source-fault.js';
 import type { SourceSession } from './source-session.js';
 
-/** A source that lied this often is not asked again, even when it is the only one. */
-const MAX_STRIKES = 3;
 /** After this many connections without one proven chunk a source is tried on, but nobody waits for it any more. */
 const MAX_FRUITLESS = 3;
 const FIRST_RETRY_MS = 500;
@@ -28,8 +26,8 @@ export class SourceEntry {
   fault: SourceFault | undefined;
   #isDialling = false;
   #failures = 0;
-  #strikes = 0;
   #fruitless = 0;
+  #hasLied = false;
 
   constructor({ device, user, addresses, publicationId }: OfferedSource) {
     this.device = device;
@@ -38,9 +36,9 @@ export class SourceEntry {
     this.addresses = addresses;
   }
 
-  /** Not asked again in this download. */
+  /** It lied about this file: not asked again for it, even when it is the only one. */
   get isStruckOut(): boolean {
-    return this.#strikes >= MAX_STRIKES;
+    return this.#hasLied;
   }
 
   /** It failed in a way that makes any other source better. */
@@ -81,7 +79,13 @@ export class SourceEntry {
     this.verifiedBytes += bytes;
     this.#failures = 0;
     this.#fruitless = 0;
-    if (this.#strikes === 0) this.fault = undefined;
+    if (!this.#hasLied) this.fault = undefined;
+  }
+
+  /** It lied about this file before. */
+  strikeOut(fault: SourceFault): void {
+    this.#hasLied = true;
+    this.fault = fault;
   }
 
   /** Remembers a failure and when to come back: later each time. */
@@ -91,7 +95,7 @@ export class SourceEntry {
     this.session = undefined;
     this.isPreparing = false;
     this.fault = fault;
-    if (fault.kind === 'lied') this.#strikes += 1;
+    if (fault.kind === 'lied') this.#hasLied = true;
     const growing = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
     this.#failures += 1;
     this.retryAt = now + Math.max(growing, fault.retryAfterMs ?? 0);

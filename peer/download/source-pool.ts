@@ -15,10 +15,13 @@ import { Pulse } from './pulse.js';
 import { type Dial, raceAddresses } from './race-addresses.js';
 import { SourceEntry } from './source-entry.js';
 import { dialFault, SourceFault } from './source-fault.js';
+import type { SourceHistory } from './source-history.js';
 import { SourceSession } from './source-session.js';
 
 /** So long nothing may be in sight before a download fails, ms. */
 const NO_SOURCE_MS = 18_000;
+/** Where all have lied, somebody else may be about to come, ms. */
+const ONLY_LIARS_MS = 3_000;
 /** The tracker is asked for sources so often, ms: while none sends, and while some do. */
 const SEEK_EVERY_MS = 2_000;
 const LOOK_EVERY_MS = 10_000;
@@ -33,6 +36,7 @@ export interface SourcePoolOptions {
   readonly dial: Dial;
   /** Our own device: never a source. */
   readonly ownPin: string;
+  readonly history: SourceHistory;
   /** Prepares a session and starts fetching; resolves when chunks are being asked for. Throws `SourceFault`. */
   readonly useSession: (session: SourceSession, entry: SourceEntry) => Promise<void>;
   /** True while the download works on what it has, without a source: no time to give up. */
@@ -130,7 +134,7 @@ export class SourcePool {
       if (offer.device === ownPin) continue;
       const known = this.#entries.get(offer.device);
       if (known !== undefined) known.list(offer);
-      else this.#start(new SourceEntry(offer), signal);
+      else this.#meet(new SourceEntry(offer), signal);
     }
     this.#pulse.beat();
     this.#options.onUpdate();
@@ -152,8 +156,17 @@ export class SourcePool {
     }
   }
 
-  #start(entry: SourceEntry, signal: AbortSignal): void {
+  #meet(entry: SourceEntry, signal: AbortSignal): void {
+    const { request, history, onNotice } = this.#options;
     this.#entries.set(entry.device, entry);
+    const lie = history.find(request.fileId, entry.device);
+    if (lie === undefined) return this.#start(entry, signal);
+    entry.strikeOut(new SourceFault('lied', `${lie.what}, on ${new Date(lie.at).toISOString().slice(0, 10)}`));
+    const who = `${safeDisplay(request.name)}: ${safeDisplay(entry.user)}`;
+    onNotice('warning', `${who} is not used as a source of it: it ${entry.fault?.message}.`);
+  }
+
+  #start(entry: SourceEntry, signal: AbortSignal): void {
     const worker = this.#work(entry, signal).catch((error: unknown) => {
       if (!signal.aborted) entry.end(dialFault(error), this.#clock.monotonic());
     });
@@ -168,6 +181,7 @@ export class SourcePool {
       signal.throwIfAborted();
       entry.end(fault, this.#clock.monotonic());
       this.#report(entry, fault);
+      if (fault.kind === 'lied') this.#note(entry, fault);
       if (fault.kind === 'expired') this.#tickets.expire();
       this.#pulse.beat();
       this.#seek.beat();
@@ -252,15 +266,24 @@ export class SourcePool {
   #isHopeless(forMs: number): boolean {
     if (this.#isOutdated) return true;
     const entries = [...this.#entries.values()];
-    if (entries.length > 0 && entries.every((entry) => entry.isStruckOut)) return true;
+    if (entries.length > 0 && entries.every((entry) => entry.isStruckOut)) return forMs >= ONLY_LIARS_MS;
     return forMs >= NO_SOURCE_MS;
   }
 
   #report(entry: SourceEntry, fault: SourceFault): void {
     const isBad = fault.kind === 'lied' || fault.kind === 'stalled' || fault.kind === 'slow';
     if (!isBad && !(entry.isFirstFailure && entry.verifiedBytes > 0)) return;
-    const text = `${safeDisplay(this.#options.request.name)}: ${safeDisplay(entry.user)} ${fault.message}; dropped as a source.`;
-    this.#options.onNotice(isBad ? 'warning' : 'info', text);
+    const end = fault.kind === 'lied' ? ', and not used again for this file' : '';
+    const who = `${safeDisplay(this.#options.request.name)}: ${safeDisplay(entry.user)}`;
+    this.#options.onNotice(isBad ? 'warning' : 'info', `${who} ${fault.message}; dropped as a source${end}.`);
+  }
+
+  /** Nobody waits for it: if it cannot be kept, the source is only forgiven by the next run. */
+  #note({ device, user }: SourceEntry, { message }: SourceFault): void {
+    const { history, request, onNotice } = this.#options;
+    history.note({ fileId: request.fileId, device, user, what: message }).catch((error: unknown) => {
+      onNotice('warning', `That ${safeDisplay(user)} lied could not be saved: ${String(error)}`);
+    });
   }
 }
 
