@@ -259,6 +259,8 @@ export interface TransferRow {
   readonly receivedBytes: number;
   /** Found in the `.part` of an earlier run. */
   readonly resumedBytes: number;
+  /** Of those received: what had come from another source already, at the end of a download. */
+  readonly duplicateBytes?: number;
   readonly bytesPerSecond: number;
   readonly etaMs?: number;
   readonly sources: readonly TransferSource[];

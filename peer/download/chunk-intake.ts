@@ -54,6 +54,7 @@ export class ChunkIntake implements SessionSink {
   readonly #options: ChunkIntakeOptions;
   readonly #mostUnwritten: number;
   #doneBytes: number;
+  #duplicateBytes = 0;
   #unwrittenBytes = 0;
   readonly #waiting: Waiting[] = [];
   #writes = 0;
@@ -79,6 +80,11 @@ export class ChunkIntake implements SessionSink {
     return this.#doneBytes;
   }
 
+  /** Bytes that came from two sources. */
+  get duplicateBytes(): number {
+    return this.#duplicateBytes;
+  }
+
   get isComplete(): boolean {
     return this.held.isFull;
   }
@@ -94,11 +100,16 @@ export class ChunkIntake implements SessionSink {
     this.#options.meter.add(bytes);
   }
 
+  onDuplicate(bytes: number): void {
+    this.#duplicateBytes += bytes;
+  }
+
   onChunk(session: SourceSession, index: number, buffer: Buffer, length: number): void {
     faultPoint('chunk-verified');
     const isNew = this.scheduler.arrived(session.sourceId, index);
     if (this.scheduler.isAsked(index)) for (const other of this.#options.sessions()) other.dropUseless();
     if (!isNew) {
+      this.onDuplicate(length);
       this.buffers.give(buffer);
       return;
     }

@@ -124,6 +124,7 @@ export class Download {
       doneBytes: this.#state === 'checking' ? this.#checkedBytes : doneBytes,
       receivedBytes: this.#meter.total,
       resumedBytes: this.#intake?.resumedBytes ?? 0,
+      duplicateBytes: this.#intake?.duplicateBytes ?? 0,
       bytesPerSecond,
       ...(bytesPerSecond > 0 ? { etaMs: Math.round((left * 1_000) / bytesPerSecond) } : {}),
       sources: this.#settledSources ?? this.#pool.rows(),

@@ -96,8 +96,10 @@ export class Scheduler {
 
   /** A verified chunk came from `id`. False when it was there already. */
   arrived(id: string, index: number): boolean {
+    // Done first: what is not free again leaves the cursor where it is, or all downloaders would follow the same path.
+    const isNew = this.#done.add(index);
     this.#unask(id, index);
-    return this.#done.add(index);
+    return isNew;
   }
 
   /** Whether some source is still asked for the chunk. */

@@ -22,7 +22,7 @@ import { SourceSession } from './source-session.js';
 const NO_SOURCE_MS = 18_000;
 /** Where all have lied, somebody else may be about to come, ms. */
 const ONLY_LIARS_MS = 3_000;
-/** The tracker is asked for sources so often, ms: while none sends, and while some do. */
+/** The tracker is asked for sources so often, ms: while none sends, and while some do; sooner at first, when others begin as well. */
 const SEEK_EVERY_MS = 2_000;
 const LOOK_EVERY_MS = 10_000;
 /** Hope is judged so often, ms. */
@@ -96,9 +96,9 @@ export class SourcePool {
   }
 
   async #seekSources(signal: AbortSignal): Promise<void> {
-    for (;;) {
+    for (let lookMs = SEEK_EVERY_MS; ; lookMs = Math.min(LOOK_EVERY_MS, 2 * lookMs)) {
       const retryMs = await this.#askTracker(signal);
-      await this.#seek.wait(retryMs ?? (this.#hopeful().length > 0 ? LOOK_EVERY_MS : SEEK_EVERY_MS), { signal });
+      await this.#seek.wait(retryMs ?? (this.#hopeful().length > 0 ? lookMs : SEEK_EVERY_MS), { signal });
     }
   }
 
@@ -160,7 +160,10 @@ export class SourcePool {
     const { request, history, onNotice } = this.#options;
     this.#entries.set(entry.device, entry);
     const lie = history.find(request.fileId, entry.device);
-    if (lie === undefined) return this.#start(entry, signal);
+    if (lie === undefined) {
+      this.#start(entry, signal);
+      return;
+    }
     entry.strikeOut(new SourceFault('lied', `${lie.what}, on ${new Date(lie.at).toISOString().slice(0, 10)}`));
     const who = `${safeDisplay(request.name)}: ${safeDisplay(entry.user)}`;
     onNotice('warning', `${who} is not used as a source of it: it ${entry.fault?.message}.`);

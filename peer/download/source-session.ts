@@ -35,6 +35,8 @@ export interface SessionSink {
   onChunk(session: SourceSession, index: number, buffer: Buffer, length: number): void;
   /** Payload of chunks, useful or not. */
   onBytes(bytes: number): void;
+  /** So many of them came for chunks that another source had sent first. */
+  onDuplicate(bytes: number): void;
 }
 
 export interface SourceSessionOptions {
@@ -188,7 +190,7 @@ export class SourceSession {
     for (const [id, receiver] of this.#requests) {
       if (receiver.isAbandoned || scheduler.isWanted(receiver.rest)) continue;
       scheduler.release(this.sourceId, receiver.rest);
-      receiver.abandon();
+      receiver.drop();
       this.#connection.cancel(id);
     }
   }
@@ -230,6 +232,7 @@ export class SourceSession {
         this.#watch.progress(bytes);
         sink.onBytes(bytes);
       },
+      onDuplicate: (bytes) => sink.onDuplicate(bytes),
       onQueued: ({ position }) => {
         this.#queuePosition = position;
         this.#watch.queued(position);

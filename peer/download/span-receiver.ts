@@ -19,6 +19,8 @@ export interface SpanReceiverOptions {
   /** A chunk that has not its hash. Its bytes are dropped. */
   readonly onBadChunk: (index: number) => void;
   readonly onBytes: (bytes: number) => void;
+  /** So many of the bytes that came had come from another source already. */
+  readonly onDuplicate: (bytes: number) => void;
   readonly onQueued: (answer: Queued) => void;
   readonly onDone: () => void;
   readonly onError: (error: ProtocolError) => void;
@@ -36,6 +38,7 @@ export class SpanReceiver implements AnswerReceiver {
   #hashed = 0;
   #runEnd: number;
   #isAbandoned = false;
+  #isDuplicate = false;
 
   constructor(options: SpanReceiverOptions) {
     this.#options = options;
@@ -62,6 +65,13 @@ export class SpanReceiver implements AnswerReceiver {
     this.#giveBack();
   }
 
+  /** All of it has come from elsewhere: abandoned, and what still comes is counted as twice. */
+  drop(): void {
+    this.#isDuplicate = true;
+    this.#options.onDuplicate(this.#filled);
+    this.abandon();
+  }
+
   onRun(offset: number, bytes: number): void {
     if (offset !== this.#runEnd)
       throw new SourceFault('lied', `sent bytes from ${offset} where those from ${this.#runEnd} were due`);
@@ -73,9 +83,12 @@ export class SpanReceiver implements AnswerReceiver {
     this.#options.onBytes(bytes.length);
     if (this.#isAbandoned) {
       this.#offset += bytes.length;
+      if (this.#isDuplicate) this.#options.onDuplicate(bytes.length);
       return;
     }
-    for (let taken = 0; taken < bytes.length && !this.#isAbandoned; ) taken += this.#take(bytes, taken);
+    let taken = 0;
+    while (taken < bytes.length && !this.#isAbandoned) taken += this.#take(bytes, taken);
+    if (this.#isDuplicate) this.#options.onDuplicate(bytes.length - taken);
   }
 
   onQueued(answer: Queued): void {

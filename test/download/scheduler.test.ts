@@ -140,6 +140,16 @@ describe('Scheduler', () => {
     }
   });
 
+  it('goes its own way among chunks that are equally rare, whatever it has taken from another downloader', () => {
+    const scheduler = new Scheduler({ total: 100, startAt: 70 });
+    scheduler.setSource('publisher', 'all');
+    scheduler.setSource('other', [[10, 20]]);
+    for (let span = scheduler.next('other', 4); span !== undefined; span = scheduler.next('other', 4))
+      for (let index = span.first; index < span.first + span.count; index += 1) scheduler.arrived('other', index);
+
+    expect(scheduler.next('publisher', 1)).to.deep.equal({ first: 70, count: 1 });
+  });
+
   it('asks for the rarest chunk first', () => {
     const scheduler = new Scheduler({ total: 4 });
     scheduler.setSource('a', [[0, 4]]);
