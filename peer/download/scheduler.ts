@@ -181,7 +181,16 @@ export class Scheduler {
     return { first, count };
   }
 
+  /** Some chunk can still be had from somebody without asking twice. */
+  get #hasFree(): boolean {
+    const sources = [...this.#sources.values()];
+    for (let index = 0; index < this.#total; index += 1)
+      if (this.#isFree(index) && sources.some((source) => hasChunk(source, index))) return true;
+    return false;
+  }
+
   #steal(thief: Source): Span | undefined {
+    if (this.#hasFree) return undefined;
     let best: { index: number; waits: number } | undefined;
     const own = (thief.asked.size + 1) / speedOf(thief);
     for (const victim of this.#sources.values()) {
