@@ -76,6 +76,11 @@ export interface Commands {
   pub: { input: PublishInput; result: { readonly outcomes: readonly PublishOutcome[] } };
   /** Withdraws mine by name or `id:PREFIX`; one outcome a selector. */
   unp: { input: { readonly selectors: readonly string[] }; result: { readonly outcomes: readonly UnpublishOutcome[] } };
+  /** Changes who may fetch mine, at once; who loses the right is cut off. One outcome a selector. */
+  rights: {
+    input: { readonly selectors: readonly string[]; readonly rights: Rights };
+    result: { readonly outcomes: readonly RightsOutcome[] };
+  };
   /** Searches names. An empty text lists everything (`list`). */
   sch: { input: SearchInput; result: SearchResult };
   /** Fetches one publication; resolves when the file is durable under its name. */
@@ -113,12 +118,17 @@ export interface Commands {
   xit: { input: Record<string, never>; result: Record<string, never> };
 }
 
+/** Who may fetch a publication, its owner aside. Others cannot tell it from what does not exist. */
+export type Rights = 'public' | { readonly users: readonly string[]; readonly groups: readonly string[] };
+
 export interface PublishInput {
   readonly paths: readonly string[];
   /** Publish under this name (one path only). */
   readonly as?: string;
   /** Take over a name that another path of mine holds. */
   readonly replace?: boolean;
+  /** Default: new names are public, others keep what they have. */
+  readonly rights?: Rights;
 }
 
 export type PublishOutcome =
@@ -132,6 +142,10 @@ export type PublishOutcome =
 
 export type UnpublishOutcome =
   | { readonly ok: true; readonly selector: string; readonly publication: PublicationRow }
+  | { readonly ok: false; readonly selector: string; readonly problem: PeerProblem };
+
+export type RightsOutcome =
+  | { readonly ok: true; readonly selector: string; readonly name: string; readonly rights: Rights }
   | { readonly ok: false; readonly selector: string; readonly problem: PeerProblem };
 
 export interface SearchInput {
@@ -190,7 +204,8 @@ export interface PublicationRow {
   /** 64 hex digits; screens show 16. */
   readonly fileId: string;
   readonly kind: 'file' | 'folder';
-  readonly rights: 'public';
+  /** Others are only told that it is limited, not for whom. */
+  readonly rights: Rights | 'limited';
   readonly revision: number;
   /** Sources online now. */
   readonly sources: number;

@@ -18,6 +18,7 @@ import {
 } from './api.js';
 import type { Downloads } from './download/downloads.js';
 import type { DownloadSources } from './download-sources.js';
+import { changeRights } from './library/change-rights.js';
 import { publicationRow } from './library/publication-row.js';
 import type { Publisher } from './library/publisher.js';
 import type { LinkMaker } from './link-maker.js';
@@ -36,6 +37,8 @@ export interface CommandParts {
   /** Absent when this peer does not serve. */
   readonly links: LinkMaker | undefined;
   readonly isOwn: (devicePin: string) => boolean;
+  /** As the account spells it. */
+  readonly user: () => string;
 }
 
 type Runner<K extends CommandName> = (input: CommandInput<K>, options: CommandOptions) => Promise<CommandResult<K>>;
@@ -52,6 +55,9 @@ export function commandRunners(parts: CommandParts): CommandRunners {
     lap: async (_input, options) => ({ users: await listPeers(tracker, options) }),
     pub: async (input, options) => ({ outcomes: await publisher.publish(input, options) }),
     unp: async ({ selectors }, options) => ({ outcomes: await publisher.withdraw(selectors, options) }),
+    rights: async (input, options) => ({
+      outcomes: await changeRights(input, { tracker, user: parts.user() }, options),
+    }),
     sch: (input, options) => search(tracker, input, options),
     get: (input, options) => get(parts, input, options),
     sources: (input, options) => listSources(parts, input, options),

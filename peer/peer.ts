@@ -284,6 +284,7 @@ class RunningParts implements Peer {
       sources,
       links: this.#fileServer?.linkMaker((port) => this.#reachedAt(port)),
       isOwn: (devicePin) => devicePin === this.#identity.pin,
+      user: () => this.#user,
     });
   }
 

@@ -21,6 +21,7 @@ export class RevocationList {
     const keys = [
       `user:${ticket.user.toLowerCase()}`,
       `publication:${ticket.publicationId}`,
+      `publication:${ticket.publicationId}:${ticket.user.toLowerCase()}`,
       `ticket:${ticket.ticketId}`,
     ];
     return keys.some((key) => ticket.issuedAt <= (this.#revokedAt.get(key) ?? -1));
@@ -60,8 +61,10 @@ export class RevocationList {
         { since: this.#knownEpoch, ...(cursor === undefined ? {} : { cursor }) },
         { signal },
       );
-      for (const { kind, subject, at } of reply.revocations)
-        this.#add(`${kind}:${kind === 'user' ? subject.toLowerCase() : subject}`, at);
+      for (const { kind, subject, user, at } of reply.revocations) {
+        const whose = user === undefined ? '' : `:${user.toLowerCase()}`;
+        this.#add(`${kind}:${kind === 'user' ? subject.toLowerCase() : subject}${whose}`, at);
+      }
       cursor = reply.cursor;
       if (cursor === undefined) this.#knownEpoch = Math.max(reply.epoch, told);
     } while (cursor !== undefined);

@@ -18,6 +18,7 @@ import { path } from './handlers/path.js';
 import { publish } from './handlers/publish.js';
 import { resume } from './handlers/resume.js';
 import { revocations } from './handlers/revocations.js';
+import { rights } from './handlers/rights.js';
 import { search } from './handlers/search.js';
 import { sources } from './handlers/sources.js';
 import { unpublish } from './handlers/unpublish.js';
@@ -31,6 +32,7 @@ const HANDLERS: { readonly [T in SessionVerb]: Handler<T> } = {
   heartbeat,
   publish,
   unpublish,
+  rights,
   listPublished,
   listPeers,
   search,

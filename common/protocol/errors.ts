@@ -13,6 +13,7 @@ export const ERROR_TEXTS = {
   'rate-limited': 'Too many attempts. Wait and try again.',
   busy: 'The tracker is busy. Try again.',
   'not-found': 'There is no such publication.',
+  'unknown-name': 'There is no such user or group.',
   'not-allowed': 'This is not allowed for this session.',
   'name-taken': 'The name is used by another publication of yours.',
   'bad-name': 'The name is not allowed.',

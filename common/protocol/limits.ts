@@ -36,6 +36,9 @@ export const MAX_SEARCH_TEXT = 255;
 /** LAN addresses a peer may offer. */
 export const MAX_LAN_ADDRESSES = 4;
 
+/** User names, and group names, in the rights of a publication. */
+export const MAX_RIGHTS_NAMES = 256;
+
 /** How often a peer says it is there, ms; the tracker may ask for less often, up to `MAX_HEARTBEAT_MS`. */
 export const HEARTBEAT_MS = 2_000;
 export const MAX_HEARTBEAT_MS = 10_000;

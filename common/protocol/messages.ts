@@ -12,6 +12,7 @@ import {
   MAX_PAGE_ROWS,
   MAX_PASSWORD_BYTES,
   MAX_RESUME_TOKEN_LENGTH,
+  MAX_RIGHTS_NAMES,
   MAX_SEARCH_TEXT,
   MAX_UNACKNOWLEDGED,
 } from './limits.js';
@@ -125,6 +126,17 @@ const publishEntry = z.object({
   replace: z.boolean().optional(),
 });
 
+/** Who may fetch a publication, its owner aside. */
+const rights = z.union([
+  z.literal('public'),
+  z.object({
+    users: z.array(userName).max(MAX_RIGHTS_NAMES),
+    /** Names of groups have the form of user names. */
+    groups: z.array(userName).max(MAX_RIGHTS_NAMES),
+  }),
+]);
+export type Rights = z.output<typeof rights>;
+
 const page = { limit: z.number().int().min(1).max(MAX_PAGE_ROWS).optional(), cursor: cursor.optional() };
 
 export const requestSchemas = {
@@ -136,11 +148,19 @@ export const requestSchemas = {
     ...envelope,
     type: z.literal('publish'),
     entries: z.array(publishEntry).min(1).max(MAX_BULK_ENTRIES),
+    /** Of all entries. Without it new names are public, and others keep what they have. */
+    rights: rights.optional(),
   }),
   unpublish: z.object({
     ...envelope,
     type: z.literal('unpublish'),
     names: z.array(publicationName).min(1).max(MAX_BULK_ENTRIES),
+  }),
+  rights: z.object({
+    ...envelope,
+    type: z.literal('rights'),
+    names: z.array(publicationName).min(1).max(MAX_BULK_ENTRIES),
+    rights,
   }),
   listPublished: z.object({ ...envelope, type: z.literal('listPublished'), ...page }),
   listPeers: z.object({ ...envelope, type: z.literal('listPeers'), ...page }),
@@ -188,7 +208,7 @@ export type RequestType = keyof typeof requestSchemas;
 export type Request<T extends RequestType = RequestType> = { [K in T]: z.output<(typeof requestSchemas)[K]> }[T];
 export const REQUEST_TYPES = Object.keys(requestSchemas) as readonly RequestType[];
 /** Requests whose outcome is applied once and repeated. */
-export const MUTATIONS: ReadonlySet<RequestType> = new Set(['publish', 'unpublish', 'hold', 'logout']);
+export const MUTATIONS: ReadonlySet<RequestType> = new Set(['publish', 'unpublish', 'rights', 'hold', 'logout']);
 
 export const errorBody = z.object({
   /** A code of a later version says at least that it failed. */
@@ -208,7 +228,8 @@ export const publication = z.object({
   size: safeInteger,
   fileId,
   kind: z.literal('file'),
-  rights: z.literal('public'),
+  /** Only the owner is told for whom. */
+  rights: z.union([rights, z.literal('limited')]),
   revision: z.number().int().min(1),
   /** Sources online now. */
   sources: safeInteger,
@@ -247,6 +268,7 @@ const publishResult = z.discriminatedUnion('ok', [
     publicationId,
     revision: z.number().int().min(1),
     change: z.enum(['new', 'unchanged', 'replaced']),
+    rights: z.enum(['public', 'limited']),
   }),
   z.object({ ok: z.literal(false), error: errorBody }),
 ]);
@@ -267,6 +289,7 @@ export const replySchemas = {
   }),
   publish: z.object({ results: z.array(publishResult), libraryRevision: safeInteger }),
   unpublish: z.object({ results: z.array(unpublishResult), libraryRevision: safeInteger }),
+  rights: z.object({ results: z.array(unpublishResult) }),
   listPublished: z.object({ publications: z.array(publication), cursor: cursor.optional() }),
   listPeers: z.object({
     peers: z.array(z.object({ user: userName, publications: safeInteger, since: safeInteger })),
@@ -297,6 +320,8 @@ export const replySchemas = {
         epoch: safeInteger,
         kind: z.enum(['user', 'publication', 'ticket']),
         subject: z.string().max(64),
+        /** Of a publication: only tickets of this user. */
+        user: userName.optional(),
         at: safeInteger,
       }),
     ),

@@ -126,7 +126,14 @@ function addFileWords(program: Command, found: Found): void {
     found,
   })
     .option('--as <NAME>', 'publish one file under another name')
-    .option('--replace', 'take over a name that another path of yours holds');
+    .option('--replace', 'take over a name that another path of yours holds')
+    .option('--for <USERS>', 'only for these users: names with commas between them')
+    .option('--for-group <GROUPS>', 'only for the members of these groups')
+    .option('--public', 'for everybody (the default for new names)');
+  add(program, 'rights <NAME...>', { does: 'change who may fetch files of yours, at once', run: 'rights', found })
+    .option('--public', 'everybody')
+    .option('--for <USERS>', 'only these users: names with commas between them')
+    .option('--for-group <GROUPS>', 'only the members of these groups');
   add(program, 'unp <NAME...>', { does: 'withdraw files of yours', run: 'unp', found });
   add(program, 'get <SELECTOR>', { does: 'fetch a file from all its sources at once', run: 'get', found })
     .option('--as <NAME>', 'save it under another name')

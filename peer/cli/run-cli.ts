@@ -89,6 +89,7 @@ const LOADERS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['list', async () => (await import('./commands/lists.js')).list],
   ['sources', async () => (await import('./commands/lists.js')).sources],
   ['pub', async () => (await import('./commands/publish.js')).pub],
+  ['rights', async () => (await import('./commands/publish.js')).rights],
   ['unp', async () => (await import('./commands/publish.js')).unp],
   ['get', async () => (await import('./commands/get.js')).get],
   ['link', async () => (await import('./commands/links.js')).link],

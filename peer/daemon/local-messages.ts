@@ -103,15 +103,16 @@ export function problemOf(error: unknown, signal?: AbortSignal): PeerProblem {
   return { code, message: error instanceof Error ? error.message : String(error) };
 }
 
-type FieldType = 'string' | 'boolean' | 'number' | 'strings';
+type FieldType = 'string' | 'boolean' | 'number' | 'strings' | 'rights';
 type Fields = Readonly<Record<string, FieldType>>;
 
 /** Fields of every command's input; a name that ends in `?` may be absent. Unknown fields are ignored. */
 const INPUT_FIELDS: { readonly [K in keyof Commands]: Fields } = {
   lpf: {},
   lap: {},
-  pub: { paths: 'strings', 'as?': 'string', 'replace?': 'boolean' },
+  pub: { paths: 'strings', 'as?': 'string', 'replace?': 'boolean', 'rights?': 'rights' },
   unp: { selectors: 'strings' },
+  rights: { selectors: 'strings', rights: 'rights' },
   sch: {
     text: 'string',
     'ignoreCase?': 'boolean',
@@ -150,10 +151,15 @@ const TYPE_TEXTS: Readonly<Record<FieldType, string>> = {
   boolean: 'true or false',
   number: 'a number',
   strings: 'a list of strings',
+  rights: '"public", or lists of users and groups',
 };
 
 function isOfType(value: unknown, type: FieldType): boolean {
   if (type === 'strings') return Array.isArray(value) && value.every((item) => typeof item === 'string');
+  if (type === 'rights')
+    return (
+      value === 'public' || (isObject(value) && ['users', 'groups'].every((key) => isOfType(value[key], 'strings')))
+    );
   return typeof value === type;
 }
 

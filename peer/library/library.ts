@@ -5,6 +5,7 @@
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
+import type { Rights } from '../api.js';
 import type { FileIdentity } from './hashing/file-identity.js';
 import type { HashedFile } from './hashing/hash-file.js';
 
@@ -22,6 +23,8 @@ export interface LibraryEntry {
   /** Empty while `pending` for the first time. */
   readonly publicationId: string;
   readonly revision: number;
+  /** Asked for with `pub`, and not known to the tracker yet. */
+  readonly wishedRights?: Rights;
 }
 
 const SCHEMA = `
@@ -39,7 +42,8 @@ const SCHEMA = `
 `;
 /** Several commands of one user may open it at once, and opening locks it for a moment: so long one waits, ms. */
 const LOCK_WAIT_MS = 5_000;
-const COLUMNS = 'name, path, file_id, size, dev, ino, mtime_ns, ctime_ns, state, publication_id, revision';
+const COLUMNS =
+  'name, path, file_id, size, dev, ino, mtime_ns, ctime_ns, state, publication_id, revision, wished_rights';
 
 export class Library {
   readonly #db: DatabaseSync;
@@ -48,6 +52,7 @@ export class Library {
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { timeout: LOCK_WAIT_MS });
     this.#db.exec(SCHEMA);
+    addWishedRights(this.#db);
     const cache = new Map<string, StatementSync>();
     this.#select = (where) => {
       const statement = cache.get(where) ?? this.#db.prepare(`SELECT ${COLUMNS} FROM entry WHERE ${where}`);
@@ -101,21 +106,42 @@ export class Library {
   }
 
   /** Records a hashed file under `name`; keeps the publicationId and revision the name already had. */
-  put(name: string, path: string, file: HashedFile): void {
+  put(name: string, path: string, file: HashedFile & { readonly wishedRights?: Rights | undefined }): void {
     const { dev, ino, mtimeNs, ctimeNs } = file.identity;
     this.#db
       .prepare(`
-      INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', '', 0, ?)
+      INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', '', 0, ?, ?)
       ON CONFLICT (name) DO UPDATE SET path = excluded.path, file_id = excluded.file_id, size = excluded.size, dev = excluded.dev,
-        ino = excluded.ino, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, state = 'pending', hashes = excluded.hashes
+        ino = excluded.ino, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, state = 'pending', hashes = excluded.hashes,
+        wished_rights = coalesce(excluded.wished_rights, wished_rights)
     `)
-      .run(name, path, file.fileId, file.size, String(dev), String(ino), String(mtimeNs), String(ctimeNs), file.hashes);
+      .run(
+        name,
+        path,
+        file.fileId,
+        file.size,
+        String(dev),
+        String(ino),
+        String(mtimeNs),
+        String(ctimeNs),
+        file.hashes,
+        rightsText(file.wishedRights),
+      );
+  }
+
+  /** Other rights are wanted for the same content. */
+  wish(name: string, rights: Rights): void {
+    this.#db
+      .prepare(`UPDATE entry SET state = 'pending', wished_rights = ? WHERE name = ?`)
+      .run(rightsText(rights), name);
   }
 
   /** The tracker has it. */
   settle(name: string, publicationId: string, revision: number): void {
     this.#db
-      .prepare(`UPDATE entry SET state = 'published', publication_id = ?, revision = ? WHERE name = ?`)
+      .prepare(
+        `UPDATE entry SET state = 'published', wished_rights = NULL, publication_id = ?, revision = ? WHERE name = ?`,
+      )
       .run(publicationId, revision, name);
   }
 
@@ -138,6 +164,22 @@ export class Library {
   }
 }
 
+/** A library of an earlier version has no such column; of several commands that open it at once, one adds it. */
+function addWishedRights(db: DatabaseSync): void {
+  const isThere = (): boolean =>
+    db
+      .prepare('PRAGMA table_info(entry)')
+      .all()
+      .some(({ name }) => name === 'wished_rights');
+  if (isThere()) return;
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    if (!isThere()) db.exec('ALTER TABLE entry ADD COLUMN wished_rights TEXT');
+  } finally {
+    db.exec('COMMIT');
+  }
+}
+
 function entryOf(row: Record<string, unknown> | undefined): LibraryEntry | undefined {
   if (row === undefined) return undefined;
   const big = (column: string): bigint => BigInt(row[column] as string);
@@ -156,5 +198,10 @@ function entryOf(row: Record<string, unknown> | undefined): LibraryEntry | undef
     state: row['state'] as EntryState,
     publicationId: row['publication_id'] as string,
     revision: Number(row['revision']),
+    ...(typeof row['wished_rights'] === 'string' ? { wishedRights: JSON.parse(row['wished_rights']) as Rights } : {}),
   };
+}
+
+function rightsText(rights: Rights | undefined): string | null {
+  return rights === undefined ? null : JSON.stringify(rights);
 }

@@ -9,7 +9,7 @@ export function publicationRow({ size, ...rest }: Publication): PublicationRow {
 
 /** One of mine, as this peer knows it right after it told the tracker. */
 export function mineRow(
-  entry: Partial<LibraryEntry> & { readonly name: string },
+  entry: Partial<LibraryEntry> & { readonly name: string; readonly rights?: PublicationRow['rights'] },
   owner: string,
   now: number,
 ): PublicationRow {
@@ -20,7 +20,7 @@ export function mineRow(
     sizeBytes: entry.sizeBytes ?? 0,
     fileId: entry.fileId ?? '',
     kind: 'file',
-    rights: 'public',
+    rights: entry.rights ?? 'public',
     revision: entry.revision ?? 1,
     sources: 1,
     publishedAt: now,

@@ -10,19 +10,21 @@ import type { AbortOptions } from '../../common/runtime/deadline.js';
 import {
   type CommandOptions,
   PeerError,
-  type PeerProblem,
   type PublishInput,
   type PublishOutcome,
+  type Rights,
   type UnpublishOutcome,
 } from '../api.js';
 import { peerErrorOf } from '../tracker-client/problems.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
-import { contentProblem } from './content-problem.js';
 import { currentIdentity } from './current-identity.js';
+import { problemOfFailure } from './failure.js';
 import { compareIdentity } from './hashing/file-identity.js';
 import type { FileHasher, HashedFile } from './hashing/hash-file.js';
 import type { Library, LibraryEntry } from './library.js';
+import { notMine, ownName } from './own-name.js';
 import { mineRow } from './publication-row.js';
+import { rightsField } from './wire-rights.js';
 
 /** Entries of one bulk request: far below the line limit with the longest names. */
 const BULK_ENTRIES = 500;
@@ -72,7 +74,8 @@ export class Publisher {
     const ready = prepared.filter((item) => 'fileId' in item);
     const outcomeByName = new Map<string, PublishOutcome>();
     for (let start = 0; start < ready.length; start += BULK_ENTRIES) {
-      await this.#announce(ready.slice(start, start + BULK_ENTRIES), outcomeByName, options);
+      const batch = ready.slice(start, start + BULK_ENTRIES);
+      for (const alike of this.#byWishedRights(batch)) await this.#announce(alike, outcomeByName, options);
     }
     return prepared.map((item, index) => {
       const path = input.paths[index] ?? '';
@@ -107,7 +110,8 @@ export class Publisher {
     }
     const staying = entries.filter((entry) => entry.state !== 'withdrawing');
     for (let start = 0; start < staying.length; start += BULK_ENTRIES) {
-      await this.#syncBatch(staying.slice(start, start + BULK_ENTRIES), { signal });
+      const batch = staying.slice(start, start + BULK_ENTRIES);
+      for (const alike of this.#byWishedRights(batch)) await this.#syncBatch(alike, { signal });
     }
   }
 
@@ -122,7 +126,7 @@ export class Publisher {
 
   async #prepare(
     path: string,
-    { as, replace = false }: PublishInput,
+    { as, replace = false, rights }: PublishInput,
     { signal, onProgress }: CommandOptions,
   ): Promise<Prepared> {
     const { library } = this.#options;
@@ -136,12 +140,13 @@ export class Publisher {
     const known = library.byName(name);
     const isSamePath = known?.path === path;
     if (known !== undefined && isSamePath && (await isUnchanged(known))) {
+      if (rights !== undefined) library.wish(name, rights);
       return { path, name, fileId: known.fileId, sizeBytes: known.sizeBytes, replace: true, isNew: false };
     }
     const file = await this.#hash(path, { signal, ...(onProgress ? { onProgress } : {}) });
     if (known !== undefined && !isSamePath && !replace && known.fileId !== file.fileId)
       throw nameTaken(name, known.path);
-    library.put(name, path, file);
+    library.put(name, path, { ...file, wishedRights: rights });
     return {
       path,
       name,
@@ -183,7 +188,8 @@ export class Publisher {
         kind: 'file' as const,
         ...(replace ? { replace } : {}),
       }));
-      const reply = await tracker.request('publish', { entries }, { signal });
+      const wished = library.byName(batch[0]?.name ?? '')?.wishedRights;
+      const reply = await tracker.request('publish', { entries, ...rightsField(wished) }, { signal });
       for (const [index, item] of batch.entries()) {
         const result = reply.results[index];
         if (result?.ok === true) {
@@ -191,7 +197,7 @@ export class Publisher {
           outcomeByName.set(item.name, {
             ok: true,
             path: item.path,
-            publication: this.#row(item.name),
+            publication: this.#row(item.name, wished ?? result.rights),
             change: result.change,
           });
         } else {
@@ -221,7 +227,7 @@ export class Publisher {
   async #withdrawOne(selector: string, { signal }: AbortOptions): Promise<UnpublishOutcome> {
     const { library, tracker } = this.#options;
     try {
-      const name = await this.#nameOf(selector, { signal });
+      const name = await ownName(selector, { tracker, user: this.#options.user() }, { signal });
       library.withdraw(name);
       const reply = await tracker.request('unpublish', { names: [name] }, { signal });
       const result = reply.results[0];
@@ -244,29 +250,6 @@ export class Publisher {
     }
   }
 
-  /** The library's name for a selector, or, when the library does not know it (published from another device), the tracker's. */
-  async #nameOf(selector: string, { signal }: AbortOptions): Promise<string> {
-    if (!selector.startsWith('id:'))
-      return selector.startsWith('@') ? selector.slice(selector.indexOf('/') + 1) : selector;
-    const prefix = selector.slice(3).toLowerCase();
-    if (!/^[0-9a-f]{16,64}$/.test(prefix))
-      throw new PeerError({ code: 'usage', message: `${selector}: an id has 16 to 64 hex digits.` });
-    const user = this.#options.user();
-    const reply = await this.#options.tracker.request(
-      'search',
-      { text: '', idPrefix: prefix, owner: user, mine: true, all: true },
-      { signal },
-    );
-    const [first, second] = reply.publications;
-    if (first === undefined) throw notMine(selector);
-    if (second !== undefined)
-      throw new PeerError({
-        code: 'ambiguous',
-        message: `${selector} stands for several of your publications. Name one of them.`,
-      });
-    return first.name;
-  }
-
   async #syncBatch(batch: readonly LibraryEntry[], { signal }: AbortOptions): Promise<void> {
     const { library, tracker, notice } = this.#options;
     const entries = batch.map((entry) => ({
@@ -277,7 +260,7 @@ export class Publisher {
       // New content of a name that was ours before: the crash came between hashing and the tracker's answer.
       ...(entry.state === 'pending' && entry.publicationId !== '' ? { replace: true } : {}),
     }));
-    const reply = await tracker.request('publish', { entries }, { signal });
+    const reply = await tracker.request('publish', { entries, ...rightsField(batch[0]?.wishedRights) }, { signal });
     for (const [index, entry] of batch.entries()) {
       const result = reply.results[index];
       if (result?.ok === true) library.settle(entry.name, result.publicationId, result.revision);
@@ -322,8 +305,19 @@ export class Publisher {
     }
   }
 
-  #row(name: string): ReturnType<typeof mineRow> {
-    return mineRow(this.#options.library.byName(name) ?? { name }, this.#options.user(), this.#options.now());
+  /** One request carries one set of rights. What an entry wishes is kept in the library until the tracker has it. */
+  #byWishedRights<T extends { readonly name: string }>(batch: readonly T[]): T[][] {
+    const { library } = this.#options;
+    const alike = Map.groupBy(batch, ({ name }) => JSON.stringify(library.byName(name)?.wishedRights ?? null));
+    return [...alike.values()];
+  }
+
+  #row(name: string, rights: Rights | 'limited'): ReturnType<typeof mineRow> {
+    return mineRow(
+      { ...(this.#options.library.byName(name) ?? { name }), rights },
+      this.#options.user(),
+      this.#options.now(),
+    );
   }
 }
 
@@ -337,21 +331,8 @@ function nameTaken(name: string, path: string): PeerError {
   return new PeerError({ code: 'name-taken', message });
 }
 
-function notMine(selector: string): PeerError {
-  return new PeerError({
-    code: 'not-found',
-    message: `You have not published ${selector}. See what you have with lpf.`,
-  });
-}
-
 /** Nobody waits for a refresh: whatever fails in it, a full disk of ours included, is told and ends nothing. */
 function reasonOf(error: unknown): string {
   if (error instanceof PeerError || error instanceof ContentError) return problemOfFailure(error).message;
   return `${error instanceof Error ? error.message : String(error)}.`;
-}
-
-function problemOfFailure(error: unknown): PeerProblem {
-  if (error instanceof PeerError) return error.problem;
-  if (error instanceof ContentError) return contentProblem(error);
-  throw error;
 }

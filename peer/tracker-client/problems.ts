@@ -12,6 +12,7 @@ const CODE_OF: Partial<Record<ErrorCode, PeerErrorCode>> = {
   'bad-token': 'not-logged-in',
   'not-allowed': 'not-allowed',
   'not-found': 'not-found',
+  'unknown-name': 'not-found',
   'name-taken': 'name-taken',
   'bad-name': 'bad-name',
   'too-large': 'too-large',
@@ -32,6 +33,7 @@ const TEXT_OF: Partial<Record<ErrorCode, string>> = {
   'bad-token': 'The saved session is not valid any more. Log in with the password.',
   'name-taken':
     'The name is used by another publication of yours. Choose another with --as NAME, or take it over with --replace.',
+  'unknown-name': 'One of these users or groups does not exist, so nothing was changed. Check how they are written.',
   busy: 'The tracker is busy. Try again in a moment.',
   quota: 'Your quota at the tracker is used up. Withdraw something with unp first.',
   storage: 'The tracker could not store this, so nothing was changed. Tell its administrator to look at its disk.',

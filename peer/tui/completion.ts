@@ -32,6 +32,7 @@ export interface Completed {
 const OPERANDS: Partial<Record<Word, 'words' | 'paths' | 'mine' | 'found'>> = {
   pub: 'paths',
   unp: 'mine',
+  rights: 'mine',
   link: 'mine',
   get: 'found',
   sources: 'found',
@@ -51,8 +52,8 @@ export function completionRequest({ text, cursor }: Editor): CompletionRequest |
   if (earlier.length === 0) return { source: { kind: 'words' }, prefix, start };
   const word = wordCalled(earlier[0]?.text ?? '');
   if (word === undefined) return undefined;
-  const last = earlier.at(-1)?.text;
-  if (last === '--as') return undefined;
+  const last = earlier.at(-1)?.text ?? '';
+  if (['--as', '--for', '--for-group'].includes(last)) return undefined;
   if (last === '--priority' || last === 'priority') return { source: { kind: 'levels' }, prefix, start };
   if (prefix.startsWith('-') && current?.isQuoted !== true) return { source: { kind: 'options', word }, prefix, start };
   const kind = OPERANDS[word];

@@ -8,11 +8,19 @@ import {
   type PeerErrorCode,
   type PublicationRow,
   type PublishOutcome,
+  type RightsOutcome,
   type UnpublishOutcome,
 } from '../api.js';
 import { linkEnded, linkMade, listLinks } from '../wording/links.js';
 import { type Layout, listingOf, paragraph, stackedLayouts } from '../wording/listing.js';
-import { getDetails, getOutcome, publishOutcome, transferOutcome, unpublishOutcome } from '../wording/outcomes.js';
+import {
+  getDetails,
+  getOutcome,
+  publishOutcome,
+  rightsOutcome,
+  transferOutcome,
+  unpublishOutcome,
+} from '../wording/outcomes.js';
 import { listSources, listUsers } from '../wording/people.js';
 import { problemLayout, problemOf } from '../wording/problem.js';
 import { listPublications, searchOutcome } from '../wording/publications.js';
@@ -85,6 +93,11 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
       const { outcomes } = await peer.call('unp', { selectors: command.selectors }, { signal });
       return outcomesTold(outcomes, unpublishOutcome, 'unpublished');
     }
+    case 'rights': {
+      const { selectors, rights } = command;
+      const { outcomes } = await peer.call('rights', { selectors, rights }, { signal });
+      return outcomesTold(outcomes, rightsOutcome, 'changed');
+    }
     case 'sch':
       return search({ text: command.text, ignoreCase: command.ignoreCase, all: command.all }, context, signal);
     case 'list':
@@ -147,7 +160,11 @@ async function publish(
       message: `--as gives one name, but ${formatCount(paths.length, 'file')} match.`,
     });
   }
-  const { outcomes } = await peer.call('pub', { paths, replace: command.replace, ...named }, { signal });
+  const { outcomes } = await peer.call(
+    'pub',
+    { paths, replace: command.replace, ...named, ...(command.rights && { rights: command.rights }) },
+    { signal },
+  );
   return outcomesTold(outcomes.map(shortPath), publishOutcome, 'published');
 }
 
@@ -155,7 +172,7 @@ function shortPath(outcome: PublishOutcome): PublishOutcome {
   return { ...outcome, path: basename(outcome.path) };
 }
 
-function outcomesTold<T extends PublishOutcome | UnpublishOutcome>(
+function outcomesTold<T extends PublishOutcome | UnpublishOutcome | RightsOutcome>(
   outcomes: readonly T[],
   rowOf: (outcome: T) => Row,
   verb: string,
@@ -171,7 +188,9 @@ function outcomesTold<T extends PublishOutcome | UnpublishOutcome>(
   return { layout, summary: outcomes.length === 1 ? firstLine(layout) : summary, ...failureOf(failed) };
 }
 
-function failureOf(failed: PublishOutcome | UnpublishOutcome | undefined): { readonly failure?: PeerErrorCode } {
+function failureOf(failed: PublishOutcome | UnpublishOutcome | RightsOutcome | undefined): {
+  readonly failure?: PeerErrorCode;
+} {
   return failed === undefined || failed.ok ? {} : { failure: failed.problem.code };
 }
 

@@ -16,6 +16,7 @@ export const WORDS = [
   'lap',
   'pub',
   'unp',
+  'rights',
   'sch',
   'list',
   'get',
@@ -37,7 +38,7 @@ export const WORDS = [
 export type Word = (typeof WORDS)[number];
 
 /** Words that are known, but not here yet. */
-export const LATER_WORDS: readonly string[] = ['put', 'del', 'rename', 'rights', 'ls', 'dir', 'doctor', 'at-risk'];
+export const LATER_WORDS: readonly string[] = ['put', 'del', 'rename', 'ls', 'dir', 'doctor', 'at-risk'];
 
 export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
   lpf: {
@@ -47,13 +48,14 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
   },
   lap: { usage: 'lap', does: 'list the other active users', more: [] },
   pub: {
-    usage: 'pub PATH… [--as NAME] [--replace]',
+    usage: 'pub PATH… [--as NAME] [--replace] [--for USERS]',
     does: 'publish files',
-    options: ['--as', '--replace'],
+    options: ['--as', '--replace', '--for', '--for-group', '--public'],
     more: [
       'Paths are relative to the folder where Shoal was started; patterns such as *.pdf work.',
       '--as NAME publishes one file under another name.',
       '--replace takes over a name that another path of yours holds.',
+      '--for bob,carol lets only them find and fetch it; --for-group team likewise the members of a group.',
       'Files stay published while you are offline, until unp.',
     ],
   },
@@ -61,6 +63,15 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
     usage: 'unp NAME…',
     does: 'withdraw files of yours',
     more: ['NAME is a name that lpf shows, or id: and its digits.'],
+  },
+  rights: {
+    usage: 'rights NAME… --public | --for USERS | --for-group GROUPS',
+    does: 'change who may fetch',
+    options: ['--public', '--for', '--for-group'],
+    more: [
+      'At once: who loses the right cannot find it any more, and downloads of it are cut.',
+      'USERS and GROUPS are names with commas between them: --for bob,carol --for-group team.',
+    ],
   },
   sch: {
     usage: 'sch TEXT [-i] [--all]',

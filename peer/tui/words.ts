@@ -4,13 +4,21 @@
  */
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { nearestWord } from '../../common/runtime/nearest-word.js';
-import { type PeerProblem, TRANSFER_PRIORITIES, type TransferPriority } from '../api.js';
+import { PeerError, type PeerProblem, type Rights, TRANSFER_PRIORITIES, type TransferPriority } from '../api.js';
+import { rightsOf } from '../wording/rights.js';
 import { type ShellWord, splitShellWords } from './shell-words.js';
 import { LATER_WORDS, WORD_HELP, WORDS, type Word } from './word-help.js';
 
 export type Command =
   | { readonly word: 'lpf' | 'lap' | 'links' | 'status' | 'clear' | 'xit' }
-  | { readonly word: 'pub'; readonly paths: readonly ShellWord[]; readonly as?: string; readonly replace: boolean }
+  | {
+      readonly word: 'pub';
+      readonly paths: readonly ShellWord[];
+      readonly as?: string;
+      readonly replace: boolean;
+      readonly rights?: Rights;
+    }
+  | { readonly word: 'rights'; readonly selectors: readonly string[]; readonly rights: Rights }
   | { readonly word: 'unp'; readonly selectors: readonly string[] }
   | { readonly word: 'sch'; readonly text: string; readonly ignoreCase: boolean; readonly all: boolean }
   | { readonly word: 'list'; readonly all: boolean }
@@ -44,7 +52,7 @@ export function parseLine(line: string): ParsedLine {
   if (word === undefined) return unknownWord(first.text);
   const taken = takeOptions(word, rest);
   if (typeof taken === 'string') return usage(taken);
-  const command = buildCommand(word, taken);
+  const command = buildChecked(word, taken);
   return typeof command === 'string' ? usage(command) : { kind: 'command', command };
 }
 
@@ -80,6 +88,8 @@ interface Taken {
 /** Options with a value, and what it is. */
 const VALUED: ReadonlyMap<string, string> = new Map([
   ['--as', 'a name'],
+  ['--for', 'names of users'],
+  ['--for-group', 'names of groups'],
   ['--priority', 'high, normal or low'],
 ]);
 
@@ -109,7 +119,7 @@ function takeOptions(word: Word, args: readonly ShellWord[]): Taken | string {
 
 /** What is quoted is a name, but for the value of an option: `--as="my file"`. */
 function isOption({ text, isQuoted }: ShellWord): boolean {
-  return isQuoted ? /^--[a-z]+=/.test(text) : text.startsWith('-') && text !== '-';
+  return isQuoted ? /^--[a-z-]+=/.test(text) : text.startsWith('-') && text !== '-';
 }
 
 function splitOption(text: string): [string, string | undefined] {
@@ -126,7 +136,30 @@ function unknownOption(word: Word, name: string, known: readonly string[]): stri
   return `${word} has no options; quote a name that begins with "-".`;
 }
 
-function buildCommand(word: Word, { operands, flags, values }: Taken): Command | string {
+function buildChecked(word: Word, taken: Taken): Command | string {
+  try {
+    return buildCommand(word, taken);
+  } catch (error) {
+    if (error instanceof PeerError) return error.message;
+    throw error;
+  }
+}
+
+function wishedRights({ flags, values }: Taken): Rights | undefined {
+  return rightsOf({
+    isPublic: flags.has('--public'),
+    users: values.get('--for'),
+    groups: values.get('--for-group'),
+  });
+}
+
+function rightsCommand(selectors: readonly string[], rights: Rights | undefined): Command | string {
+  return selectors.length === 0 || rights === undefined ? missing('rights') : { word: 'rights', selectors, rights };
+}
+
+function buildCommand(word: Word, taken: Taken): Command | string {
+  const { operands, flags, values } = taken;
+  const rights = wishedRights(taken);
   const texts = operands.map(({ text }) => text);
   const as = values.get('--as');
   const named = as === undefined ? {} : { as };
@@ -135,7 +168,9 @@ function buildCommand(word: Word, { operands, flags, values }: Taken): Command |
     case 'pub':
       if (operands.length === 0) return missing(word);
       if (as !== undefined && operands.length > 1) return '--as gives one name: publish one path with it.';
-      return { word, paths: operands, replace: flags.has('--replace'), ...named };
+      return { word, paths: operands, replace: flags.has('--replace'), ...named, ...(rights && { rights }) };
+    case 'rights':
+      return rightsCommand(texts, rights);
     case 'unp':
       return operands.length === 0 ? missing(word) : { word, selectors: texts };
     case 'sch':

@@ -1,17 +1,19 @@
 /** What a command did, in plain words: `pub`, `unp`, `get`, `cancel`, `pause` and the like. */
 import { formatSize } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
-import type { GetResult, PublishOutcome, TransferRow, UnpublishOutcome } from '../api.js';
+import type { GetResult, PublishOutcome, RightsOutcome, TransferRow, UnpublishOutcome } from '../api.js';
 import type { TransferWord } from './choose-transfer.js';
 import { problemText } from './problem.js';
+import { rightsText } from './rights.js';
 import { type Row, row, span } from './row.js';
 import { shortId } from './selector.js';
 
 /** `file.bin published successfully`, or what is wrong with this path. */
 export function publishOutcome(outcome: PublishOutcome): Row {
   if (!outcome.ok) return failedRow(outcome.path, problemText(outcome.problem));
-  const { name, sizeBytes, fileId, revision } = outcome.publication;
-  const details = span(`  ${formatSize(sizeBytes)}  ${shortId(fileId)}`, 'faint');
+  const { name, sizeBytes, fileId, revision, rights } = outcome.publication;
+  const whom = rights === 'public' ? '' : `  for ${rightsText(rights)}`;
+  const details = span(`  ${formatSize(sizeBytes)}  ${shortId(fileId)}${whom}`, 'faint');
   if (outcome.change === 'unchanged') return [span(`${safeDisplay(name)} is published already, unchanged`), details];
   const suffix = outcome.change === 'replaced' ? ` as revision ${revision}, in place of the one before` : '';
   return [span(`${safeDisplay(name)} published successfully${suffix}`, 'good'), details];
@@ -21,6 +23,13 @@ export function publishOutcome(outcome: PublishOutcome): Row {
 export function unpublishOutcome(outcome: UnpublishOutcome): Row {
   if (!outcome.ok) return failedRow(outcome.selector, problemText(outcome.problem));
   return row(`${safeDisplay(outcome.publication.name)} unpublished successfully`, 'good');
+}
+
+/** `file.bin is now for bob, @team`, or why not. */
+export function rightsOutcome(outcome: RightsOutcome): Row {
+  if (!outcome.ok) return failedRow(outcome.selector, problemText(outcome.problem));
+  const whom = outcome.rights === 'public' ? 'public' : `for ${rightsText(outcome.rights)}`;
+  return row(`${safeDisplay(outcome.name)} is now ${whom}`, 'good');
 }
 
 /** `file.bin downloaded successfully`. */

@@ -3,6 +3,7 @@ import { formatCount, formatDuration, formatSize } from '../../common/content/fo
 import { safeDisplay } from '../../common/content/safe-display.js';
 import type { PublicationRow, SearchResult } from '../api.js';
 import { type Layout, type Listing, listingOf, paragraph, stacked } from './listing.js';
+import { rightsText } from './rights.js';
 import { row } from './row.js';
 import { selectorFor, shortId } from './selector.js';
 import { type Column, table } from './table.js';
@@ -17,6 +18,7 @@ export interface PublicationsOptions {
 }
 
 const OWNER_CELLS = 16;
+const RIGHTS_CELLS = 24;
 
 const NAME: Column<PublicationRow> = { title: 'NAME', cell: ({ name }) => safeDisplay(name), tone: 'strong' };
 const SIZE: Column<PublicationRow> = { title: 'SIZE', cell: ({ sizeBytes }) => formatSize(sizeBytes), align: 'right' };
@@ -26,7 +28,11 @@ const OWNER: Column<PublicationRow> = {
   tone: 'accent',
   maxCells: OWNER_CELLS,
 };
-const RIGHTS: Column<PublicationRow> = { title: 'RIGHTS', cell: ({ rights }) => safeDisplay(rights) };
+const RIGHTS: Column<PublicationRow> = {
+  title: 'RIGHTS',
+  cell: ({ rights }) => rightsText(rights),
+  maxCells: RIGHTS_CELLS,
+};
 const ID: Column<PublicationRow> = { title: 'ID', cell: ({ fileId }) => shortId(fileId), tone: 'faint' };
 
 /** A table of publications without a heading; empty for none. */

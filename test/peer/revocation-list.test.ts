@@ -34,6 +34,18 @@ describe('RevocationList', () => {
     });
   }
 
+  it('of one user of a publication stands against no other user, and no other publication', async () => {
+    const row = { epoch: 1, kind: 'publication', subject: TICKET.publicationId, user: 'mallory', at: 2_000 } as const;
+    const list = new RevocationList(trackerWith([row]) as never, () => undefined);
+
+    list.told(1, options);
+    await list.ready(options);
+
+    expect(list.isRevoked(TICKET)).to.equal(true);
+    expect(list.isRevoked({ ...TICKET, user: 'bob' })).to.equal(false);
+    expect(list.isRevoked({ ...TICKET, publicationId: 'another-publication-1' })).to.equal(false);
+  });
+
   it('is not ready while the tracker has told of an epoch that it could not fetch', async () => {
     const list = new RevocationList({ request: () => Promise.reject(new Error('away')) } as never, () => undefined);
 

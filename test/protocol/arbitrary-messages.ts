@@ -77,6 +77,11 @@ const entry = message({
   replace: fc.boolean(),
 });
 
+const rights = fc.oneof(
+  fc.constant('public' as const),
+  fc.record({ users: fc.array(user, { maxLength: 3 }), groups: fc.array(user, { maxLength: 3 }) }),
+);
+
 export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = {
   login: message<Request<'login'>>({
     ...opening,
@@ -100,10 +105,20 @@ export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = 
   heartbeat: message<Request<'heartbeat'>>({ ...envelope, type: fc.constant('heartbeat'), libraryRevision: count }, [
     'libraryRevision',
   ]),
-  publish: message<Request<'publish'>>({
+  publish: message<Request<'publish'>>(
+    {
+      ...envelope,
+      type: fc.constant('publish'),
+      entries: fc.array(entry, { minLength: 1, maxLength: 5 }) as never,
+      rights,
+    },
+    ['rights'],
+  ),
+  rights: message<Request<'rights'>>({
     ...envelope,
-    type: fc.constant('publish'),
-    entries: fc.array(entry, { minLength: 1, maxLength: 5 }) as never,
+    type: fc.constant('rights'),
+    names: fc.array(text(255, 1), { minLength: 1, maxLength: 5 }),
+    rights,
   }),
   unpublish: message<Request<'unpublish'>>({
     ...envelope,
@@ -194,6 +209,7 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
           publicationId,
           revision: positive,
           change: fc.constantFrom('new' as const, 'unchanged' as const, 'replaced' as const),
+          rights: fc.constantFrom('public' as const, 'limited' as const),
         }),
         failed,
       ),
@@ -203,6 +219,9 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
   unpublish: message<ReplyBody<'unpublish'>>({
     results: rows(fc.oneof(fc.record({ ok: fc.constant(true as const), publicationId }), failed)),
     libraryRevision: count,
+  }),
+  rights: message<ReplyBody<'rights'>>({
+    results: rows(fc.oneof(fc.record({ ok: fc.constant(true as const), publicationId }), failed)),
   }),
   listPublished: message<ReplyBody<'listPublished'>>({ publications: rows(publication), cursor }),
   listPeers: message<ReplyBody<'listPeers'>>({

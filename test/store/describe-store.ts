@@ -182,7 +182,10 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect((await store.listPublished({ user: 'alice', limit: 9 }))[0]?.device).to.equal(deviceOf('new'));
         expect((await store.loginFacts('alice', deviceOf('old'))).libraryRevision).to.equal(2);
         expect(
-          await store.countPublications(['old', 'new'].map((name) => ({ user: 'alice', device: deviceOf(name) }))),
+          await store.countPublications(
+            ['old', 'new'].map((name) => ({ user: 'alice', device: deviceOf(name) })),
+            'alice',
+          ),
         ).to.deep.equal([0, 1]);
       });
 
@@ -318,17 +321,42 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(await namesFound(store, live)).to.deep.equal(['holiday one']);
       });
 
+      it('hides what is not for the viewer from every read, also after it was opened again', async () => {
+        await publish(store, { user: 'alice' }, entry('open'), entry('holiday hidden'));
+        const names = ['holiday hidden'];
+        await store.addGroup('Team');
+        await store.mutate(
+          mutation(
+            { type: 'rights', user: 'ALICE', names, rights: { users: [], groups: ['team'] } },
+            { session: newId() },
+          ),
+        );
+        store = await opened.reopen();
+        const seenBy = async (viewer: string): Promise<unknown[]> => [
+          (await searchAll(store, query('', { viewer, limit: 1 }))).toSorted(),
+          await searchAll(store, query('holiday', { viewer })),
+          await searchAll(store, query('holiday hidden', { viewer, exact: true })),
+          await store.countPublications([{ user: 'alice', device: deviceOf('alice') }], viewer),
+        ];
+
+        expect(await seenBy('bob')).to.deep.equal([['open'], [], [], [1]]);
+        await store.changeMembers('TEAM', { kind: 'join', users: ['Bob'], at: NOW });
+        for (const viewer of ['bob', 'alice'])
+          expect(await seenBy(viewer)).to.deep.equal([['holiday hidden', 'open'], names, names, [2]]);
+        expect(await store.listGroups()).to.deep.equal([{ group: 'Team', members: ['bob'] }]);
+      });
+
       it('remembers tickets and when a device was seen', async () => {
         const { results } = await publish(store, { user: 'alice' }, entry('a'));
         const publicationId = results[0]!.publicationId!;
-        await store.recordTicket({ publicationId, device: deviceOf('bob'), at: NOW });
+        await store.recordTicket({ publicationId, user: 'bob', device: deviceOf('bob'), at: NOW });
         await store.recordSeen([{ user: 'ALICE', device: deviceOf('alice') }], NOW + 7);
         store = await opened.reopen();
 
         expect(await store.hasTicket(publicationId, deviceOf('bob'))).to.equal(true);
         expect(await store.hasTicket(publicationId, deviceOf('eve'))).to.equal(false);
-        expect((await store.findPublication(publicationId))?.lastSeenAt).to.equal(NOW + 7);
-        expect(await store.findPublication(newId())).to.equal(undefined);
+        expect((await store.findPublication(publicationId, 'bob'))?.lastSeenAt).to.equal(NOW + 7);
+        expect(await store.findPublication(newId(), 'bob')).to.equal(undefined);
       });
     });
 

@@ -103,6 +103,7 @@ describe('search', () => {
       ignoreCase: fc.boolean(),
       exact: fc.boolean(),
       liveOnly: fc.boolean(),
+      viewer: fc.constant('alice'),
       exceptUser: optional('bob'),
       owner: optional('carol'),
       limit: fc.integer({ min: 1, max: 30 }),

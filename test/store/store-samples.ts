@@ -81,7 +81,7 @@ export function bodyOf(outcome: MutationOutcome): object {
 }
 
 export function query(text: string, more: Partial<SearchQuery> = {}): SearchQuery {
-  return { text, ignoreCase: false, exact: false, liveOnly: false, limit: 100, ...more };
+  return { viewer: 'alice', text, ignoreCase: false, exact: false, liveOnly: false, limit: 100, ...more };
 }
 
 export async function namesFound(store: Store, wanted: SearchQuery): Promise<string[]> {

@@ -200,18 +200,33 @@ describe('shoal tracker', () => {
   });
 
   it('says plainly what is not in this version yet, and what it does not know', async () => {
-    for (const args of [
-      ['group', 'list'],
-      ['admin'],
-      ['tracker', '--tls-cert', 'x'],
-      ['tracker', '--store', 'postgres://x/y'],
-    ]) {
+    for (const args of [['admin'], ['tracker', '--tls-cert', 'x'], ['tracker', '--store', 'postgres://x/y']]) {
       const result = await run(...args, ...(args[0] === 'tracker' ? ['--data', dir.join('data')] : []));
       expect(result.code, args.join(' ')).to.equal(2);
       expect(result.stderr).to.contain('not in this version yet');
     }
     expect((await run('tracker', '--prot', '1')).code).to.equal(2);
     expect((await run('tracker', '--port', 'x')).stderr).to.match(/--port is "x"/);
+  });
+
+  describe('shoal group', () => {
+    it('adds, lists and removes groups, and changes their members, with and without --json', async () => {
+      const group = (...args: string[]) => run('group', ...args, '--data', dir.join('data'));
+      for (const name of ['zoe', 'yan']) await user(['add', name], { SHOAL_PASSWORD: 'secret' });
+
+      expect((await group('list')).stdout).to.equal('No groups. Add one: shoal group add NAME\n');
+      expect((await group('add', 'Team')).stdout).to.equal('group Team added\n');
+      expect((await group('add', 'team')).code).to.equal(1);
+      expect((await group('add', 'no name')).code).to.equal(1);
+      expect((await group('join', 'team', 'zoe', 'YAN')).code).to.equal(0);
+      expect((await group('join', 'team', 'nobody', 'zoe')).code).to.equal(4);
+      expect((await group('join', 'nogroup', 'zoe')).code).to.equal(4);
+      expect((await group('list')).stdout).to.equal('Team: yan, zoe\n');
+      expect((await group('leave', 'team', 'zoe')).code).to.equal(0);
+      expect((await group('list', '--json')).result?.['groups']).to.deep.equal([{ group: 'Team', members: ['yan'] }]);
+      expect((await group('remove', 'team')).code).to.equal(0);
+      expect((await group('remove', 'team')).code).to.equal(4);
+    }).timeout(30_000);
   });
 
   describe('shoal user', () => {

@@ -34,6 +34,10 @@ const REPLAYS: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (stage:
     await alice(request('unpublish', { names: ['holiday.mp4'] }));
     return alice(example('request', 'publish'));
   },
+  rights: async ({ tracker, alice }) => {
+    await tracker.store.addGroup('team');
+    return alice(example('request', 'rights'));
+  },
   listPublished: ({ alice }) => alice(example('request', 'listPublished')),
   listPeers: ({ alice }) => alice(example('request', 'listPeers')),
   search: ({ bob }) => bob(example('request', 'search')),

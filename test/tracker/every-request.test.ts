@@ -16,6 +16,7 @@ const SAMPLES: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (prepar
   heartbeat: () => request('heartbeat', { acks: [], seen: [], libraryRevision: 1 }),
   publish: () => publishOf('another.bin'),
   unpublish: () => request('unpublish', { names: ['mine.bin'] }),
+  rights: () => request('rights', { names: ['mine.bin'], rights: { users: ['bob'], groups: [] } }),
   listPublished: () => request('listPublished', { limit: 10 }),
   listPeers: () => request('listPeers'),
   search: () => request('search', { text: 'bin', ignoreCase: true }),

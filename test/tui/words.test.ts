@@ -65,6 +65,23 @@ describe('parseLine', () => {
     for (const word of WORDS) expect(WORD_HELP[word].usage).to.match(new RegExp(`^${word}`));
   });
 
+  it('reads for whom a publication is, and says what is wrong with it', () => {
+    const rights = { users: ['bob', 'carol'], groups: ['team'] };
+
+    expect(command('pub a.bin --for bob,carol --for-group=team')).to.deep.include({ word: 'pub', rights });
+    expect(command('rights a.bin b.bin --for "bob, carol" --for-group team')).to.deep.equal({
+      word: 'rights',
+      selectors: ['a.bin', 'b.bin'],
+      rights,
+    });
+    expect(command('rights a.bin --public')).to.deep.include({ rights: 'public' });
+    expect(command('pub a.bin')).not.to.have.property('rights');
+    expect(problem('rights a.bin')).to.match(/^Usage: rights NAME/);
+    expect(problem('rights a.bin --public --for bob')).to.contain('leave out --for');
+    expect(problem('pub a.bin --for bob,,carol')).to.contain('--for takes names with commas');
+    expect(problem('pub a.bin --for')).to.equal('--for needs names of users after it.');
+  });
+
   it('reads options before and after the name', () => {
     const expected = { word: 'get', selector: 'a.bin', as: 'b.bin', force: true };
 

@@ -2,11 +2,13 @@
 import { Command, CommanderError } from 'commander';
 import { LockedError } from '../../common/runtime/process-lock.js';
 import { ConfigError } from '../../common/runtime/setting-value.js';
+import { addGroup, changeMembers, listGroups, removeGroup } from './group-command.js';
 import { CliError, type CliProcess, EXIT } from './process.js';
 import type { TrackerFlags } from './tracker-command.js';
 import { addUser, changePassword, changeState, importUsers, listUsers, type UserFlags } from './user-command.js';
+import type { StoreFlags } from './with-store.js';
 
-const NOT_YET = ['group', 'admin'];
+const NOT_YET = ['admin'];
 
 /** Runs `shoal ARGV…` and resolves with the exit code; every failure has been told in one sentence by then. */
 export async function runProgram(argv: readonly string[], process: CliProcess): Promise<number> {
@@ -49,6 +51,7 @@ function program(process: CliProcess): Command {
     });
   root.addCommand(trackerCommand(process).copyInheritedSettings(root));
   root.addCommand(userCommand(root, process).copyInheritedSettings(root));
+  root.addCommand(groupCommand(root, process).copyInheritedSettings(root));
   return root;
 }
 
@@ -113,4 +116,33 @@ function userCommand(root: Command, process: CliProcess): Command {
     importUsers(file, flags, process),
   );
   return user;
+}
+
+function groupCommand(root: Command, process: CliProcess): Command {
+  const group = new Command('group')
+    .description('Manages groups of users, also while the tracker runs.')
+    .copyInheritedSettings(root);
+  const word = (nameAndArguments: string, description: string): Command =>
+    group
+      .command(nameAndArguments)
+      .description(description)
+      .allowExcessArguments(false)
+      .option('--data <DIR>', "the tracker's data folder")
+      .option('--store <URL>', 'sqlite:PATH (default: in the data folder)')
+      .option('--config <FILE>', 'settings as JSON')
+      .option('--json', 'prints the result as JSON');
+  word('add <group>', 'Adds a group.').action((name: string, flags: StoreFlags) => addGroup(name, flags, process));
+  word('remove <group>', 'Removes a group; what was shared with it is not any more.').action(
+    (name: string, flags: StoreFlags) => removeGroup(name, flags, process),
+  );
+  word('list', 'Lists all groups with their members.').action((flags: StoreFlags) => listGroups(flags, process));
+  word('join <group> <users...>', 'Makes users members of a group.').action(
+    (name: string, users: string[], flags: StoreFlags) =>
+      changeMembers('join', { group: name, users }, { flags, process }),
+  );
+  word('leave <group> <users...>', 'Takes users out of a group, and cuts what they were fetching through it.').action(
+    (name: string, users: string[], flags: StoreFlags) =>
+      changeMembers('leave', { group: name, users }, { flags, process }),
+  );
+  return group;
 }

@@ -1,29 +1,21 @@
 /** `shoal user …`: manages accounts in the store, also while a tracker runs on it. */
 import { resolve } from 'node:path';
 import { checkUserName } from '../../common/content/file-name.js';
-import { loadTrackerConfig } from '../../common/runtime/config.js';
 import { readCredentials } from '../auth/credentials-file.js';
 import { importAccounts } from '../auth/import-accounts.js';
 import { ChildHasher } from '../auth/password-hasher.js';
-import { openSqliteStore } from '../store/sqlite-store.js';
 import type { AccountChange, Store } from '../store/store.js';
 import { takePassword } from './password.js';
-import { CliError, type CliProcess, EXIT, type Output, outputTo } from './process.js';
-import { storePath } from './store-location.js';
+import { CliError, type CliProcess, EXIT, type Output } from './process.js';
+import { type StoreFlags, withStore } from './with-store.js';
 
-export interface UserFlags {
-  readonly data?: string;
-  readonly config?: string;
-  readonly store?: string;
-  readonly json?: boolean;
+export interface UserFlags extends StoreFlags {
   readonly passwordFile?: string;
 }
 
 interface Work {
   readonly store: Store;
   readonly output: Output;
-  readonly process: CliProcess;
-  readonly flags: UserFlags;
 }
 
 export function addUser(user: string, flags: UserFlags, process: CliProcess): Promise<void> {
@@ -44,7 +36,7 @@ export function changePassword(user: string, flags: UserFlags, process: CliProce
     await change(
       user,
       { kind: 'password', passwordHash },
-      { work, done: 'has a new password; all sessions of this user have ended' },
+      { work, at: now(process), done: 'has a new password; all sessions of this user have ended' },
     );
   });
 }
@@ -60,7 +52,7 @@ export function changeState(
   user: string,
   { flags, process }: { flags: UserFlags; process: CliProcess },
 ): Promise<void> {
-  return withStore(flags, process, (work) => change(user, { kind }, { work, done: DONE[kind] }));
+  return withStore(flags, process, (work) => change(user, { kind }, { work, at: now(process), done: DONE[kind] }));
 }
 
 export function listUsers(flags: UserFlags, process: CliProcess): Promise<void> {
@@ -99,20 +91,14 @@ export function importUsers(file: string, flags: UserFlags, process: CliProcess)
   });
 }
 
-async function change(user: string, what: AccountChange, { work, done }: { work: Work; done: string }): Promise<void> {
-  const account = await work.store.changeAccount(user, what, now(work.process));
+async function change(
+  user: string,
+  what: AccountChange,
+  { work, at, done }: { work: Work; at: number; done: string },
+): Promise<void> {
+  const account = await work.store.changeAccount(user, what, at);
   if (account === undefined) throw unknown(user);
   work.output.say({ event: 'result', user: account.user, change: what.kind }, `${account.user} ${done}`);
-}
-
-async function withStore(flags: UserFlags, process: CliProcess, run: (work: Work) => Promise<void>): Promise<void> {
-  const config = loadTrackerConfig({ ...flags }, process.packageRoot, process.host);
-  const store = await openSqliteStore({ path: storePath(config, process.host.cwd), isTracker: false });
-  try {
-    await run({ store, output: outputTo(process, flags), process, flags });
-  } finally {
-    await store.close();
-  }
 }
 
 async function newHash(user: string, { passwordFile }: UserFlags, process: CliProcess): Promise<string> {

@@ -11,7 +11,7 @@ export const hold: Handler<'hold'> = async (services, call) => {
     request: { publicationId, fileId, has },
     session,
   } = call;
-  const row = await services.store.findPublication(publicationId);
+  const row = await services.store.findPublication(publicationId, session.user);
   if (has !== 'none') await checkMayHold(services, session, { row, fileId });
   const { isRepeated } = await mutateOnce(services, call, { type: 'hold' });
   // A repetition is old news, unless a restart of the tracker has made it forget.

@@ -11,10 +11,10 @@ export const listPeers: Handler<'listPeers'> = async ({ store, registry }, { req
     .filter(({ user }) => user.toLowerCase() !== own && (after === undefined || user.toLowerCase() > after));
   const limit = rowsWanted(request.limit, carrier);
   const page = others.slice(0, limit);
-  const counts = await store.countPublications(page.map(({ user, device }) => ({ user, device })));
+  const counts = await store.countPublications(page.map(livePublications), session.user);
   const rows = page.map((peer, index) => ({
     user: peer.user,
-    publications: livePublications(peer, counts[index] ?? 0),
+    publications: counts[index] ?? 0,
     since: peer.activeSince,
   }));
   const last = page.at(-1);
@@ -27,6 +27,6 @@ export const listPeers: Handler<'listPeers'> = async ({ store, registry }, { req
   });
 };
 
-function livePublications(peer: Session, stored: number): number {
-  return peer.isLibraryLive ? stored : Math.min(stored, peer.published.size);
+function livePublications({ user, device, isLibraryLive, published }: Session) {
+  return isLibraryLive ? { user, device } : { user, device, only: [...published] };
 }

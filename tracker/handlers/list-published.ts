@@ -12,7 +12,10 @@ export const listPublished: Handler<'listPublished'> = async ({ store, registry 
   return fitPage(carrier, {
     id: request.id,
     rows: page,
-    build: (some, cursor) => ({ publications: some.map((row) => toPublication(registry, row)), ...cursor }),
+    build: (some, cursor) => ({
+      publications: some.map((row) => toPublication(registry, row, session.user)),
+      ...cursor,
+    }),
     cursorAfter: encodeRowKey,
     next: rows.length > limit && last !== undefined ? encodeRowKey(last) : undefined,
   });

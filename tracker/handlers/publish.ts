@@ -13,7 +13,14 @@ export const publish: Handler<'publish'> = async (services, call) => {
   if (carrier.kind === 'udp' && request.entries.length > 1) throw new ProtocolError('use-tcp');
   const { user, device } = session;
   const entries = request.entries.map(toEntry);
-  const outcome = await mutateOnce(services, call, { type: 'publish', user, device, entries, quota: services.quota });
+  const outcome = await mutateOnce(services, call, {
+    type: 'publish',
+    user,
+    device,
+    entries,
+    quota: services.quota,
+    rights: request.rights,
+  });
   const body = outcome.body as ReplyBody<'publish'>;
   const applied = body.results.filter((result) => result.ok);
   // Also at a repetition: the first one may have been applied before a restart, in which what is live was forgotten.

@@ -7,6 +7,7 @@ export const search: Handler<'search'> = async ({ store, registry }, { request, 
   const after = decodeRowKey(request.cursor);
   await registry.refreshLive();
   const found = await store.search({
+    viewer: session.user,
     text: request.text,
     ignoreCase: request.ignoreCase === true,
     exact: request.exact === true,
@@ -21,7 +22,7 @@ export const search: Handler<'search'> = async ({ store, registry }, { request, 
     id: request.id,
     rows: found.rows,
     build: (rows, cursor) => ({
-      publications: rows.map((row) => toPublication(registry, row)),
+      publications: rows.map((row) => toPublication(registry, row, session.user)),
       partial: found.isPartial && rows.length === found.rows.length,
       ...cursor,
     }),

@@ -17,7 +17,7 @@ type Source = ReplyBody<'sources'>['sources'][number];
 
 /** Who has a publication, and the permission to fetch it. See docs/protocol.md "sources". */
 export const sources: Handler<'sources'> = async (services, { request, session, carrier }) => {
-  const row = await services.store.findPublication(request.publicationId);
+  const row = await services.store.findPublication(request.publicationId, session.user);
   if (row === undefined) throw new ProtocolError('not-found');
   const after = decodeCursor(request.cursor);
   const found = services.registry.sourcesOf(row).filter((source) => source.session.device !== session.device);
@@ -66,9 +66,9 @@ function giveTicket({ identity, clock, store, log }: Services, session: Session,
   const issuedAt = Math.floor(clock.now());
   const { publicationId, fileId, size } = row;
   session.tickets.add(publicationId);
-  // Not awaited: it only lets the peer serve what it fetched, also after a restart of the tracker.
+  // Not awaited: the store takes this step after the one that found the publication, and revokes the ticket if rights changed between.
   store
-    .recordTicket({ publicationId, device: session.device, at: issuedAt })
+    .recordTicket({ publicationId, user: session.user, device: session.device, at: issuedAt })
     .catch((error: unknown) => log.write('warn', 'a ticket could not be recorded', { error }));
   return signTicket(
     {

@@ -146,6 +146,14 @@ export class Registry {
     }
   }
 
+  /** The user may not have it any more: none of the user's devices is a source of it. */
+  dropHolds(user: string, publicationId: string): void {
+    for (const session of this.sessionsOf(user)) {
+      session.tickets.delete(publicationId);
+      if (session.holds.has(publicationId)) this.setHold(session, publicationId, undefined);
+    }
+  }
+
   setHold(session: Session, publicationId: string, hold: Hold | undefined): void {
     const holders = this.#holdersById.get(publicationId) ?? new Set();
     if (hold === undefined) {

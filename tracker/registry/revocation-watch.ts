@@ -42,6 +42,8 @@ export class RevocationWatch implements Part {
     if (epoch === this.registry.epoch || signal.aborted) return;
     const users = new Set(revocations.filter(({ kind }) => kind === 'user').map(({ subject }) => subject));
     for (const user of users) await this.#endOutdated(user);
+    for (const { kind, subject, user } of revocations)
+      if (kind === 'publication' && user !== undefined) this.registry.dropHolds(user, subject);
     this.registry.epoch = revocations.at(-1)?.epoch ?? epoch;
     this.registry.broadcast({ event: 'revoked', epoch: this.registry.epoch });
   }

@@ -1,22 +1,12 @@
 /** Accounts, devices and revocations in SQL. Every function runs inside a step of the engine. */
 import type { Kysely } from 'kysely';
-import type {
-  Account,
-  AccountChange,
-  DeviceKey,
-  LoginFacts,
-  NewAccount,
-  ResumeFacts,
-  RevocationPage,
-} from './store.js';
+import { foldUser } from './fold-user.js';
+import { revoke } from './revoke.js';
+import { countVisible } from './rights-table.js';
+import type { Account, AccountChange, DeviceKey, LoginFacts, NewAccount, ResumeFacts } from './store.js';
 import type { Tables } from './tables.js';
 
 type Db = Kysely<Tables>;
-
-/** User names are ASCII, so this is the whole of case folding. */
-export function foldUser(user: string): string {
-  return user.toLowerCase();
-}
 
 export async function addAccounts(db: Db, accounts: readonly NewAccount[]): Promise<string[]> {
   const added: string[] = [];
@@ -122,35 +112,10 @@ async function removeBelongings(db: Db, fold: string): Promise<void> {
   const account = db.selectFrom('accounts').select('id').where('user_fold', '=', fold);
   await db.deleteFrom('publications').where('account_id', 'in', account).execute();
   await db.deleteFrom('devices').where('account_id', 'in', account).execute();
-}
-
-async function revoke(db: Db, row: { kind: 'user'; subject: string; at: number }): Promise<void> {
-  const { value } = await db
-    .updateTable('counters')
-    .set((eb) => ({ value: eb('value', '+', 1) }))
-    .where('name', '=', 'epoch')
-    .returning('value')
-    .executeTakeFirstOrThrow();
-  await db
-    .insertInto('revocations')
-    .values({ epoch: value, ...row })
-    .execute();
-}
-
-export async function revocations(db: Db, since: number, limit: number): Promise<RevocationPage> {
-  const rows = await db
-    .selectFrom('revocations')
-    .selectAll()
-    .where('epoch', '>', since)
-    .orderBy('epoch')
-    .limit(limit)
-    .execute();
-  const { value } = await db
-    .selectFrom('counters')
-    .select('value')
-    .where('name', '=', 'epoch')
-    .executeTakeFirstOrThrow();
-  return { revocations: rows, epoch: value };
+  // The name may be given to somebody else one day, who must not inherit these.
+  await db.deleteFrom('publication_users').where('account_id', 'in', account).execute();
+  await db.deleteFrom('group_members').where('account_id', 'in', account).execute();
+  await db.deleteFrom('tickets').where('user_fold', '=', fold).execute();
 }
 
 export async function loginFacts(db: Db, user: string, device: string): Promise<LoginFacts> {
@@ -233,8 +198,15 @@ export async function recordSeen(db: Db, devices: readonly DeviceKey[], at: numb
   }
 }
 
-export async function countPublications(db: Db, devices: readonly DeviceKey[]): Promise<number[]> {
+export async function countPublications(
+  db: Db,
+  devices: readonly (DeviceKey & { readonly only?: readonly string[] })[],
+  viewer: string,
+): Promise<number[]> {
   const counts: number[] = [];
-  for (const key of devices) counts.push((await deviceRow(db, key))?.publications ?? 0);
+  for (const key of devices) {
+    const device = await deviceRow(db, key);
+    counts.push(device === undefined ? 0 : await countVisible(db, device, { viewer, only: key.only }));
+  }
   return counts;
 }

@@ -84,7 +84,47 @@ CREATE TABLE tickets (
 ) STRICT, WITHOUT ROWID;
 `;
 
-const STEPS: readonly string[] = [INITIAL];
+/** Who may fetch what. Tickets now say whose they are: narrower rights revoke those of who lost the right. */
+const RIGHTS = `
+ALTER TABLE publications ADD COLUMN is_public INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX publications_limited ON publications (device_id) WHERE is_public = 0;
+
+CREATE TABLE groups (id INTEGER PRIMARY KEY, name TEXT NOT NULL, fold TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE group_members (
+  group_id INTEGER NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+  account_id INTEGER NOT NULL REFERENCES accounts (id),
+  PRIMARY KEY (group_id, account_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX group_members_account ON group_members (account_id);
+CREATE TABLE publication_users (
+  row_id INTEGER NOT NULL REFERENCES publications (row_id) ON DELETE CASCADE,
+  account_id INTEGER NOT NULL REFERENCES accounts (id),
+  PRIMARY KEY (row_id, account_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX publication_users_account ON publication_users (account_id);
+CREATE TABLE publication_groups (
+  row_id INTEGER NOT NULL REFERENCES publications (row_id) ON DELETE CASCADE,
+  group_id INTEGER NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+  PRIMARY KEY (row_id, group_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX publication_groups_group ON publication_groups (group_id);
+
+ALTER TABLE revocations ADD COLUMN user TEXT;
+
+CREATE TABLE user_tickets (
+  publication_id TEXT NOT NULL,
+  device TEXT NOT NULL,
+  user_fold TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (publication_id, device, user_fold)
+) STRICT, WITHOUT ROWID;
+INSERT INTO user_tickets SELECT t.publication_id, t.device, a.user_fold, t.at FROM tickets t
+  JOIN devices d ON d.pin = t.device JOIN accounts a ON a.id = d.account_id;
+DROP TABLE tickets;
+ALTER TABLE user_tickets RENAME TO tickets;
+`;
+
+const STEPS: readonly string[] = [INITIAL, RIGHTS];
 
 /**
  * Brings the file to the newest schema, each step in its own transaction.

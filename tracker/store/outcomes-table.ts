@@ -6,7 +6,7 @@ import {
   TICKET_LIFE_MS,
   UDP_GIVE_UP_MS,
 } from '../../common/protocol/limits.js';
-import { publish, unpublish } from './publications-table.js';
+import { changeRights, publish, unpublish } from './publications-table.js';
 import type { Change, Mutation, MutationBody, MutationOutcome } from './store.js';
 import type { Tables } from './tables.js';
 
@@ -46,6 +46,8 @@ async function apply(db: Db, { session, at }: Mutation, change: Change): Promise
       return publish(db, change, at);
     case 'unpublish':
       return unpublish(db, change);
+    case 'rights':
+      return changeRights(db, change, at);
     case 'logout':
       await db.insertInto('ended_sessions').values({ session, at }).execute();
       await db.deleteFrom('outcomes').where('session', '=', session).execute();

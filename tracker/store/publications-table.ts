@@ -1,8 +1,10 @@
 /** Publications in SQL: what `publish` and `unpublish` do to them, and how their rows are read. */
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { ERROR_TEXTS, type ErrorCode } from '../../common/protocol/errors.js';
 import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
-import { deviceOf, foldUser } from './accounts-table.js';
+import { deviceOf } from './accounts-table.js';
+import { foldUser } from './fold-user.js';
+import { mayFetch, resolveRights, setRights } from './rights-table.js';
 import { searchFold } from './search-fold.js';
 import type { Change, PublicationRow, PublishEntry, RowKey } from './store.js';
 import type { Tables } from './tables.js';
@@ -18,6 +20,7 @@ interface Held {
   file_id: string;
   size: number;
   revision: number;
+  is_public: number;
 }
 
 type PublishResult = ReplyBody<'publish'>['results'][number];
@@ -48,12 +51,25 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
   const room = change.quota - account.publications;
   const state: Publishing = { db, device, at, heldByName, fresh: new Map(), room, changes: new Map() };
   const results: PublishResult[] = [];
+  const rights = change.rights === undefined ? undefined : await resolveRights(db, change.rights);
+  if (rights === 'unknown-name') {
+    const error = errorOf('unknown-name');
+    return { results: change.entries.map(() => ({ ok: false, error })), libraryRevision: device.revision };
+  }
   for (const entry of change.entries) {
     results.push('refused' in entry ? { ok: false, error: entry.refused } : await publishOne(state, entry));
   }
   await insertFresh(state);
+  const applied = results.flatMap((result) => (result.ok ? [result.publicationId] : []));
+  if (rights !== undefined) for (const id of applied) await setRights(db, id, { rights, at });
   await applyChanges(db, device.account_id, state.changes);
-  return { results, libraryRevision: device.revision + (state.changes.get(device.id)?.revision ?? 0) };
+  return {
+    results:
+      rights === undefined
+        ? results
+        : results.map((result) => (result.ok ? { ...result, rights: rights.kind } : result)),
+    libraryRevision: device.revision + (state.changes.get(device.id)?.revision ?? 0),
+  };
 }
 
 async function publishOne(state: Publishing, entry: PublishEntry): Promise<PublishResult> {
@@ -61,7 +77,7 @@ async function publishOne(state: Publishing, entry: PublishEntry): Promise<Publi
   if (held === undefined) return publishNew(state, entry);
   if (held.file_id === entry.fileId && held.size === entry.size) {
     if (held.device_id !== state.device.id) await moveHere(state, entry.name, held);
-    return { ok: true, publicationId: held.publication_id, revision: held.revision, change: 'unchanged' };
+    return published(held, 'unchanged');
   }
   if (!entry.replace) return { ok: false, error: errorOf('name-taken') };
   return replace(state, entry, held);
@@ -71,15 +87,22 @@ function publishNew(state: Publishing, entry: PublishEntry): PublishResult {
   if (state.room < 1) return { ok: false, error: errorOf('quota') };
   state.room -= 1;
   state.fresh.set(entry.name, entry);
-  state.heldByName.set(entry.name, {
+  const held: Held = {
     publication_id: entry.newId,
     device_id: state.device.id,
     file_id: entry.fileId,
     size: entry.size,
     revision: 1,
-  });
+    is_public: 1,
+  };
+  state.heldByName.set(entry.name, held);
   note(state.changes, state.device.id, { publications: 1 });
-  return { ok: true, publicationId: entry.newId, revision: 1, change: 'new' };
+  return published(held, 'new');
+}
+
+function published(held: Held, change: 'new' | 'unchanged' | 'replaced'): PublishResult {
+  const rights = held.is_public === 1 ? 'public' : 'limited';
+  return { ok: true, publicationId: held.publication_id, revision: held.revision, change, rights };
 }
 
 /** The same file, now on another device of the user: that device is its source from here on. */
@@ -102,7 +125,7 @@ async function replace(state: Publishing, entry: PublishEntry, held: Held): Prom
   } else {
     state.fresh.set(entry.name, { ...entry, newId: fresh.newId });
   }
-  return { ok: true, publicationId: held.publication_id, revision: held.revision, change: 'replaced' };
+  return published(held, 'replaced');
 }
 
 function ofAccount({ db, device }: Publishing, name: string) {
@@ -135,7 +158,7 @@ async function findHeld(db: Db, accountId: number, names: readonly string[]): Pr
   for (let first = 0; first < names.length; first += BATCH) {
     const rows = await db
       .selectFrom('publications')
-      .select(['name', 'publication_id', 'device_id', 'file_id', 'size', 'revision'])
+      .select(['name', 'publication_id', 'device_id', 'file_id', 'size', 'revision', 'is_public'])
       .where('account_id', '=', accountId)
       .where('name', 'in', names.slice(first, first + BATCH))
       .execute();
@@ -197,8 +220,12 @@ function errorOf(code: ErrorCode): ErrorBody {
   return { code, message: ERROR_TEXTS[code] };
 }
 
-/** Rows as they are read, owner and device joined; order and range are the caller's. */
-export function selectRows(db: Db) {
+/** Rows that `viewer` may fetch, owner and device joined; order and range are the caller's. All that is hidden stays behind this line. */
+export function selectRows(db: Db, viewer: string) {
+  return allRows(db).where(mayFetch(viewer));
+}
+
+function allRows(db: Db) {
   return db
     .selectFrom('publications as p')
     .innerJoin('accounts as a', 'a.id', 'p.account_id')
@@ -215,6 +242,14 @@ export function selectRows(db: Db) {
       'p.kind',
       'p.revision',
       'd.last_seen_at',
+      sql<
+        string | null
+      >`CASE WHEN p.is_public = 1 THEN NULL ELSE (SELECT json_group_array(user) FROM (SELECT u.user FROM publication_users AS pu
+        JOIN accounts AS u ON u.id = pu.account_id WHERE pu.row_id = p.row_id ORDER BY u.user_fold)) END`.as('users'),
+      sql<
+        string | null
+      >`CASE WHEN p.is_public = 1 THEN NULL ELSE (SELECT json_group_array(name) FROM (SELECT g.name FROM publication_groups AS pg
+        JOIN groups AS g ON g.id = pg.group_id WHERE pg.row_id = p.row_id ORDER BY g.fold)) END`.as('groups'),
     ]);
 }
 
@@ -231,12 +266,20 @@ export function toRow(row: SelectedRow): PublicationRow {
     fileId: row.file_id,
     kind: row.kind,
     revision: row.revision,
+    rights:
+      row.users === null || row.groups === null
+        ? 'public'
+        : { users: JSON.parse(row.users) as string[], groups: JSON.parse(row.groups) as string[] },
     lastSeenAt: row.last_seen_at ?? undefined,
   };
 }
 
-export async function findPublication(db: Db, publicationId: string): Promise<PublicationRow | undefined> {
-  const row = await selectRows(db).where('p.publication_id', '=', publicationId).executeTakeFirst();
+export async function findPublication(
+  db: Db,
+  publicationId: string,
+  viewer: string,
+): Promise<PublicationRow | undefined> {
+  const row = await selectRows(db, viewer).where('p.publication_id', '=', publicationId).executeTakeFirst();
   return row === undefined ? undefined : toRow(row);
 }
 
@@ -250,15 +293,52 @@ export async function listPublished(
     .where('user_fold', '=', foldUser(list.user))
     .executeTakeFirst();
   if (account === undefined) return [];
-  const rows = await newestFirst(db, list).where('p.account_id', '=', account.id).execute();
+  const rows = await newestFirst(db, { ...list, viewer: list.user })
+    .where('p.account_id', '=', account.id)
+    .execute();
   return rows.map(toRow);
 }
 
 /** The next `limit` rows behind `after` in the order of all lists. */
-export function newestFirst(db: Db, { limit, after }: { limit: number; after?: RowKey | undefined }) {
-  const rows = selectRows(db).orderBy('p.published_at', 'desc').orderBy('p.publication_id', 'desc').limit(limit);
+export function newestFirst(
+  db: Db,
+  { limit, after, viewer }: { limit: number; after?: RowKey | undefined; viewer: string },
+) {
+  const rows = selectRows(db, viewer)
+    .orderBy('p.published_at', 'desc')
+    .orderBy('p.publication_id', 'desc')
+    .limit(limit);
   if (after === undefined) return rows;
   return rows.where((eb) =>
     eb(eb.refTuple('p.published_at', 'p.publication_id'), '<', eb.tuple(after.publishedAt, after.publicationId)),
   );
+}
+
+export async function changeRights(
+  db: Db,
+  change: Change & { type: 'rights' },
+  at: number,
+): Promise<ReplyBody<'rights'>> {
+  const rights = await resolveRights(db, change.rights);
+  if (rights === 'unknown-name') {
+    const error = errorOf('unknown-name');
+    return { results: change.names.map(() => ({ ok: false, error })) };
+  }
+  const results: UnpublishResult[] = [];
+  for (const name of change.names) {
+    const row = await db
+      .selectFrom('publications as p')
+      .innerJoin('accounts as a', 'a.id', 'p.account_id')
+      .select('p.publication_id')
+      .where('a.user_fold', '=', foldUser(change.user))
+      .where('p.name', '=', name)
+      .executeTakeFirst();
+    if (row === undefined) {
+      results.push({ ok: false, error: errorOf('not-found') });
+    } else {
+      await setRights(db, row.publication_id, { rights, at });
+      results.push({ ok: true, publicationId: row.publication_id });
+    }
+  }
+  return { results };
 }

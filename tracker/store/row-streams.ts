@@ -1,6 +1,6 @@
 /** Rows newest first, from one place or merged from several, loaded a little at a time. */
 import type { Kysely } from 'kysely';
-import { foldUser } from './accounts-table.js';
+import { foldUser } from './fold-user.js';
 import { newestFirst, selectRows, toRow } from './publications-table.js';
 import type { DeviceKey, PublicationRow, RowKey } from './store.js';
 import type { Tables } from './tables.js';
@@ -21,8 +21,8 @@ export function isNewer(a: RowKey, b: RowKey): boolean {
   return a.publishedAt === b.publishedAt ? a.publicationId > b.publicationId : a.publishedAt > b.publishedAt;
 }
 
-/** All rows, those of one user, or those of one device. */
-export type Scope = { readonly owner?: string; readonly device?: string };
+/** What `viewer` may fetch: all rows, those of one user, or those of one device. */
+export type Scope = { readonly viewer: string; readonly owner?: string; readonly device?: string };
 
 export function streamRows(db: Db, scope: Scope, after: RowKey | undefined): RowStream {
   return batchStream(scope.device === undefined ? LARGEST_BATCH : FIRST_BATCH, after, (position) =>
@@ -32,8 +32,8 @@ export function streamRows(db: Db, scope: Scope, after: RowKey | undefined): Row
 
 type Position = { readonly limit: number; readonly after: RowKey | undefined };
 
-async function loadBatch(db: Db, { owner, device }: Scope, position: Position): Promise<PublicationRow[]> {
-  let query = newestFirst(db, position);
+async function loadBatch(db: Db, { viewer, owner, device }: Scope, position: Position): Promise<PublicationRow[]> {
+  let query = newestFirst(db, { ...position, viewer });
   if (owner !== undefined) {
     const account = await db
       .selectFrom('accounts')
@@ -84,12 +84,17 @@ function batchStream(
 /** The rows of these devices and these single publications, merged; a row in both comes once. */
 export async function streamLive(
   db: Db,
-  live: { readonly devices: readonly DeviceKey[]; readonly publications: readonly string[] },
+  live: {
+    readonly devices: readonly DeviceKey[];
+    readonly publications: readonly string[];
+    readonly viewer: string;
+  },
   after: RowKey | undefined,
 ): Promise<RowStream> {
-  const streams = live.devices.map(({ user, device }) => streamRows(db, { owner: user, device }, after));
+  const { viewer } = live;
+  const streams = live.devices.map(({ user, device }) => streamRows(db, { viewer, owner: user, device }, after));
   if (live.publications.length > 0) {
-    const rows = await selectRows(db).where('p.publication_id', 'in', live.publications).execute();
+    const rows = await selectRows(db, viewer).where('p.publication_id', 'in', live.publications).execute();
     streams.push(sortedStream(rows.map(toRow), after));
   }
   return mergeStreams(streams);

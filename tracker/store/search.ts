@@ -4,7 +4,7 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../../common/runtime/clock.js';
-import { foldUser } from './accounts-table.js';
+import { foldUser } from './fold-user.js';
 import type { LiveSet } from './live-set.js';
 import { selectRows, toRow } from './publications-table.js';
 import { type RowStream, sortedStream, streamLive, streamRows } from './row-streams.js';
@@ -77,11 +77,17 @@ async function candidates(place: SearchPlace, query: SearchQuery): Promise<RowSt
       return loadCandidates(
         place.db,
         found.map(({ row_id }) => row_id),
-        query.after,
+        query,
       );
   }
-  if (query.liveOnly && place.live.size <= MAX_LIVE_PLACES) return streamLive(place.db, place.live, query.after);
-  return streamRows(place.db, query.owner === undefined ? {} : { owner: query.owner }, query.after);
+  if (query.liveOnly && place.live.size <= MAX_LIVE_PLACES)
+    return streamLive(place.db, { ...livePlaces(place), viewer: query.viewer }, query.after);
+  const { viewer, owner } = query;
+  return streamRows(place.db, owner === undefined ? { viewer } : { viewer, owner }, query.after);
+}
+
+function livePlaces({ live }: SearchPlace) {
+  return { devices: live.devices, publications: live.publications };
 }
 
 /** At most one row more than `MAX_CANDIDATES`, from the index that fits the query; undefined when none does. */
@@ -109,10 +115,10 @@ function indexedRows(db: Db, query: SearchQuery) {
 /** Parameters of one statement. */
 const LOAD_BATCH = 250;
 
-async function loadCandidates(db: Db, rowIds: readonly number[], after: RowKey | undefined): Promise<RowStream> {
+async function loadCandidates(db: Db, rowIds: readonly number[], { after, viewer }: SearchQuery): Promise<RowStream> {
   const rows: PublicationRow[] = [];
   for (let first = 0; first < rowIds.length; first += LOAD_BATCH) {
-    const loaded = await selectRows(db)
+    const loaded = await selectRows(db, viewer)
       .where('p.row_id', 'in', rowIds.slice(first, first + LOAD_BATCH))
       .execute();
     rows.push(...loaded.map(toRow));

@@ -7,10 +7,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import { systemClock } from '../../common/runtime/clock.js';
 import * as accounts from './accounts-table.js';
+import * as groups from './groups-table.js';
 import { LiveSet } from './live-set.js';
 import { migrate } from './migrations.js';
 import * as outcomes from './outcomes-table.js';
 import * as publications from './publications-table.js';
+import { revocations } from './revocations-table.js';
+import { recordTicket } from './rights-table.js';
 import { search } from './search.js';
 import { nodeSqliteDialect } from './sqlite-dialect.js';
 import type { Store } from './store.js';
@@ -59,6 +62,9 @@ export const WRITES: ReadonlySet<string> = new Set<keyof Methods>([
   'mutate',
   'acknowledge',
   'recordTicket',
+  'addGroup',
+  'removeGroup',
+  'changeMembers',
   'recordSeen',
   'prune',
 ]);
@@ -79,15 +85,9 @@ function methodsOver(db: Kysely<Tables>): Methods {
     acknowledge: (session, requestIds, at) => outcomes.acknowledge(db, { session, requestIds, at }),
     listPublished: (list) => publications.listPublished(db, list),
     search: (query) => search({ db, live, clock: systemClock }, query),
-    findPublication: (publicationId) => publications.findPublication(db, publicationId),
-    countPublications: (devices) => accounts.countPublications(db, devices),
-    recordTicket: async ({ publicationId, device, at }) => {
-      await db
-        .insertInto('tickets')
-        .values({ publication_id: publicationId, device, at })
-        .onConflict((conflict) => conflict.doUpdateSet({ at }))
-        .execute();
-    },
+    findPublication: (publicationId, viewer) => publications.findPublication(db, publicationId, viewer),
+    countPublications: (devices, viewer) => accounts.countPublications(db, devices, viewer),
+    recordTicket: (ticket) => recordTicket(db, ticket),
     hasTicket: async (publicationId, device) => {
       const row = await db
         .selectFrom('tickets')
@@ -97,7 +97,11 @@ function methodsOver(db: Kysely<Tables>): Methods {
         .executeTakeFirst();
       return row !== undefined;
     },
-    revocations: (since, limit) => accounts.revocations(db, since, limit),
+    revocations: (since, limit, reader) => revocations(db, since, { limit, reader }),
+    addGroup: (group) => groups.addGroup(db, group),
+    removeGroup: (group, at) => groups.removeGroup(db, group, at),
+    listGroups: () => groups.listGroups(db),
+    changeMembers: (group, change) => groups.changeMembers(db, group, change),
     recordSeen: (devices, at) => accounts.recordSeen(db, devices, at),
     setLive: async (changes) => live.apply(changes),
     prune: (at) => outcomes.prune(db, at),

@@ -11,7 +11,7 @@
  * - Without room on the disk writes reject with `StoreError('storage')` and change nothing; reads go on.
  * - After `close()` each call rejects with `StoreError('closed')`.
  */
-import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
+import type { ErrorBody, ReplyBody, Rights } from '../../common/protocol/messages.js';
 
 export interface Store {
   /** Adds users never seen, removed ones included; returns the names that were added. */
@@ -47,16 +47,31 @@ export interface Store {
     readonly after?: RowKey | undefined;
   }): Promise<PublicationRow[]>;
   search(query: SearchQuery): Promise<SearchPage>;
-  findPublication(publicationId: string): Promise<PublicationRow | undefined>;
-  /** How many publications each of these devices has, in their order. */
-  countPublications(devices: readonly DeviceKey[]): Promise<number[]>;
+  /** Undefined when there is none that `viewer` may fetch. */
+  findPublication(publicationId: string, viewer: string): Promise<PublicationRow | undefined>;
+  /** How many publications that `viewer` may fetch each of these devices has, in their order; with `only`, of these ids. */
+  countPublications(
+    devices: readonly (DeviceKey & { readonly only?: readonly string[] })[],
+    viewer: string,
+  ): Promise<number[]>;
 
-  /** Remembers that the device got a ticket, so that it may `hold` the publication, also after a restart. */
-  recordTicket(ticket: { readonly publicationId: string; readonly device: string; readonly at: number }): Promise<void>;
+  /**
+   * Remembers that the device got a ticket, so that it may `hold` the publication, also after a restart, and so that narrower
+   * rights revoke it. When the user has lost the right meanwhile, the ticket is revoked at once.
+   */
+  recordTicket(ticket: DeviceKey & { readonly publicationId: string; readonly at: number }): Promise<void>;
   hasTicket(publicationId: string, device: string): Promise<boolean>;
 
-  /** Oldest first, `epoch` > since. */
-  revocations(since: number, limit: number): Promise<RevocationPage>;
+  /** Oldest first, `epoch` > since. With `reader`, those of a publication only for its owner, and for a holder who may still fetch it. */
+  revocations(since: number, limit: number, reader?: DeviceKey): Promise<RevocationPage>;
+
+  /** False when there is a group of this name. */
+  addGroup(group: string): Promise<boolean>;
+  /** Rights given to the group end with it. False: no such group. */
+  removeGroup(group: string, at: number): Promise<boolean>;
+  listGroups(): Promise<Group[]>;
+  /** Undefined: no such group; otherwise the users that do not exist, and then nothing was changed. */
+  changeMembers(group: string, change: MembersChange): Promise<{ readonly unknown: readonly string[] } | undefined>;
   /** Devices that were online at `at`. */
   recordSeen(devices: readonly DeviceKey[], at: number): Promise<void>;
   /** Which publications have a source now: a hint of this process for `search`, kept in memory only. */
@@ -88,6 +103,18 @@ export type AccountChange =
   | { readonly kind: 'disable' }
   | { readonly kind: 'enable' }
   | { readonly kind: 'remove' };
+
+export interface Group {
+  readonly group: string;
+  /** By name. */
+  readonly members: readonly string[];
+}
+
+export interface MembersChange {
+  readonly kind: 'join' | 'leave';
+  readonly users: readonly string[];
+  readonly at: number;
+}
 
 export interface DeviceKey {
   readonly user: string;
@@ -124,8 +151,11 @@ export type Change =
       readonly type: 'publish';
       readonly entries: readonly (PublishEntry | Refused)[];
       readonly quota: number;
+      /** Of all entries; absent: new ones are public, others keep theirs. */
+      readonly rights?: Rights | undefined;
     } & DeviceKey)
   | ({ readonly type: 'unpublish'; readonly names: readonly string[] } & DeviceKey)
+  | { readonly type: 'rights'; readonly user: string; readonly names: readonly string[]; readonly rights: Rights }
   | { readonly type: 'logout' }
   /** Changes nothing in the store: only its outcome is kept. */
   | { readonly type: 'hold' };
@@ -145,7 +175,7 @@ export interface Refused {
   readonly refused: ErrorBody;
 }
 
-export type MutationBody = ReplyBody<'publish'> | ReplyBody<'unpublish'> | ReplyBody<'hold'>;
+export type MutationBody = ReplyBody<'publish'> | ReplyBody<'unpublish'> | ReplyBody<'rights'> | ReplyBody<'hold'>;
 
 export type MutationOutcome =
   | { readonly kind: 'applied' | 'repeated'; readonly body: MutationBody }
@@ -166,11 +196,14 @@ export interface PublicationRow extends RowKey {
   readonly fileId: string;
   readonly kind: 'file';
   readonly revision: number;
+  readonly rights: Rights;
   /** When that device was last seen. */
   readonly lastSeenAt: number | undefined;
 }
 
 export interface SearchQuery {
+  /** What this user may not fetch is not found, and not counted. */
+  readonly viewer: string;
   readonly text: string;
   readonly ignoreCase: boolean;
   readonly exact: boolean;
@@ -195,6 +228,8 @@ export interface Revocation {
   readonly epoch: number;
   readonly kind: 'user' | 'publication' | 'ticket';
   readonly subject: string;
+  /** Of a publication: whose tickets. */
+  readonly user?: string;
   readonly at: number;
 }
 

@@ -35,8 +35,14 @@ export interface Tables {
     size: number;
     kind: 'file';
     revision: number;
+    /** 1: everybody may fetch it; 0: only whom `publication_users` and `publication_groups` name, and the owner. */
+    is_public: Generated<number>;
     published_at: number;
   };
+  publication_users: { row_id: number; account_id: number };
+  publication_groups: { row_id: number; group_id: number };
+  groups: { id: Generated<number>; name: string; fold: string };
+  group_members: { group_id: number; account_id: number };
   outcomes: {
     session: string;
     request_id: string;
@@ -46,7 +52,13 @@ export interface Tables {
     acked_at: number | null;
   };
   ended_sessions: { session: string; at: number };
-  revocations: { epoch: number; kind: 'user' | 'publication' | 'ticket'; subject: string; at: number };
+  revocations: {
+    epoch: number;
+    kind: 'user' | 'publication' | 'ticket';
+    subject: string;
+    user: string | null;
+    at: number;
+  };
   counters: { name: 'epoch'; value: number };
-  tickets: { publication_id: string; device: string; at: number };
+  tickets: { publication_id: string; device: string; user_fold: string; at: number };
 }

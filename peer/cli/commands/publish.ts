@@ -1,8 +1,20 @@
 import { glob, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { formatCount } from '../../../common/content/format.js';
-import type { CommandResult, Peer, PeerProblem, PublishInput, PublishOutcome } from '../../api.js';
-import { publishOutcome, unpublishOutcome } from '../../wording/outcomes.js';
+import {
+  type CommandResult,
+  type Peer,
+  PeerError,
+  type PeerProblem,
+  type PublishInput,
+  type PublishOutcome,
+  type Rights,
+  type RightsOutcome,
+  type UnpublishOutcome,
+} from '../../api.js';
+import { publishOutcome, rightsOutcome, unpublishOutcome } from '../../wording/outcomes.js';
+import { rightsOf } from '../../wording/rights.js';
+import type { Row } from '../../wording/row.js';
 import type { CommandContext } from '../context.js';
 import { openPeer } from '../open-peer.js';
 import { call, withPeer } from './one-shot.js';
@@ -31,11 +43,31 @@ export function unp(context: CommandContext): Promise<number> {
   });
 }
 
-type Outcomes = CommandResult<'pub'>['outcomes'] | CommandResult<'unp'>['outcomes'];
+/** Changes who may fetch mine. */
+export async function rights(context: CommandContext): Promise<number> {
+  const wished = wishedRights(context);
+  if (wished === undefined)
+    throw new PeerError({ code: 'usage', message: 'Say for whom: --public, --for USER,… or --for-group GROUP,….' });
+  return withPeer(context, async (peer) => {
+    const { outcomes } = await call(context, peer, 'rights', { selectors: context.args, rights: wished });
+    return sayOutcomes(context, 'rights', outcomes);
+  });
+}
+
+function wishedRights({ options }: CommandContext): Rights | undefined {
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+  return rightsOf({
+    isPublic: options['public'] === true,
+    users: text(options['for']),
+    groups: text(options['forGroup']),
+  });
+}
+
+type Outcomes = CommandResult<'pub' | 'unp' | 'rights'>['outcomes'];
 
 /** Every outcome is said; the first failure decides how the command ends. */
 function sayOutcomes({ output }: CommandContext, word: string, outcomes: Outcomes): number {
-  output.rows(outcomes.map((outcome) => (isPublish(outcome) ? publishOutcome(outcome) : unpublishOutcome(outcome))));
+  output.rows(outcomes.map(rowOf));
   const failure = outcomes.find(
     (outcome): outcome is typeof outcome & { readonly ok: false; readonly problem: PeerProblem } => !outcome.ok,
   );
@@ -45,8 +77,9 @@ function sayOutcomes({ output }: CommandContext, word: string, outcomes: Outcome
   return 0;
 }
 
-function isPublish(outcome: Outcomes[number]): outcome is PublishOutcome {
-  return 'path' in outcome;
+function rowOf(outcome: PublishOutcome | UnpublishOutcome | RightsOutcome): Row {
+  if ('path' in outcome) return publishOutcome(outcome);
+  return 'rights' in outcome ? rightsOutcome(outcome) : unpublishOutcome(outcome);
 }
 
 async function stayForeground({ output, process }: CommandContext, peer: Peer, count: number): Promise<void> {
@@ -56,10 +89,17 @@ async function stayForeground({ output, process }: CommandContext, peer: Peer, c
   await untilEnded(peer, process.signal);
 }
 
-async function publishInput({ args, options, process }: CommandContext): Promise<PublishInput> {
+async function publishInput(context: CommandContext): Promise<PublishInput> {
+  const { args, options, process } = context;
   const { as, replace } = options;
+  const rights = wishedRights(context);
   const paths = (await Promise.all(args.map((path) => expandPath(path, process.host.cwd)))).flat();
-  return { paths, ...(typeof as === 'string' ? { as } : {}), ...(replace === true ? { replace } : {}) };
+  return {
+    paths,
+    ...(typeof as === 'string' ? { as } : {}),
+    ...(replace === true ? { replace } : {}),
+    ...(rights ? { rights } : {}),
+  };
 }
 
 /** Absolute paths. A pattern that the shell left alone is expanded, unless a file has just that name. */

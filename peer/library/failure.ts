@@ -1,0 +1,10 @@
+import { ContentError } from '../../common/content/content-error.js';
+import { PeerError, type PeerProblem } from '../api.js';
+import { contentProblem } from './content-problem.js';
+
+/** The problem behind what a step of publishing threw; a bug is thrown on. */
+export function problemOfFailure(error: unknown): PeerProblem {
+  if (error instanceof PeerError) return error.problem;
+  if (error instanceof ContentError) return contentProblem(error);
+  throw error;
+}

@@ -1,0 +1,144 @@
+import { expect } from 'chai';
+import { runCli } from '../support/program.js';
+import { errorCodeOf } from './json-results.js';
+import { inWorld, type World } from './world.js';
+
+const MIB = 1024 * 1024;
+/** From the end of the command that narrows rights to the first look after which no more bytes went. */
+const CUT_MS = 1_000;
+
+describe('rights between real processes', function () {
+  this.timeout(60_000);
+
+  it(
+    'hide a file from all but those it is for, in every command',
+    inWorld({ users: ['alice', 'bob', 'carol'] }, async (world) => {
+      await world.serve('alice');
+      const fileId = await world.publish('alice', await world.file('alice', 'plan.bin', 1000), ['--for', 'bob']);
+
+      const got = await world.cli('bob', ['get', 'plan.bin']);
+      const missed = await world.cli('carol', ['get', 'plan.bin']);
+      const byId = await world.cli('carol', ['get', `id:${fileId}`]);
+      const listed = await world.cli('carol', ['list', '--all']);
+      const shown = await world.cli('alice', ['lpf'], { json: false });
+
+      expect(got.code, got.stderr).to.equal(0);
+      for (const refused of [missed, byId])
+        expect([refused.code, errorCodeOf(refused)]).to.deep.equal([4, 'not-found']);
+      expect(listed.result).to.have.property('publications').that.deep.equals([]);
+      expect(shown.stdout).to.match(/plan\.bin .* bob /);
+    }),
+  );
+
+  it(
+    'change in place, and refuse names that do not exist',
+    inWorld({ users: ['alice', 'bob', 'carol'] }, async (world) => {
+      await world.serve('alice');
+      await world.publish('alice', await world.file('alice', 'plan.bin', 1000), ['--for', 'bob']);
+
+      const unknown = await world.cli('alice', ['rights', 'plan.bin', '--for', 'nobody']);
+      const silent = await world.cli('alice', ['rights', 'plan.bin']);
+      const opened = await world.cli('alice', ['rights', 'plan.bin', '--public'], { json: false });
+      const got = await world.cli('carol', ['get', 'plan.bin']);
+
+      expect([unknown.code, silent.code]).to.deep.equal([4, 2]);
+      expect(opened.stdout).to.contain('plan.bin is now public');
+      expect(got.code, got.stderr).to.equal(0);
+    }),
+  );
+
+  it(
+    'that are narrowed cut the running download of who lost them within a second, and of nobody else',
+    inWorld({ users: ['alice', 'bob', 'carol'], ram: true }, async (world) => {
+      await cutRunning(world, (now) => now('alice', ['rights', 'big.bin', '--for', 'bob']));
+    }),
+  );
+
+  it(
+    'that came with a group end when it is left, while the tracker runs',
+    inWorld({ users: ['alice', 'bob', 'carol'], ram: true }, async (world) => {
+      const group = async (...args: string[]): Promise<void> => {
+        const done = await runCli(['group', ...args, '--data', world.path('tracker')]);
+        expect(done.code, done.stderr).to.equal(0);
+      };
+      await group('add', 'team');
+      await group('join', 'team', 'bob', 'carol');
+      await cutRunning(world, () => group('leave', 'team', 'carol'), ['--for-group', 'team']);
+    }),
+  );
+
+  it(
+    'asked for while the tracker is away are those with which it is published later',
+    inWorld({ users: ['alice', 'bob', 'carol'] }, async (world) => {
+      await world.serve('alice');
+      const path = await world.file('alice', 'plan.bin', 1000);
+      await world.killTracker();
+      const refused = await world.cli('alice', ['pub', path, '--for', 'bob']);
+      expect(refused.code).to.equal(7);
+
+      await world.startTracker();
+      let names: unknown[] = [];
+      for (const until = Date.now() + 20_000; names.length === 0 && Date.now() < until; )
+        names = (await world.cli('bob', ['list'])).result?.['publications'] as unknown[];
+
+      expect(names).to.have.length(1);
+      expect((await world.cli('carol', ['list', '--all'])).result)
+        .to.have.property('publications')
+        .that.deep.equals([]);
+    }),
+  );
+});
+
+type Run = (user: string, args: readonly string[]) => Promise<void>;
+
+/** Both fetch slowly; `narrow` takes the right from carol. */
+async function cutRunning(world: World, narrow: (run: Run) => Promise<void>, more: string[] = []): Promise<void> {
+  await world.serve('alice', { args: ['--upload-limit', String(2 * MIB)] });
+  await world.publish('alice', await world.file('alice', 'big.bin', 12 * MIB), more);
+  const [bob, carol] = await Promise.all(['bob', 'carol'].map((user) => world.start(user, ['get', 'big.bin'])));
+  if (bob === undefined || carol === undefined) throw new Error('not started');
+  world.mayBeUnfinished('big.bin');
+  await bytesCame(world, ['bob', 'carol']);
+
+  await narrow(async (user, args) => {
+    const done = await world.cli(user, args);
+    expect(done.code, done.stderr).to.equal(0);
+  });
+  const changedAt = performance.now();
+  const quietSince = await noUploadTo(world, 'carol');
+
+  expect(quietSince - changedAt).to.be.below(CUT_MS);
+  expect((await carol.exit).code).to.be.oneOf([3, 4, 5]);
+  expect((await bob.exit).code).to.equal(0);
+}
+
+interface Upload {
+  readonly user: string;
+  readonly sentBytes: number;
+}
+
+async function uploads(world: World): Promise<Upload[]> {
+  const { result } = await world.cli('alice', ['status']);
+  return (result as unknown as { uploads: Upload[] }).uploads;
+}
+
+async function bytesCame(world: World, users: readonly string[]): Promise<void> {
+  for (;;) {
+    const sent = await uploads(world);
+    if (users.every((user) => sent.some((row) => row.user === user && row.sentBytes > 0))) return;
+  }
+}
+
+/** When the first of two looks between which no byte went to the user began. */
+async function noUploadTo(world: World, user: string): Promise<number> {
+  let before = -1;
+  let lookedAt = performance.now();
+  for (;;) {
+    const startedAt = performance.now();
+    const row = (await uploads(world)).find((one) => one.user === user);
+    if (row === undefined) return startedAt;
+    if (row.sentBytes === before) return lookedAt;
+    before = row.sentBytes;
+    lookedAt = performance.now();
+  }
+}

@@ -1,0 +1,27 @@
+import { loadTrackerConfig } from '../../common/runtime/config.js';
+import { openSqliteStore } from '../store/sqlite-store.js';
+import type { Store } from '../store/store.js';
+import { type CliProcess, type Output, outputTo } from './process.js';
+import { storePath } from './store-location.js';
+
+export interface StoreFlags {
+  readonly data?: string;
+  readonly config?: string;
+  readonly store?: string;
+  readonly json?: boolean;
+}
+
+/** Runs `work` with the store that the flags name, beside a tracker that may run on it. */
+export async function withStore(
+  flags: StoreFlags,
+  process: CliProcess,
+  work: (opened: { readonly store: Store; readonly output: Output }) => Promise<void>,
+): Promise<void> {
+  const config = loadTrackerConfig({ ...flags }, process.packageRoot, process.host);
+  const store = await openSqliteStore({ path: storePath(config, process.host.cwd), isTracker: false });
+  try {
+    await work({ store, output: outputTo(process, flags) });
+  } finally {
+    await store.close();
+  }
+}

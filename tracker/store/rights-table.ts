@@ -1,0 +1,116 @@
+/**
+ * Who may fetch a publication, in SQL: one condition for every place that asks, and what a change of rights or of a group revokes.
+ * Nobody is told what `mayFetch` leaves out, so it stands in the statement itself: hidden rows never come out of the store.
+ */
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Rights } from '../../common/protocol/messages.js';
+import { foldUser } from './fold-user.js';
+import { revoke } from './revoke.js';
+import type { Tables } from './tables.js';
+
+type Db = Kysely<Tables>;
+
+/** Rights with names looked up. */
+export type ResolvedRights =
+  | { readonly kind: 'public' }
+  | { readonly kind: 'limited'; readonly accounts: readonly number[]; readonly groups: readonly number[] };
+
+/** True for rows `p` of publications that `viewer` may fetch: public, own, or listed by name or by group. */
+export function mayFetch(viewer: string): RawBuilder<boolean> {
+  return visibleTo(sql`(SELECT id FROM accounts WHERE user_fold = ${foldUser(viewer)})`);
+}
+
+function visibleTo(account: RawBuilder<unknown>): RawBuilder<boolean> {
+  return sql<boolean>`(p.is_public = 1 OR p.account_id = ${account}
+    OR EXISTS (SELECT 1 FROM publication_users AS vu WHERE vu.row_id = p.row_id AND vu.account_id = ${account})
+    OR EXISTS (SELECT 1 FROM publication_groups AS vg JOIN group_members AS vm ON vm.group_id = vg.group_id
+      WHERE vg.row_id = p.row_id AND vm.account_id = ${account}))`;
+}
+
+export async function resolveRights(db: Db, rights: Rights): Promise<ResolvedRights | 'unknown-name'> {
+  if (rights === 'public') return { kind: 'public' };
+  const users = [...new Set(rights.users.map(foldUser))];
+  const groups = [...new Set(rights.groups.map(foldUser))];
+  const accountRows =
+    users.length === 0
+      ? []
+      : await db
+          .selectFrom('accounts')
+          .select('id')
+          .where('user_fold', 'in', users)
+          .where('state', '!=', 'removed')
+          .execute();
+  const groupRows =
+    groups.length === 0 ? [] : await db.selectFrom('groups').select('id').where('fold', 'in', groups).execute();
+  if (accountRows.length < users.length || groupRows.length < groups.length) return 'unknown-name';
+  return { kind: 'limited', accounts: accountRows.map(({ id }) => id), groups: groupRows.map(({ id }) => id) };
+}
+
+/** Replaces the rights of one publication, and revokes what is out to users who lost it. */
+export async function setRights(
+  db: Db,
+  publicationId: string,
+  { rights, at }: { readonly rights: ResolvedRights; readonly at: number },
+): Promise<void> {
+  const { row_id } = await db
+    .updateTable('publications')
+    .set({ is_public: rights.kind === 'public' ? 1 : 0 })
+    .where('publication_id', '=', publicationId)
+    .returning('row_id')
+    .executeTakeFirstOrThrow();
+  await db.deleteFrom('publication_users').where('row_id', '=', row_id).execute();
+  await db.deleteFrom('publication_groups').where('row_id', '=', row_id).execute();
+  if (rights.kind === 'public') return;
+  const users = rights.accounts.map((account_id) => ({ row_id, account_id }));
+  const groups = rights.groups.map((group_id) => ({ row_id, group_id }));
+  if (users.length > 0) await db.insertInto('publication_users').values(users).execute();
+  if (groups.length > 0) await db.insertInto('publication_groups').values(groups).execute();
+  await revokeLost(db, sql`p.row_id = ${row_id}`, at);
+}
+
+/** Revokes every ticket within `scope` (a condition on publications `p` and tickets `t`) whose user may not fetch any more. */
+export async function revokeLost(db: Db, scope: RawBuilder<unknown>, at: number): Promise<void> {
+  const { rows } = await sql<{ publication_id: string; user: string; user_fold: string }>`
+    SELECT DISTINCT t.publication_id, a.user, t.user_fold FROM tickets AS t
+    JOIN publications AS p ON p.publication_id = t.publication_id JOIN accounts AS a ON a.user_fold = t.user_fold
+    WHERE ${scope} AND NOT ${visibleTo(sql`a.id`)}`.execute(db);
+  for (const { publication_id, user, user_fold } of rows) {
+    await revoke(db, { kind: 'publication', subject: publication_id, user, at });
+    await db
+      .deleteFrom('tickets')
+      .where('publication_id', '=', publication_id)
+      .where('user_fold', '=', user_fold)
+      .execute();
+  }
+}
+
+/** See `Store.recordTicket`. */
+export async function recordTicket(
+  db: Db,
+  ticket: { readonly publicationId: string; readonly user: string; readonly device: string; readonly at: number },
+): Promise<void> {
+  const { publicationId, user, device, at } = ticket;
+  await db
+    .insertInto('tickets')
+    .values({ publication_id: publicationId, device, user_fold: foldUser(user), at })
+    .onConflict((conflict) => conflict.doUpdateSet({ at }))
+    .execute();
+  await revokeLost(db, sql`t.publication_id = ${publicationId} AND t.user_fold = ${foldUser(user)}`, at);
+}
+
+/** See `Store.countPublications`; `only` narrows to these ids. */
+export async function countVisible(
+  db: Db,
+  device: { readonly id: number; readonly publications: number },
+  { viewer, only }: { readonly viewer: string; readonly only: readonly string[] | undefined },
+): Promise<number> {
+  if (only === undefined) {
+    const hidden = await sql<{ count: number }>`SELECT count(*) AS count FROM publications AS p
+      WHERE p.device_id = ${device.id} AND p.is_public = 0 AND NOT ${mayFetch(viewer)}`.execute(db);
+    return device.publications - (hidden.rows[0]?.count ?? 0);
+  }
+  const shown = await sql<{ count: number }>`SELECT count(*) AS count FROM publications AS p
+    WHERE p.device_id = ${device.id} AND p.publication_id IN (SELECT value FROM json_each(${JSON.stringify(only)}))
+    AND ${mayFetch(viewer)}`.execute(db);
+  return shown.rows[0]?.count ?? 0;
+}
