@@ -2,6 +2,9 @@
  * What an interface (TUI, CLI, daemon client, later the web page) may know of a peer: types, all of them plain JSON, so that the
  * same calls work in-process and through the local socket. Behind it: `peer/peer.ts`. It knows no sockets, no React, no terminal.
  */
+import type { PeerProblem } from './peer-error.js';
+
+export * from './peer-error.js';
 
 /** How an interface comes to a peer: learn the tracker's identity, trust it, then open. */
 export interface PeerDoor {
@@ -352,60 +355,3 @@ export interface Notice {
 export type ProgressEvent =
   | { readonly event: 'hashing'; readonly path: string; readonly doneBytes: number; readonly sizeBytes: number }
   | { readonly event: 'transfer'; readonly transfer: TransferRow };
-
-/** Codes are stable; texts are not. */
-export type PeerErrorCode =
-  | 'usage'
-  | 'login-failed'
-  | 'not-logged-in'
-  | 'not-allowed'
-  | 'already-active'
-  | 'untrusted-tracker'
-  | 'pin-changed'
-  | 'not-found'
-  | 'ambiguous'
-  | 'no-source'
-  | 'integrity'
-  | 'tracker-unreachable'
-  | 'interrupted'
-  | 'name-taken'
-  | 'bad-name'
-  | 'exists'
-  | 'disk-full'
-  | 'unreadable'
-  | 'unwritable'
-  | 'is-directory'
-  | 'not-a-file'
-  | 'too-large'
-  | 'changed'
-  | 'port-in-use'
-  | 'in-use'
-  | 'bad-config'
-  | 'too-many'
-  | 'not-yet'
-  | 'protocol'
-  | 'internal';
-
-/** A failure as data: what happened, to what, and what to do next. */
-export interface PeerProblem {
-  readonly code: PeerErrorCode;
-  readonly message: string;
-  /** The choices, when `ambiguous`. */
-  readonly choices?: readonly PublicationRow[];
-  /** The tracker's pin, when `untrusted-tracker` or `pin-changed`. */
-  readonly pin?: string;
-}
-
-/** What every call of this interface throws. */
-export class PeerError extends Error {
-  override readonly name = 'PeerError';
-  constructor(
-    readonly problem: PeerProblem,
-    options?: ErrorOptions,
-  ) {
-    super(problem.message, options);
-  }
-  get code(): PeerErrorCode {
-    return this.problem.code;
-  }
-}

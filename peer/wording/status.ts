@@ -50,7 +50,7 @@ export function connectionText(
 
 function downloadLayout(transfer: TransferRow, now: number): Layout {
   const lines = [
-    `id ${transfer.transferId}`,
+    `id ${safeDisplay(transfer.transferId)}`,
     ...(transfer.problem === undefined ? [] : [problemText(transfer.problem)]),
     ...transfer.sources.map(sourceText),
   ];

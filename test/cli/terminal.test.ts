@@ -1,7 +1,12 @@
 import { expect } from 'chai';
 import { FAKE_PIN } from '../daemon/fake-peer.js';
 import { type TempDir, tempDir } from '../support/temp.js';
-import { mostInOneSecond, openTerminal, type TerminalOptions } from '../support/terminal.js';
+import {
+  MOST_REDRAWS_SEEN_IN_ONE_SECOND,
+  mostInOneSecond,
+  openTerminal,
+  type TerminalOptions,
+} from '../support/terminal.js';
 import { FAKE_COMMAND, TRACKER } from './fake-shoal.js';
 
 describe('shoal in a terminal', () => {
@@ -69,7 +74,7 @@ describe('shoal in a terminal', () => {
     expect(drawn).to.have.length(1);
     expect(terminal.history().filter((line) => line.includes('99%'))).to.have.length(0);
     expect(terminal.screen().join('')).to.contain('endless.part');
-    expect(mostInOneSecond(terminal.recording.timesOf('%'))).to.be.at.most(11);
+    expect(mostInOneSecond(terminal.recording.timesOf('%'))).to.be.at.most(MOST_REDRAWS_SEEN_IN_ONE_SECOND);
   });
 
   it('uses colour, but not under NO_COLOR', async () => {

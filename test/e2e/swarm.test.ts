@@ -44,7 +44,7 @@ describe('a swarm of three real peers', function () {
         expect(await sameBytes(path, join(world.place(user).downloads, 'shared.bin'))).to.equal(true);
       expect(from(second, 'bob'), 'carol from bob').to.be.greaterThan(8 * MIB);
       expect(from(first, 'carol'), 'rarest first: bob from carol').to.be.greaterThan(8 * MIB);
-      expect(copies).to.be.below(1.5);
+      expect(copies, 'two copies: each took all from the publisher').to.be.below(1.85);
       expect(twice / (2 * size)).to.be.at.most(0.01);
     }),
   );

@@ -12,7 +12,7 @@ import { TerminalRecording } from './terminal-recording.js';
 import { waitFor } from './wait-for.js';
 
 export type { Key } from './terminal-keys.js';
-export { mostInOneSecond } from './terminal-recording.js';
+export { MOST_REDRAWS_SEEN_IN_ONE_SECOND, mostInOneSecond } from './terminal-recording.js';
 
 /**
  * Notes the terminal's settings, runs the program under the id it writes down, and notes the settings again.
