@@ -3,7 +3,7 @@
  * `rejectUnauthorized: false`: the pin is compared before a socket leaves `connectPinned`.
  */
 import { once } from 'node:events';
-import { isIP } from 'node:net';
+import { isIP, type OnReadOpts } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket, type TlsOptions } from 'node:tls';
 import { TLS_HANDSHAKE_DEADLINE_MS } from '../protocol/limits.js';
 import { withDeadline } from '../runtime/deadline.js';
@@ -38,6 +38,8 @@ export interface PinnedTarget {
   readonly alpn: string;
   /** Shown as client certificate. */
   readonly identity?: Identity | undefined;
+  /** Takes what is read, from the end of the handshake on: the socket has no `data` events then. */
+  readonly onread?: OnReadOpts | undefined;
   /** For everything from name look-up to the end of the handshake, from the call. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -98,7 +100,10 @@ export function keyExchangeOf(socket: TLSSocket): string {
   return info !== null && 'name' in info && typeof info.name === 'string' ? info.name : 'unknown';
 }
 
-function connectionOptions({ host, port, alpn, identity }: PinnedTarget): ConnectionOptions {
+/** Node's own types know `onread` only for plain sockets. */
+type Options = ConnectionOptions & { readonly onread?: OnReadOpts };
+
+function connectionOptions({ host, port, alpn, identity, onread }: PinnedTarget): Options {
   return {
     host,
     port,
@@ -108,6 +113,7 @@ function connectionOptions({ host, port, alpn, identity }: PinnedTarget): Connec
     rejectUnauthorized: false,
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(identity === undefined ? {} : { key: identity.keyPem, cert: identity.certPem }),
+    ...(onread === undefined ? {} : { onread }),
   };
 }
 

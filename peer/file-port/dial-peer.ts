@@ -4,6 +4,7 @@ import type { Identity } from '../../common/wire/identity.js';
 import { connectPinned } from '../../common/wire/pinned-tls.js';
 import { ALPN_PEER } from './alpn.js';
 import { PeerConnection } from './peer-connection.js';
+import { ReadIntake } from './read-intake.js';
 
 /** A source that does not answer within this is left for another one, ms. */
 export const CONNECT_TIMEOUT_MS = 3_000;
@@ -24,16 +25,18 @@ export async function dialPeer(
   { host, port, pin, identity, onPeer, clock }: DialOptions,
   { signal }: AbortOptions,
 ): Promise<PeerConnection> {
+  const intake = new ReadIntake();
   const { socket } = await connectPinned({
     host,
     port,
     pin,
     alpn: ALPN_PEER,
     identity,
+    onread: intake.onread,
     timeoutMs: CONNECT_TIMEOUT_MS,
     signal,
   });
-  const connection = new PeerConnection(socket, { pin, clock });
+  const connection = new PeerConnection(socket, { pin, clock, intake });
   onPeer?.(connection);
   return connection;
 }

@@ -12,6 +12,7 @@ import { parsePeerLine } from '../../common/protocol/parse.js';
 import type { PeerAnswer, PeerLine, PeerRequest } from '../../common/protocol/peer-messages.js';
 import { type Clock, systemClock, type Timer } from '../../common/runtime/clock.js';
 import { FrameDecoder } from './frame-decoder.js';
+import type { ReadIntake } from './read-intake.js';
 import type { RunBlock } from './run-block.js';
 import { WriteWatch } from './write-watch.js';
 
@@ -58,6 +59,8 @@ export interface PeerConnectionOptions {
   /** The other device. */
   readonly pin: string;
   readonly clock?: Clock | undefined;
+  /** What the socket was made with; without it its `data` events are read. */
+  readonly intake?: ReadIntake;
   /** Closes the connection when no line comes within this, ms; for accepted connections. */
   readonly firstLineDeadlineMs?: number;
   /** Called when the other end has shown that it may be here, with the user it belongs to. */
@@ -86,7 +89,8 @@ export class PeerConnection {
   readonly #onProven: ((user: string) => void) | undefined;
   #closeReason: Error | undefined;
 
-  constructor(socket: TLSSocket, { pin, clock = systemClock, firstLineDeadlineMs, onProven }: PeerConnectionOptions) {
+  constructor(socket: TLSSocket, options: PeerConnectionOptions) {
+    const { pin, clock = systemClock, intake, firstLineDeadlineMs, onProven } = options;
     this.pin = pin;
     this.#onProven = onProven;
     this.address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
@@ -100,12 +104,14 @@ export class PeerConnection {
     this.#watch = new WriteWatch(clock, (error) => this.close(error));
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.on('data', (bytes: Buffer) => this.#read(bytes));
     socket.on('error', (error) => this.close(error));
     socket.on('end', () => this.close());
     socket.on('close', () => this.close());
     if (firstLineDeadlineMs !== undefined) this.#limitLine(firstLineDeadlineMs);
     this.#watchIdle(TCP_IDLE_MS);
+    const read = (bytes: Buffer): void => this.#read(bytes);
+    if (intake === undefined) socket.on('data', read);
+    else setImmediate(() => intake.attach(socket, read)); // whoever made this says first who listens
   }
 
   get isOpen(): boolean {
@@ -223,6 +229,7 @@ export class PeerConnection {
   }
 
   #read(bytes: Buffer): void {
+    if (this.#isClosed) return; // What was read already comes all the same.
     this.#lastTrafficAt = this.#clock.monotonic();
     try {
       this.#frames.push(bytes);
