@@ -273,7 +273,7 @@ export interface TransferRow {
   readonly sizeBytes: number;
   /** Verified and written. */
   readonly doneBytes: number;
-  /** Payload that came over the wire in this run, wasted bytes included. */
+  /** Payload that came over the wire in this run and is in the file or was wasted; what is between the two does not count yet. */
   readonly receivedBytes: number;
   /** Found in the `.part` of an earlier run. */
   readonly resumedBytes: number;

@@ -14,12 +14,12 @@ import { Scheduler } from './scheduler.js';
 import type { SessionSink, SourceSession } from './source-session.js';
 
 /** Proven bytes that wait for the disk: beyond this nothing is taken from the network. */
-const MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024;
+const MAX_UNWRITTEN_BYTES = 4 * 1024 * 1024;
 
 /** Writes at once: more would only wait for one another in the system. */
 const MAX_WRITES = 2;
 /** Neighbouring chunks that wait are written together, up to this many bytes (or one chunk): each write has a price of its own. */
-const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 
 /** A proven chunk on its way to the disk. */
 interface Waiting {
@@ -78,6 +78,11 @@ export class ChunkIntake implements SessionSink {
   /** Bytes that are in the file and proven. */
   get doneBytes(): number {
     return this.#doneBytes;
+  }
+
+  /** Bytes that came and are neither in the file nor lost yet: of chunks that are not whole, and of those that wait for the disk. */
+  get underWayBytes(): number {
+    return this.#options.sessions().reduce((sum, session) => sum + session.heldBytes, this.#unwrittenBytes);
   }
 
   /** Bytes that came from two sources. */

@@ -122,7 +122,7 @@ export class Download {
       fileId: request.fileId,
       sizeBytes: request.sizeBytes,
       doneBytes: this.#state === 'checking' ? this.#checkedBytes : doneBytes,
-      receivedBytes: this.#meter.total,
+      receivedBytes: this.#meter.total - (this.#intake?.underWayBytes ?? 0),
       resumedBytes: this.#intake?.resumedBytes ?? 0,
       duplicateBytes: this.#intake?.duplicateBytes ?? 0,
       bytesPerSecond,

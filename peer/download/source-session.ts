@@ -94,6 +94,13 @@ export class SourceSession {
     return !this.#isOver && this.#requests.size + this.#otherRequests > 0;
   }
 
+  /** Came for chunks that are not whole yet. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const receiver of this.#requests.values()) bytes += receiver.heldBytes;
+    return bytes;
+  }
+
   /** Place in the source's queue while it waits there. */
   get queuePosition(): number | undefined {
     return this.#queuePosition;

@@ -59,6 +59,11 @@ export class SpanReceiver implements AnswerReceiver {
     return this.#isAbandoned;
   }
 
+  /** Came for the present chunk, which is neither whole nor lost yet. */
+  get heldBytes(): number {
+    return this.#buffer === undefined ? 0 : this.#filled;
+  }
+
   /** Nothing of it is of use any more: what still comes is counted and dropped. */
   abandon(): void {
     this.#isAbandoned = true;

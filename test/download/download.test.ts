@@ -38,4 +38,20 @@ describe('Download', () => {
       expect((await stat(row.path)).mode & 0o077).to.equal(0o066 & ~process.umask());
     });
   }
+
+  it('counts as received what is in the file or was lost, at every moment', async () => {
+    const publication = await world.publish('file.bin', 24 * CHUNK + 1);
+    await world.peer('alice', [publication]);
+    const reader = await world.downloads('bob', [publication]);
+    const lost = new Set<number>();
+
+    const got = reader.downloads.get(requestFor(publication, reader.folder), forever);
+    while (reader.downloads.rows()[0]?.state !== 'done') {
+      for (const { receivedBytes, doneBytes } of reader.downloads.rows()) lost.add(receivedBytes - doneBytes);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await got;
+
+    expect([...lost]).to.deep.equal([0]);
+  });
 });
