@@ -73,7 +73,9 @@ describe('shoal in a terminal', () => {
 
     expect(drawn).to.have.length(1);
     expect(terminal.history().filter((line) => line.includes('99%'))).to.have.length(0);
-    expect(terminal.screen().join('')).to.contain('endless.part');
+    expect(terminal.screen().join(''))
+      .to.match(/of endless\s*are kept in/)
+      .and.to.contain(dir.path);
     expect(mostInOneSecond(terminal.recording.timesOf('%'))).to.be.at.most(MOST_REDRAWS_SEEN_IN_ONE_SECOND);
   });
 

@@ -296,7 +296,7 @@ describe('one-shot commands', function () {
 
       world.mayBeUnfinished('slow.bin');
       expect(end.code, download.describe()).to.equal(130);
-      expect(download.stderrText).to.match(/are kept beside .*slow\.bin; the same get goes on/);
+      expect(download.stderrText).to.match(/of slow\.bin are kept in \/.*; the same get goes on/);
       await world.unpublish('carol', 'slow.bin');
       await serving.process.stop();
     });

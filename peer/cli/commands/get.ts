@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path';
 import { formatSize } from '../../../common/content/format.js';
 import { type GetInput, type Peer, PeerError, type ProgressEvent, type TransferRow } from '../../api.js';
 import { getDetails, getOutcome } from '../../wording/outcomes.js';
@@ -43,5 +44,6 @@ async function fetchWith({ args, options, config, process, output }: CommandCont
 function keptText(transfer: TransferRow | undefined): string {
   if (transfer === undefined || transfer.doneBytes === 0) return 'Nothing was fetched yet.';
   const { doneBytes, sizeBytes, path } = transfer;
-  return `${formatSize(doneBytes)} of ${formatSize(sizeBytes)} are kept beside ${path}; the same get goes on from there.`;
+  const kept = `${formatSize(doneBytes)} of ${formatSize(sizeBytes)} of ${basename(path)}`;
+  return `${kept} are kept in ${dirname(path)} (a hidden .part file); the same get goes on from there.`;
 }
