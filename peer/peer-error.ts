@@ -42,6 +42,8 @@ export interface PeerProblem {
   readonly choices?: readonly PublicationRow[];
   /** The tracker's pin, when `untrusted-tracker` or `pin-changed`. */
   readonly pin?: string;
+  /** No try will be heard before, when `too-many`. */
+  readonly retryAfterMs?: number;
 }
 
 /** What every call of this interface throws. */

@@ -1,5 +1,6 @@
 /** What the tracker said, or did not say, as problems that people and scripts understand. Both directions of codes meet only here. */
 
+import { formatDuration } from '../../common/content/format.js';
 import type { ErrorCode } from '../../common/protocol/errors.js';
 import type { ErrorBody } from '../../common/protocol/messages.js';
 import { PeerError, type PeerErrorCode, type PeerProblem } from '../api.js';
@@ -42,12 +43,15 @@ const TEXT_OF: Partial<Record<ErrorCode, string>> = {
 
 /** The problem behind an error reply. Texts are ours: nothing of the remote text reaches a screen. */
 export function problemOf(error: ErrorBody): PeerProblem {
-  const wait =
-    error.retryAfterMs === undefined ? '' : ` Try again in ${Math.max(1, Math.ceil(error.retryAfterMs / 1_000))} s.`;
-  if (error.code === 'rate-limited')
-    return { code: 'too-many', message: `Too many attempts.${wait || ' Try again later.'}` };
+  if (error.code === 'rate-limited') return throttled(error.retryAfterMs);
   const message = TEXT_OF[error.code] ?? `The tracker refused: ${error.code}.`;
   return { code: CODE_OF[error.code] ?? 'protocol', message };
+}
+
+function throttled(retryAfterMs: number | undefined): PeerProblem {
+  const code = 'too-many';
+  if (retryAfterMs === undefined) return { code, message: 'Too many attempts. Try again later.' };
+  return { code, message: `Too many attempts. Try again in ${formatDuration(retryAfterMs)}.`, retryAfterMs };
 }
 
 export function peerErrorOf(error: ErrorBody): PeerError {

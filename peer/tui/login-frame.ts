@@ -1,4 +1,5 @@
 /** The login screen as rows and a cursor. Pure; also drawn before Ink is loaded. */
+import { formatDuration } from '../../common/content/format.js';
 import { type Layout, paragraph, paragraphs, stackedLayouts } from '../wording/listing.js';
 import type { Row } from '../wording/row.js';
 import { changedPinText, firstContactText } from '../wording/trust.js';
@@ -83,15 +84,23 @@ function refusal({ contact }: LoginPhase & { kind: 'refused' }): Layout {
   ]);
 }
 
-function statusLayout({ phase, problem }: LoginState): Layout {
+function statusLayout({ phase, problem, holdMs }: LoginState): Layout {
   const problemPart = problem === undefined ? [] : [paragraph(''), paragraph(`  ${problem}`, 'bad')];
-  return stackedLayouts([...problemPart, paragraph(''), ...phaseLayouts(phase)]);
+  const holdPart = holdMs === undefined ? [] : [paragraph(''), holdLayout(holdMs)];
+  return stackedLayouts([...problemPart, ...holdPart, paragraph(''), ...phaseLayouts(phase)]);
+}
+
+function holdLayout(holdMs: number): Layout {
+  if (holdMs === 0) return paragraph('  You can try again now.', 'good');
+  return paragraph(`  Too many attempts. You can try again in ${formatDuration(holdMs)}.`, 'warning');
 }
 
 function phaseLayouts(phase: LoginPhase): readonly Layout[] {
   switch (phase.kind) {
     case 'editing':
       return [paragraph('  Enter goes on · Tab changes the field · Ctrl-C leaves', 'faint')];
+    case 'holding':
+      return [paragraph('  Logs in by itself then …', 'accent'), paragraph('  Esc stops', 'faint')];
     case 'working':
       return [paragraph(`  ${phase.text}`, 'accent'), paragraph('  Esc stops', 'faint')];
     case 'waiting':

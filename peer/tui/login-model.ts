@@ -7,6 +7,7 @@ import type { Clock } from '../../common/runtime/clock.js';
 import { isAbort } from '../../common/runtime/deadline.js';
 import { type Peer, type PeerDoor, PeerError, type PeerProblem, type TrackerContact } from '../api.js';
 import { problemOf, problemText, problemTitle } from '../wording/problem.js';
+import { Countdown } from './countdown.js';
 import { type Editor, EMPTY_EDITOR, editorOf, insertText, pressKey } from './editor.js';
 import type { KeyStroke } from './keys.js';
 
@@ -16,6 +17,8 @@ export const LOGIN_FIELDS: readonly LoginField[] = ['tracker', 'user', 'password
 
 export type LoginPhase =
   | { readonly kind: 'editing' }
+  /** Entered before the tracker hears another try: it begins at the end of `holdMs`. */
+  | { readonly kind: 'holding' }
   | { readonly kind: 'working'; readonly text: string }
   | { readonly kind: 'waiting'; readonly text: string }
   | { readonly kind: 'trusting'; readonly contact: TrackerContact; readonly answer: Editor }
@@ -27,6 +30,8 @@ export interface LoginState {
   readonly phase: LoginPhase;
   /** What went wrong with the last try. */
   readonly problem?: string;
+  /** After too many tries: ms until the tracker hears another one; 0: it does now. */
+  readonly holdMs?: number;
 }
 
 export interface LoginOptions {
@@ -45,8 +50,10 @@ export class LoginModel {
   #state: LoginState;
   #attempt: AbortController | undefined;
   #answer: PromiseWithResolvers<boolean> | undefined;
+  readonly #hold: Countdown;
 
   constructor(private readonly options: LoginOptions) {
+    this.#hold = new Countdown(options.clock, (holdMs) => this.#held(holdMs));
     const { tracker = '', user = '', password = '' } = options;
     const fields = { tracker: editorOf(tracker), user: editorOf(user), password: editorOf(password) };
     const focus = LOGIN_FIELDS.find((field) => fields[field].text === '') ?? 'password';
@@ -67,19 +74,23 @@ export class LoginModel {
     this.#attempt?.abort();
     this.#attempt = undefined;
     this.#answer?.resolve(false);
+    this.#hold.cancel();
   }
 
   press(stroke: KeyStroke): void {
     const { kind } = this.#state.phase;
     if (kind === 'editing') this.#edit(stroke);
     else if (kind === 'trusting') this.#answerWith(stroke);
-    else if (stroke.kind === 'escape' || (kind === 'refused' && stroke.kind === 'enter')) this.#backTo('tracker');
+    else if (kind === 'holding') {
+      if (stroke.kind === 'escape') this.#change({ phase: { kind: 'editing' } });
+    } else if (stroke.kind === 'escape' || (kind === 'refused' && stroke.kind === 'enter')) this.#backTo('tracker');
   }
 
   #edit(stroke: KeyStroke): void {
     const { focus } = this.#state;
     if (stroke.kind === 'text' || stroke.kind === 'edit') {
       const editor = this.#state.fields[focus];
+      if (focus !== 'password') this.#release(); // the tracker counts each user's tries
       this.#setField(focus, stroke.kind === 'text' ? insertText(editor, stroke.text) : pressKey(editor, stroke.key));
     } else if (stroke.kind === 'tab' || stroke.kind === 'down') this.#moveFocus(1);
     else if (stroke.kind === 'back-tab' || stroke.kind === 'up') this.#moveFocus(-1);
@@ -92,7 +103,8 @@ export class LoginModel {
     const empty = LOGIN_FIELDS.find(
       (field, at) => this.#text(field).trim() === '' && (field !== 'password' || at > index),
     );
-    if (empty === undefined) this.#submit();
+    if (empty === undefined && (this.#state.holdMs ?? 0) > 0) this.#change({ phase: { kind: 'holding' } });
+    else if (empty === undefined) this.#submit();
     else if (empty === this.#state.focus) this.#change({ problem: `Type the ${empty} first.` });
     else this.#change({ focus: empty });
   }
@@ -101,6 +113,7 @@ export class LoginModel {
     const attempt = new AbortController();
     this.#attempt = attempt;
     const tracker = this.#text('tracker').trim();
+    this.#release();
     this.#change({ phase: { kind: 'working', text: `Connecting to ${safeDisplay(tracker)} …` }, problem: undefined });
     void this.#logIn(tracker, attempt.signal).catch((error: unknown) => this.#failed(error, attempt));
   }
@@ -175,11 +188,20 @@ export class LoginModel {
     if (attempt.signal.aborted && isAbort(error, attempt.signal)) return;
     const problem = problemOf(error);
     const field = FIELD_AT_FAULT[problem.code] ?? this.#state.focus;
-    if (problem.code === 'login-failed' || problem.code === 'not-logged-in') this.#setField('password', EMPTY_EDITOR);
-    this.#backTo(
-      field,
-      this.#text('password') === '' && problem.code === 'not-logged-in' ? 'Type the password.' : problemText(problem),
-    );
+    if (field === 'password') this.#setField('password', EMPTY_EDITOR);
+    if (problem.retryAfterMs !== undefined) this.#backTo(field);
+    else this.#backTo(field, problem.code === 'not-logged-in' ? 'Type the password.' : problemText(problem));
+    if (problem.retryAfterMs !== undefined) this.#hold.start(problem.retryAfterMs);
+  }
+
+  #held(holdMs: number): void {
+    this.#change({ holdMs });
+    if (holdMs === 0 && this.#state.phase.kind === 'holding') this.#submit();
+  }
+
+  #release(): void {
+    this.#hold.cancel();
+    this.#change({ holdMs: undefined });
   }
 
   #answerWith(stroke: KeyStroke): void {
@@ -220,19 +242,25 @@ export class LoginModel {
     this.#change({ fields: { ...this.#state.fields, [field]: editor } });
   }
 
-  /** A `problem` that is given as undefined goes away. */
+  /** A `problem` or `holdMs` that is given as undefined goes away. */
   #change(change: LoginChange): void {
-    const { problem, ...rest } = { ...this.#state, ...change };
-    this.#state = problem === undefined ? rest : { ...rest, problem };
+    const { problem, holdMs, ...rest } = { ...this.#state, ...change };
+    this.#state = {
+      ...rest,
+      ...(problem === undefined ? {} : { problem }),
+      ...(holdMs === undefined ? {} : { holdMs }),
+    };
     this.options.onChange();
   }
 }
 
-type LoginChange = Partial<Omit<LoginState, 'problem'>> & { readonly problem?: string | undefined };
+type Leaving = 'problem' | 'holdMs';
+type LoginChange = Partial<Omit<LoginState, Leaving>> & { readonly [K in Leaving]?: LoginState[K] | undefined };
 
 const FIELD_AT_FAULT: Partial<Record<PeerProblem['code'], LoginField>> = {
   'login-failed': 'password',
   'not-logged-in': 'password',
+  'too-many': 'password',
   'already-active': 'user',
   'pin-changed': 'tracker',
   'untrusted-tracker': 'tracker',
