@@ -27,16 +27,23 @@ const CODE_OF: Partial<Record<ErrorCode, PeerErrorCode>> = {
 };
 
 const TEXT_OF: Partial<Record<ErrorCode, string>> = {
-  'login-failed': 'User name or password is wrong. Try again.',
-  'already-active': 'This user is already active elsewhere. Use xit there, or wait 10 seconds if that program crashed.',
+  'login-failed': 'Wrong user or password. Try again.',
+  'already-active':
+    'This user is active already, in another program or on another device. Use xit there, or wait 10 seconds if it crashed.',
   'not-logged-in': 'Not logged in. Log in again.',
   'session-ended': 'The tracker ended this session. Log in again.',
   'bad-token': 'The saved session is not valid any more. Log in with the password.',
   'name-taken':
-    'The name is used by another publication of yours. Choose another with --as NAME, or take it over with --replace.',
+    'Name already taken by another publication of yours. Choose another with --as NAME, or take it over with --replace.',
+  'not-allowed': 'The tracker does not let this session do that.',
+  'not-found': 'The tracker knows no such publication that you may fetch.',
+  'bad-name': 'The tracker does not take it. Choose another with --as NAME.',
+  'too-large': 'The tracker takes no file of this size.',
+  'too-many-pending': 'Too many changes are under way at once. Try again in a moment.',
+  'shutting-down': 'Tracker not responding: it is shutting down. Try again when it is back.',
   'unknown-name': 'One of these users or groups does not exist, so nothing was changed. Check how they are written.',
-  busy: 'The tracker is busy. Try again in a moment.',
-  quota: 'Your quota at the tracker is used up. Withdraw something with unp first.',
+  busy: 'Too many ask the tracker at once. Try again in a moment.',
+  quota: 'Too many publications: your quota at the tracker is used up. Withdraw something with unp first.',
   storage: 'The tracker could not store this, so nothing was changed. Tell its administrator to look at its disk.',
   internal: 'The tracker failed inside. Tell its administrator to look at its log.',
 };

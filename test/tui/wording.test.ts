@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { cellWidth } from '../../common/content/safe-display.js';
+import { ERROR_CODES } from '../../common/protocol/errors.js';
 import { PeerError, type PeerErrorCode, type PublicationRow, type TransferRow } from '../../peer/api.js';
+import { problemOf as trackerProblemOf } from '../../peer/tracker-client/problems.js';
 import { type Listing, listingText, wrapWords } from '../../peer/wording/listing.js';
 import { publishOutcome } from '../../peer/wording/outcomes.js';
 import { listUsers } from '../../peer/wording/people.js';
@@ -101,6 +103,17 @@ describe('wording of failures', () => {
   it('does not say a thing twice', () => {
     expect(problemText({ code: 'not-found', message: 'File not found: x' })).to.equal('File not found: x');
   });
+
+  for (const code of ERROR_CODES) {
+    it(`says nothing twice of ${code} from the tracker`, () => {
+      const [first = '', ...rest] = problemText(trackerProblemOf({ code, message: '' }))
+        .toLowerCase()
+        .split(/[.:] /);
+      const words = first.match(/[a-z]{4,}/g) ?? [];
+
+      expect(rest.filter((sentence) => words.every((word) => sentence.includes(word)))).to.deep.equal([]);
+    });
+  }
 
   it('lists the choices of an ambiguous name as they can be typed', () => {
     const choices = [
