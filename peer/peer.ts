@@ -74,7 +74,7 @@ class RunningParts implements Peer {
     this.#options = options;
     this.#clock = clock;
     this.#user = options.user;
-    this.#board = new StateBoard({ compose: () => this.#compose(), isMoving: () => this.#isMoving() }, clock);
+    this.#board = new StateBoard({ compose: () => this.#compose() }, clock);
   }
 
   async start(): Promise<void> {
@@ -352,12 +352,5 @@ class RunningParts implements Peer {
       downloads: this.#downloads?.rows() ?? [],
       uploads: this.#fileServer?.rows() ?? [],
     };
-  }
-
-  #isMoving(): boolean {
-    const isFetching = this.#downloads
-      ?.rows()
-      .some(({ state }) => state === 'waiting' || state === 'checking' || state === 'fetching');
-    return isFetching === true || (this.#fileServer?.rows().length ?? 0) > 0;
   }
 }

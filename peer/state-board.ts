@@ -11,8 +11,6 @@ const MAX_NOTICES = 200;
 export interface StateParts {
   /** Everything but notices and hashing, which live here. */
   compose(): Omit<PeerState, 'notices' | 'hashing'>;
-  /** Whether rates are moving, so that the state grows old by itself. */
-  isMoving(): boolean;
 }
 
 export class StateBoard {
@@ -76,6 +74,12 @@ export class StateBoard {
     this.#lastEmitAt = this.#clock.monotonic();
     const state = this.state();
     for (const listener of [...this.#listeners]) listener(state);
-    if (this.#parts.isMoving() && !this.#isClosed) this.#schedule(TICK_MS);
+    if (isMoving(state) && !this.#isClosed) this.#schedule(TICK_MS);
   }
+}
+
+/** True while the state grows old by itself. A rate outlives its transfer: it must be seen to come down to 0. */
+function isMoving({ downloads, uploads, receivedBytesPerSecond, sentBytesPerSecond }: PeerState): boolean {
+  if (receivedBytesPerSecond > 0 || sentBytesPerSecond > 0 || uploads.length > 0) return true;
+  return downloads.some(({ state }) => state === 'waiting' || state === 'checking' || state === 'fetching');
 }

@@ -5,14 +5,15 @@ import { StateBoard } from '../../peer/state-board.js';
 
 describe('StateBoard', () => {
   let clock: VirtualClock;
-  let isMoving: boolean;
+  let sentBytesPerSecond: number;
   let board: StateBoard;
   let states: PeerState[];
 
   beforeEach(() => {
     clock = new VirtualClock();
-    isMoving = false;
-    board = new StateBoard({ compose: () => ({}) as never, isMoving: () => isMoving }, clock);
+    sentBytesPerSecond = 0;
+    const quiet = { downloads: [], uploads: [], receivedBytesPerSecond: 0 };
+    board = new StateBoard({ compose: () => ({ ...quiet, sentBytesPerSecond }) as never }, clock);
     states = [];
     board.onState((state) => states.push(state));
     clock.advance(0);
@@ -48,14 +49,25 @@ describe('StateBoard', () => {
     clock.advance(10_000);
     expect(states).to.have.length(0);
 
-    isMoving = true;
+    sentBytesPerSecond = 1_000;
     board.touch();
     clock.advance(10_000);
     expect(states.length).to.be.within(40, 60);
   });
 
+  it('tells a rate until it is 0 again, also when the transfer is over', () => {
+    sentBytesPerSecond = 1_000;
+    board.touch();
+    clock.advance(1_000);
+
+    sentBytesPerSecond = 0;
+    clock.advance(1_000);
+
+    expect(states.at(-1)?.sentBytesPerSecond).to.equal(0);
+  });
+
   it('leaves no timer behind', () => {
-    isMoving = true;
+    sentBytesPerSecond = 1_000;
     board.touch();
     clock.advance(1_000);
 
