@@ -1,17 +1,17 @@
-/** Buffers of one chunk each, used again: at most `kept` free ones stay, so that a slow disk's backlog is given back afterwards. */
+/**
+ * Buffers of one chunk each, used again for as long as a download runs. There are never more than were in use at once, and that is bounded
+ * by whoever takes them; to drop some in between would leave them to the garbage collector, which does not hurry.
+ */
 export class ChunkBuffers {
   readonly #free: Buffer[] = [];
 
-  constructor(
-    private readonly chunkBytes: number,
-    private readonly kept: number,
-  ) {}
+  constructor(private readonly chunkBytes: number) {}
 
   take(): Buffer {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.chunkBytes);
   }
 
   give(buffer: Buffer): void {
-    if (this.#free.length < this.kept) this.#free.push(buffer);
+    this.#free.push(buffer);
   }
 }

@@ -9,12 +9,10 @@ import type { RateMeter } from '../file-port/rate-meter.js';
 import { ChunkBuffers } from './chunk-buffers.js';
 import type { ChunkSet } from './chunk-set.js';
 import { faultPoint } from './fault-point.js';
+import { mostWaitingBytes } from './memory-budget.js';
 import type { PartFile } from './part-file.js';
 import { Scheduler } from './scheduler.js';
 import type { SessionSink, SourceSession } from './source-session.js';
-
-/** Proven bytes that wait for the disk: beyond this nothing is taken from the network. */
-const MAX_UNWRITTEN_BYTES = 4 * 1024 * 1024;
 
 /** Writes at once: more would only wait for one another in the system. */
 const MAX_WRITES = 2;
@@ -67,10 +65,8 @@ export class ChunkIntake implements SessionSink {
     this.held = held;
     this.resumedBytes = bytesOf(held, manifest);
     this.#doneBytes = this.resumedBytes;
-    // A whole chunk always fits, and one more behind it.
-    this.#mostUnwritten = Math.max(MAX_UNWRITTEN_BYTES, 2 * manifest.chunkSize);
-    const chunkBytes = Math.min(manifest.chunkSize, manifest.size);
-    this.buffers = new ChunkBuffers(chunkBytes, Math.ceil(this.#mostUnwritten / manifest.chunkSize));
+    this.#mostUnwritten = mostWaitingBytes(manifest.chunkSize);
+    this.buffers = new ChunkBuffers(Math.min(manifest.chunkSize, manifest.size));
     const startAt = held.total > 0 ? randomBytes(4).readUInt32BE() % held.total : 0;
     this.scheduler = new Scheduler({ total: held.total, done: held.copy(), startAt });
   }

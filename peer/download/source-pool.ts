@@ -2,6 +2,7 @@
  * All sources of one download: asks the tracker who they are, again and again, keeps a session with each that works, remembers how each
  * behaved, and says when there is no hope left. What a session fetches is the download's business (`useSession`).
  */
+import { chunkSizeFor } from '../../common/content/chunk-size.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { ProtocolError } from '../../common/protocol/errors.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
@@ -10,6 +11,7 @@ import { PeerError, type TransferSource } from '../api.js';
 import type { DownloadRequest } from './download-request.js';
 import { DownloadTickets } from './download-tickets.js';
 import type { DownloadTracker, SourcesOfPublication } from './download-tracker.js';
+import { sourcesAtOnce } from './memory-budget.js';
 import { hopelessProblem, trackerProblem } from './pool-problems.js';
 import { Pulse } from './pulse.js';
 import { type Dial, raceAddresses } from './race-addresses.js';
@@ -27,8 +29,6 @@ const SEEK_EVERY_MS = 2_000;
 const LOOK_EVERY_MS = 10_000;
 /** Hope is judged so often, ms. */
 const JUDGE_EVERY_MS = 500;
-/** Sources used at once: more would split the line without making it faster. */
-const MAX_SESSIONS = 16;
 
 export interface SourcePoolOptions {
   readonly request: DownloadRequest;
@@ -54,6 +54,7 @@ export class SourcePool {
   readonly #tickets: DownloadTickets;
   readonly #pulse: Pulse;
   readonly #seek: Pulse;
+  readonly #mostSessions: number;
   #lastHopeAt: number;
   #isOutdated = false;
   #hasAnswer = false;
@@ -64,6 +65,7 @@ export class SourcePool {
     this.#tickets = new DownloadTickets(options.request.publicationId, this.#clock);
     this.#pulse = new Pulse(this.#clock);
     this.#seek = new Pulse(this.#clock);
+    this.#mostSessions = sourcesAtOnce(chunkSizeFor(options.request.sizeBytes));
     this.#lastHopeAt = this.#clock.monotonic();
   }
 
@@ -202,7 +204,7 @@ export class SourcePool {
 
   #isWorthATry(entry: SourceEntry): boolean {
     if (!entry.isListed || entry.addresses.length === 0 || this.#tickets.for(entry) === undefined) return false;
-    if (this.sessions().length >= MAX_SESSIONS) return false;
+    if (this.sessions().length >= this.#mostSessions) return false;
     return !(entry.isShunned && this.#hasOther(entry));
   }
 

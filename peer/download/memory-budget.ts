@@ -1,0 +1,20 @@
+/** What one download may hold in memory of what it was sent: chunks of a file of terabytes are large, and a source sends whole ones. */
+const MIB = 1024 * 1024;
+/** Sources used at once: more would split the line without making it faster. */
+const MAX_SOURCES = 16;
+/** Of chunks that are still coming, one from each source; one chunk always fits. */
+const MAX_COMING_BYTES = 64 * MIB;
+/** Of proven chunks that wait for the disk: enough to keep it busy, and all that is lost when the program is killed. */
+const WAITING_BYTES = 4 * MIB;
+/** While one is written another may wait, as long as both are not larger than this. */
+const MAX_TWO_WAITING_BYTES = 32 * MIB;
+
+/** How many sources may send at once. */
+export function sourcesAtOnce(chunkSize: number): number {
+  return Math.max(1, Math.min(MAX_SOURCES, Math.floor(MAX_COMING_BYTES / chunkSize)));
+}
+
+/** When so much waits for the disk nothing is taken from the network, bytes. At least one chunk. */
+export function mostWaitingBytes(chunkSize: number): number {
+  return Math.max(WAITING_BYTES, chunkSize, Math.min(2 * chunkSize, MAX_TWO_WAITING_BYTES));
+}

@@ -1,0 +1,19 @@
+import { expect } from 'chai';
+
+import { chunkSizeFor, MAX_FILE_BYTES } from '../../common/content/chunk-size.js';
+import { mostWaitingBytes, sourcesAtOnce } from '../../peer/download/memory-budget.js';
+
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+
+describe('What a download holds in memory', () => {
+  for (const size of [GIB, 16 * GIB, 64 * GIB, 256 * GIB, 1_024 * GIB, 2_048 * GIB, MAX_FILE_BYTES]) {
+    it(`is at most 128 MiB of chunks for a file of ${size / GIB} GiB, with one source at least`, () => {
+      const chunkSize = chunkSizeFor(size);
+
+      expect(sourcesAtOnce(chunkSize)).to.be.at.least(1);
+      expect(mostWaitingBytes(chunkSize)).to.be.at.least(chunkSize);
+      expect(sourcesAtOnce(chunkSize) * chunkSize + mostWaitingBytes(chunkSize)).to.be.at.most(128 * MIB);
+    });
+  }
+});
