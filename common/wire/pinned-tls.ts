@@ -11,6 +11,8 @@ import { formatPin, type Identity, pinOfSpki } from './identity.js';
 
 /** Hybrid first: recorded traffic stays closed to a later quantum computer. The others are for clients that do not know it. */
 const GROUPS = 'X25519MLKEM768:X25519:P-256';
+/** The cheapest first: bulk data costs a quarter less with AES-128 than with AES-256, Node's own first choice. */
+const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
 const KEEP_ALIVE_MS = 30_000;
 
 /** The other side has another key than the one that is trusted. Nothing but a handshake was sent to it. */
@@ -82,6 +84,7 @@ export function serverTlsOptions(
     ALPNProtocols: [...alpn],
     minVersion: 'TLSv1.3',
     ecdhCurve: GROUPS,
+    ciphers: CIPHERS,
     handshakeTimeout: TLS_HANDSHAKE_DEADLINE_MS,
     requestCert: requestClientCert,
     rejectUnauthorized: false,
@@ -110,6 +113,7 @@ function connectionOptions({ host, port, alpn, identity, onread }: PinnedTarget)
     ALPNProtocols: [alpn],
     minVersion: 'TLSv1.3',
     ecdhCurve: GROUPS,
+    ciphers: CIPHERS,
     rejectUnauthorized: false,
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(identity === undefined ? {} : { key: identity.keyPem, cert: identity.certPem }),
