@@ -156,7 +156,7 @@ export class Downloads implements Part {
   async retry(transferId: string): Promise<TransferRow> {
     const ended = this.#ended.find(({ row }) => row.transferId === transferId && row.state !== 'done');
     if (ended === undefined) return this.resume(transferId);
-    const transfer = this.#find(ended.saved.request) ?? this.#startAlone(ended.saved);
+    const transfer = this.#find(ended.saved.request) ?? this.#start(ended.saved, { isAlone: true });
     await this.#keepState(transfer);
     return transfer.row();
   }
@@ -206,24 +206,12 @@ export class Downloads implements Part {
 
   #resume(saved: SavedDownload): void {
     try {
-      if (this.#find(saved.request) === undefined) this.#startAlone(saved);
+      if (this.#find(saved.request) === undefined) this.#start(saved, { isAlone: true });
     } catch (error) {
       // The name or size cannot be had here any more: it will not get better by waiting.
       this.#options.onNotice('error', error instanceof Error ? error.message : String(error));
       void this.#keep(this.#saved.remove(saved.transferId));
     }
-  }
-
-  /** Nobody waits for it, so its end is a notice. */
-  #startAlone(saved: SavedDownload): Transfer {
-    const transfer = this.#start(saved, { isAlone: true });
-    transfer.outcome.then(
-      (row) => this.#options.onNotice('info', `${row.path} is complete.`),
-      (error: unknown) => {
-        if (error instanceof PeerError && error.code !== 'interrupted') this.#options.onNotice('error', error.message);
-      },
-    );
-    return transfer;
   }
 
   /** The download that goes to the same place. @throws {PeerError} `in-use` when it fetches something else. */
@@ -276,8 +264,6 @@ export class Downloads implements Part {
   #failedTry(transfer: Transfer, problem: PeerProblem, tries: number): void {
     if (tries === 1 && transfer.callers === 0)
       this.#options.onNotice('warning', `${problem.message} It is tried again by itself.`);
-    else if (tries === 1)
-      this.#options.onNotice('info', `${safeDisplay(transfer.request.name)} is tried again by itself.`);
     void this.#keepState(transfer);
   }
 
@@ -310,11 +296,19 @@ export class Downloads implements Part {
     const { retryAt: _never, problem: _past, ...last } = row;
     const ended = isOver ? row : { ...last, state: 'stopped' as const };
     for (const listener of transfer.listeners) listener(ended);
+    if (transfer.callers === 0) this.#tellEnd(ended);
     this.#transfers.delete(transfer.transferId);
     const { isPaused: _paused, ...saved } = transfer.saved;
     this.#ended.push({ row: ended, saved });
     if (this.#ended.length > MAX_ENDED) this.#ended.shift();
     this.#options.onUpdate();
+  }
+
+  /** Nobody waits for it, so nobody else says how it ended. */
+  #tellEnd({ state, name, path, problem }: TransferRow): void {
+    if (state === 'done')
+      this.#options.onNotice('info', `${safeDisplay(name)} downloaded successfully, saved as ${safeDisplay(path)}`);
+    else if (problem !== undefined) this.#options.onNotice('error', problem.message);
   }
 
   /** What goes to the same place now has taken its place. */

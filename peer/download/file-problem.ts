@@ -17,15 +17,12 @@ export function errnoOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
-const FULL = 'could not be written: the disk is full. Free some space and get it again; what was fetched is kept.';
+const FULL = 'could not be written: the disk is full. What was fetched is kept. Free some space.';
 const DENIED = 'could not be written: this folder is not writable for you. Choose another with --downloads.';
 
 const BY_ERRNO: Record<string, [PeerErrorCode, string]> = {
   ENOSPC: ['disk-full', FULL],
-  EDQUOT: [
-    'disk-full',
-    'could not be written: your disk quota is used up. Free some space and get it again; what was fetched is kept.',
-  ],
+  EDQUOT: ['disk-full', 'could not be written: your disk quota is used up. What was fetched is kept. Free some space.'],
   EFBIG: [
     'too-large',
     'could not be written: this file system takes no file of that size. Choose another folder with --downloads.',

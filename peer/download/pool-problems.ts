@@ -28,12 +28,12 @@ export function hopelessProblem(
   if (entries.length === 0) {
     return {
       code: 'no-source',
-      message: `${name} is not available: nobody who has it is online. Try again later; what was fetched is kept.`,
+      message: `${name} is not available: nobody who has it is online. What was fetched is kept.`,
     };
   }
   return {
     code: 'no-source',
-    message: `${name} is not available: ${blame(entries)}. Try again later; what was fetched is kept.`,
+    message: `${name} is not available: ${blame(entries)}. What was fetched is kept.`,
   };
 }
 

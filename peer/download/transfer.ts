@@ -159,7 +159,8 @@ export class Transfer {
     for (;;) {
       await this.#untilDue(signal);
       if (await this.#run(signal)) return this.row();
-      this.#knownBytes = this.#download.row().doneBytes;
+      // A try that ends before it has looked at the `.part` knows nothing of what is there.
+      this.#knownBytes = Math.max(this.#knownBytes, this.#download.row().doneBytes);
     }
   }
 
@@ -190,7 +191,8 @@ export class Transfer {
     } catch (error) {
       if (signal.aborted) throw error;
       if (this.#isPaused || end.signal.aborted) return false;
-      if (!this.#options.retries || !mayComeBack(error)) throw error;
+      if (!mayComeBack(error)) throw error;
+      if (!this.#options.retries) throw withAdvice(error, 'Get it again later.');
       this.#tries = this.#download.row().doneBytes > before ? 1 : this.#tries + 1;
       this.#takeRest(error);
       return false;
@@ -208,8 +210,14 @@ export class Transfer {
     const { reject } = this.#verdict;
     this.#verdict = Promise.withResolvers();
     this.#verdict.promise.catch(() => undefined); // as above
-    reject(error);
+    reject(withAdvice(error, 'It is tried again by itself.'));
     this.#options.onFailedTry(problem, this.#tries);
     this.#options.onUpdate();
   }
+}
+
+/** What is to be done next depends on whether the download goes on by itself. */
+function withAdvice(error: PeerError, advice: string): PeerError {
+  const { problem } = error;
+  return new PeerError({ ...problem, message: `${problem.message} ${advice}` }, { cause: error });
 }

@@ -19,6 +19,7 @@ const MIN_BAR_CELLS = 6;
 const MAX_BAR_CELLS = 30;
 const PERCENT_CELLS = 4;
 const GAP = '  ';
+const NO_SOURCE = 'waiting for a source';
 
 /** What stands behind the bar while bytes come: speed, time left, sources. Fixed, so that bars of all rows are of one length. */
 const RATE_CELLS = '123.4 MiB/s'.length;
@@ -98,6 +99,7 @@ function fetchingDetails({ bytesPerSecond, etaMs, sources }: TransferRow): Detai
   if (active === 0) {
     const positions = sources.flatMap(({ queuePosition }) => (queuePosition === undefined ? [] : [queuePosition]));
     if (positions.length > 0) return { details: [`place ${Math.min(...positions)} in the queue`], tone: 'warning' };
+    return { details: [NO_SOURCE], tone: 'warning' };
   }
   const eta = etaMs === undefined ? '' : `${formatDuration(etaMs)} left`;
   const rate = formatRate(bytesPerSecond).padStart(RATE_CELLS);
@@ -105,7 +107,7 @@ function fetchingDetails({ bytesPerSecond, etaMs, sources }: TransferRow): Detai
 }
 
 function waitingTexts({ problem, retryAt }: TransferRow, now: number): string[] {
-  if (problem === undefined) return ['waiting for a source'];
+  if (problem === undefined) return [NO_SOURCE];
   const seconds = retryAt === undefined ? undefined : Math.max(0, Math.ceil((retryAt - now) / 1_000));
   return [problemTitle(problem), ...(seconds === undefined ? [] : [`again in ${formatDuration(seconds * 1_000)}`])];
 }

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 
 import { expect } from 'chai';
 
@@ -32,6 +32,7 @@ describe('a download that may succeed later', () => {
     const bob = await world.downloads('bob', [publication], { stateDir: world.dir.join('state'), clock });
     const problem = await problemOf(bob.downloads.get(requestFor(publication, bob.folder), forever));
     expect(problem.code, 'who waited is told').to.equal('tracker-unreachable');
+    expect(problem.message).to.equal('Tracker not responding. It is tried again by itself.');
     const delays: number[] = [];
     for (let tries = 1; tries <= 4; tries += 1) {
       await waitFor(() => only(bob).retryAt !== undefined);
@@ -48,7 +49,30 @@ describe('a download that may succeed later', () => {
     await waitFor(() => only(bob).state === 'done');
 
     expect(await sameBytes(publication.path, only(bob).path)).to.equal(true);
-    expect(bob.notices.filter((text) => /again by itself/.test(text))).to.have.length(1);
+    expect(
+      bob.notices.filter((text) => /again by itself/.test(text)),
+      'who waited was told',
+    ).to.deep.equal([]);
+    expect(bob.notices.at(-1)).to.match(/^film\.bin downloaded successfully, saved as \/.*film\.bin$/);
+  });
+
+  it('keeps showing what it has while a try finds nobody', async () => {
+    const publication = await world.publish('film.bin', 100_000);
+    await world.peer('alice', [publication]);
+    world.trackerError = new PeerError(away);
+    const bob = await world.downloads('bob', [publication], { stateDir: world.dir.join('state'), clock });
+    await bob.downloads.resumeSaved();
+    await problemOf(bob.downloads.get(requestFor(publication, bob.folder), forever));
+    await waitFor(() => only(bob).retryAt !== undefined);
+    await bob.downloads.stop();
+    const list = world.dir.join('state/downloads.json');
+    await writeFile(list, (await readFile(list, 'utf8')).replace('"request"', '"doneBytes": 4000, "request"'));
+
+    const later = await world.downloads('bob', [publication], { stateDir: world.dir.join('state'), clock });
+    await later.downloads.resumeSaved();
+    await waitFor(() => only(later).retryAt !== undefined);
+
+    expect(only(later).doneBytes).to.equal(4_000);
   });
 
   it('goes on with its tries after a restart', async () => {
@@ -79,6 +103,7 @@ describe('a download that may succeed later', () => {
     await problemOf(fleeting.downloads.get(requestFor(publication, fleeting.folder), forever));
 
     for (const reader of [kept, fleeting]) expect(only(reader).state).to.equal('failed');
+    expect(only(kept).problem?.message).to.equal('No.');
   });
 
   it('waits at most five minutes, and one for room on the disk', () => {

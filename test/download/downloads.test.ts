@@ -49,7 +49,7 @@ describe('Downloads', () => {
     expect(row?.resumedBytes).to.be.greaterThan(MIB);
     expect(await sameBytes(publication.path, `${second.folder}/film.bin`)).to.equal(true);
     await waitFor(() => saved(stateDir).length === 0);
-    await waitFor(() => /film\.bin is complete/.test(second.notices.join('\n')));
+    await waitFor(() => /film\.bin downloaded successfully/.test(second.notices.join('\n')));
   });
 
   it('starts with an empty list when the saved one is damaged', async () => {
