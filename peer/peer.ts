@@ -125,6 +125,7 @@ class RunningParts implements Peer {
   ): Promise<CommandResult<K>> {
     const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
     const run = this.#runner(name);
+    this.#tracker.hurry();
     return this.#activity.command(name, input, () => run(input, { ...options, signal }));
   }
 

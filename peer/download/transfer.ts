@@ -3,10 +3,10 @@
  * it is paused. What is fetched in a try stays in the `.part` for the next one.
  */
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
+import { Pulse } from '../../common/runtime/pulse.js';
 import { PeerError, type PeerProblem, type TransferPriority, type TransferRow } from '../api.js';
 import type { Download } from './download.js';
 import type { DownloadRequest } from './download-request.js';
-import { Pulse } from './pulse.js';
 import { mayComeBack, retryDelay } from './retry-delay.js';
 import type { SavedDownload } from './saved-downloads.js';
 import type { Turns } from './turns.js';

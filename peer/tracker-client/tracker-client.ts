@@ -10,6 +10,7 @@ import { PROTOCOL_VERSION } from '../../common/protocol/messages.js';
 import { parseReply } from '../../common/protocol/parse.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import { type AbortOptions, sleep, withDeadline } from '../../common/runtime/deadline.js';
+import { Pulse } from '../../common/runtime/pulse.js';
 import type { Identity } from '../../common/wire/identity.js';
 import { type ConnectionState, PeerError } from '../api.js';
 import { Channels } from './channels.js';
@@ -59,6 +60,7 @@ export class TrackerClient {
   readonly #udpHealth: UdpHealth;
   readonly #receipts = new Receipts();
   readonly #stopped = new AbortController();
+  readonly #hurried: Pulse;
   #state: ConnectionState = { kind: 'connecting' };
   #grant: SessionGrant | undefined;
   #tcpUsedAt = 0;
@@ -70,6 +72,7 @@ export class TrackerClient {
 
   constructor(options: TrackerClientOptions) {
     this.#options = options;
+    this.#hurried = new Pulse(options.clock);
     const { host, port, pin, clock } = options;
     this.#channels = new Channels({
       host,
@@ -136,6 +139,11 @@ export class TrackerClient {
   /** Begins the heartbeats; after this the client keeps itself online until `stop`. */
   start(): void {
     this.#heartbeats ??= this.#beat();
+  }
+
+  /** A person waits: a pause before the next try to reach a lost tracker ends now. */
+  hurry(): void {
+    this.#hurried.beat();
   }
 
   /** Sends one request and resolves with the body of its reply. @throws {PeerError} */
@@ -205,7 +213,7 @@ export class TrackerClient {
         const waitMs = reconnectWait(tries, clock.monotonic() - lostAt);
         const problem = error instanceof PeerError ? error.problem : trackerUnreachable(this.address).problem;
         this.#setState({ kind: 'waiting', problem, retryAt: clock.now() + waitMs });
-        await sleep(waitMs, { signal, clock }).catch(() => undefined); // stopped: the loop's condition sees it
+        await this.#hurried.wait(waitMs, { signal }).catch(() => undefined); // stopped: the loop's condition sees it
       }
     }
   }

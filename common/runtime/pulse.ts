@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from '../../common/runtime/clock.js';
-import { type AbortOptions, sleep } from '../../common/runtime/deadline.js';
+import { type Clock, systemClock } from './clock.js';
+import { type AbortOptions, sleep } from './deadline.js';
 
 /** "Something changed, look again": wakes everybody who waits. */
 export class Pulse {
