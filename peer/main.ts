@@ -19,13 +19,16 @@ import { runCli } from './cli/run-cli.js';
 /** A process that has said its last word and still does not end is ended. */
 const LINGER_MS = 1_000;
 
-/** Runs `shoal ARGV…` (what stands after `shoal`) to its end. Resolves with the exit code; it does not end the process. */
-export async function main(argv: readonly string[], parts: CliParts = REAL_PARTS): Promise<number> {
+/**
+ * Runs `shoal ARGV…` (what stands after `shoal`) to its end. Resolves with the exit code; it does not end the process. `parts` replace
+ * the real ones.
+ */
+export async function main(argv: readonly string[], parts: Partial<CliParts> = {}): Promise<number> {
   const controller = new AbortController();
   listenToSignals(controller, argv);
   process.stdout.on('error', () => controller.abort(new Interruption('EPIPE')));
   process.stderr.on('error', () => undefined); // nowhere left to say anything
-  const code = await runCli(argv, cliProcess(controller.signal), parts);
+  const code = await runCli(argv, cliProcess(controller.signal), { ...REAL_PARTS, ...parts });
   if ('unref' in process.stdin) process.stdin.unref(); // it must not keep the process; a file as input does not
   endSoon(code);
   return code;

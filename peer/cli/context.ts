@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/runtime/clock.js';
 import type { PeerConfig } from '../../common/runtime/config.js';
 import type { Host } from '../../common/runtime/host.js';
-import type { ProgressEvent } from '../api.js';
+import type { PeerDoor, ProgressEvent } from '../api.js';
 import type { Door, DoorOptions } from '../door/door.js';
 import type { ContactTracker, StartPeer } from '../door/start-peer.js';
 import type { Ask, Keyboard } from './ask.js';
@@ -35,6 +35,8 @@ export interface CliParts {
   readonly identifyFile: IdentifyFile;
   /** The terminal interface, or line by line without a terminal; resolves with the exit code. */
   readonly runInterface: (options: InterfaceOptions) => Promise<number>;
+  /** Told by the terminal interface that the tracker does not answer; it may be told often. */
+  readonly onTrackerAway?: () => void;
 }
 
 export type IdentifyFile = (
@@ -43,7 +45,7 @@ export type IdentifyFile = (
 ) => Promise<{ readonly fileId: string; readonly sizeBytes: number }>;
 
 export interface InterfaceOptions {
-  readonly door: Door;
+  readonly door: PeerDoor;
   readonly tracker: string;
   readonly user: string | undefined;
   readonly password: string | undefined;

@@ -58,14 +58,17 @@ async function runWord(word: string, context: CommandContext): Promise<number> {
 
 async function runInterface(context: CommandContext): Promise<number> {
   const { config, process, parts } = context;
-  const [{ givenPassword, trackerOf }, { makeFolder }] = await Promise.all([
+  const [{ givenPassword, trackerOf }, { makeFolder }, { watchTracker }] = await Promise.all([
     import('./open-peer.js'),
     import('./make-folder.js'),
+    import('./tracker-watch.js'),
   ]);
   const downloads = config.downloads ?? join(process.host.home, 'Downloads', 'Shoal');
   await makeFolder(downloads);
+  const door = context.openDoor({ downloads, savedSession: 'last' });
+  const { onTrackerAway } = parts;
   return parts.runInterface({
-    door: context.openDoor({ downloads, savedSession: 'last' }),
+    door: onTrackerAway === undefined ? door : watchTracker(door, onTrackerAway),
     tracker: trackerOf(context),
     user: config.user,
     password: await givenPassword(context),

@@ -31,6 +31,24 @@ export function main(argv) {
   }));
 }`;
 
+/** Kills its tracker, tells so twice, and ends when there is one again. */
+const LOSES_ITS_TRACKER = `
+import { readFileSync, rmSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { contactTracker } from './tracker-client/contact.js';
+export async function main([, address], { onTrackerAway }) {
+  const port = Number(address.split(/[:#]/)[1]);
+  const data = process.env.HOME + '/.local/state/shoal/loopback-tracker';
+  process.kill(JSON.parse(readFileSync(data + '/starts', 'utf8')).pid, 'SIGKILL');
+  const isThere = () => contactTracker('127.0.0.1', port).then(() => true, () => false);
+  while (await isThere()) await pause(10);
+  rmSync(data + '/taken');
+  onTrackerAway();
+  onTrackerAway();
+  while (!(await isThere())) await pause(10);
+  return 0;
+}`;
+
 /** The real one does a TLS handshake. */
 const CONTACT = `
 import { connect } from 'node:net';
@@ -119,6 +137,23 @@ describe('bin/start.js', () => {
 
     expect(JSON.parse(stdout)).to.include(`127.0.0.1:${port}#sha256:${PIN}`);
     expect(starts()).to.have.length(1);
+  });
+
+  it('starts the tracker again when the terminal finds it gone, and once', async () => {
+    await stand.addFile('dist/peer/main.js', LOSES_ITS_TRACKER);
+    const port = await freePort();
+
+    const { code, stderr } = await start(port);
+
+    expect([code, stderr]).to.deep.equal([0, '']);
+    expect(starts()).to.have.length(2);
+  });
+
+  it('starts no tracker for a terminal that names another', async () => {
+    const { stdout } = await stand.run('start.js', ['--tracker=host:1']);
+
+    expect(JSON.parse(stdout)).to.deep.equal(['--tracker=host:1']);
+    expect(starts()).to.deep.equal([]);
   });
 
   it('gives two terminals that start together one tracker', async () => {
