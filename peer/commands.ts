@@ -1,9 +1,9 @@
 /** What each command of `api.ts` does, in terms of the peer's parts. One function a word; no sockets, no state of their own. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-
 import { DEFAULT_PAGE_ROWS, MAX_PAGE_ROWS } from '../common/protocol/limits.js';
 import type { AbortOptions } from '../common/runtime/deadline.js';
+import { ownCommand } from '../common/runtime/own-command.js';
 import {
   type CommandInput,
   type CommandName,
@@ -198,5 +198,8 @@ async function listSources(
 
 function serving(links: LinkMaker | undefined): LinkMaker {
   if (links !== undefined) return links;
-  throw new PeerError({ code: 'usage', message: 'Links are served by a running peer. Start one with: shoal serve' });
+  throw new PeerError({
+    code: 'usage',
+    message: `Links are served by a running peer. Start one with: ${ownCommand('serve')}`,
+  });
 }

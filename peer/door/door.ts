@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { checkUserName } from '../../common/content/file-name.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import { sleep, withDeadline } from '../../common/runtime/deadline.js';
+import { ownCommand } from '../../common/runtime/own-command.js';
 import {
   type CallOptions,
   type OpenOptions,
@@ -242,7 +243,7 @@ function untrusted(address: string, pin: string): PeerProblem {
     pin,
     message:
       `The tracker ${address} is not known here yet. Its identity is ${pin}. If its administrator confirms that, trust it with: ` +
-      `shoal trust add '${address}#${pin}'`,
+      ownCommand(`trust add '${address}#${pin}'`),
   };
 }
 
@@ -253,6 +254,6 @@ function pinChanged(address: string, pin: string, known: string): PeerProblem {
     pin,
     message:
       `THE IDENTITY OF THE TRACKER ${address} IS NOT THE ONE ON RECORD: somebody may be in between. Nothing was sent. On record: ${known}; ` +
-      `now: ${pin}. Only if its administrator confirms the new one: shoal trust forget ${address}, then shoal trust add '${address}#${pin}'`,
+      `now: ${pin}. Only if its administrator confirms the new one: ${ownCommand(`trust forget ${address}`)}, then ${ownCommand(`trust add '${address}#${pin}'`)}`,
   };
 }

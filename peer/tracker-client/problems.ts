@@ -3,6 +3,7 @@
 import { formatDuration } from '../../common/content/format.js';
 import type { ErrorCode } from '../../common/protocol/errors.js';
 import type { ErrorBody } from '../../common/protocol/messages.js';
+import { ownCommand, ownProgram } from '../../common/runtime/own-command.js';
 import { PeerError, type PeerErrorCode, type PeerProblem } from '../api.js';
 
 const CODE_OF: Partial<Record<ErrorCode, PeerErrorCode>> = {
@@ -66,18 +67,17 @@ export function peerErrorOf(error: ErrorBody): PeerError {
 }
 
 export function trackerUnreachable(address: string, cause?: unknown): PeerError {
-  return new PeerError(
-    {
-      code: 'tracker-unreachable',
-      message: `Tracker not responding at ${address}. Check the address and that the tracker runs.`,
-    },
-    { cause },
-  );
+  const isHere = /^(?:127\.|localhost:|\[?::1)/.test(address);
+  const advice = isHere
+    ? `Start one on this computer with ${ownProgram()} tracker, or name another with --tracker.`
+    : 'Check the address, and ask the person who runs it.';
+  const message = `Tracker not responding at ${address}. ${advice}`;
+  return new PeerError({ code: 'tracker-unreachable', message }, { cause });
 }
 
 export function pinChanged(address: string, found: string): PeerError {
   const message =
     `The tracker at ${address} has another identity than the one on record, so nothing was sent. ` +
-    `If its administrator confirms the new one, run: shoal trust forget ${address}`;
+    `If its administrator confirms the new one, run: ${ownCommand(`trust forget ${address}`)}`;
   return new PeerError({ code: 'pin-changed', message, pin: found });
 }

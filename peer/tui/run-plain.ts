@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
+import { ownCommand } from '../../common/runtime/own-command.js';
 import { type Peer, type PeerDoor, PeerError, type PeerProblem } from '../api.js';
 import { EXIT_DONE, EXIT_INTERRUPTED, exitCodeFor } from '../wording/exit-code.js';
 import { type Layout, listingText } from '../wording/listing.js';
@@ -107,7 +108,7 @@ async function establishTrust({ door, tracker, trustOnFirstUse, write, signal }:
   }
   if (trustOnFirstUse) return door.trust(tracker, contact.pin);
   write(`${firstContactText(contact).join('\n')}\n`);
-  const message = `Trust it once with: shoal trust add '${contact.address}#${contact.pin}', or start with --trust-on-first-use.`;
+  const message = `Trust it once with: ${ownCommand(`trust add '${contact.address}#${contact.pin}'`)}, or start with --trust-on-first-use.`;
   throw new PeerError({ code: 'untrusted-tracker', message, pin: contact.pin });
 }
 

@@ -1,5 +1,7 @@
 /** What is said at the first contact with a tracker, and when its identity is not the one on record. */
+
 import { safeDisplay } from '../../common/content/safe-display.js';
+import { ownCommand } from '../../common/runtime/own-command.js';
 import type { TrackerContact } from '../api.js';
 
 /** The question that SSH asks too; the answer is `yes`, `no`, or the fingerprint itself. */
@@ -21,7 +23,7 @@ export function changedPinText({ address, pin, pinnedBefore }: TrackerContact): 
     '  it shows now:',
     `  ${safeDisplay(pin)}`,
     'Somebody may be pretending to be your tracker, or it was set up anew. Ask the person who runs it. If the new fingerprint is right:',
-    `  shoal trust forget ${shown}`,
+    `  ${ownCommand(`trust forget ${shown}`)}`,
     'and log in again.',
   ];
 }

@@ -214,7 +214,7 @@ describe('shoal tracker', () => {
       const group = (...args: string[]) => run('group', ...args, '--data', dir.join('data'));
       for (const name of ['zoe', 'yan']) await user(['add', name], { SHOAL_PASSWORD: 'secret' });
 
-      expect((await group('list')).stdout).to.equal('No groups. Add one: shoal group add NAME\n');
+      expect((await group('list')).stdout).to.match(/^No groups\. Add one: npx shoal group add NAME --data .*\n$/);
       expect((await group('add', 'Team')).stdout).to.equal('group Team added\n');
       expect((await group('add', 'team')).code).to.equal(1);
       expect((await group('add', 'no name')).code).to.equal(1);

@@ -2,6 +2,7 @@
  * The packaged `credentials.txt` is public. Attacker: anyone who has read it; beyond loopback he could log in at once. So a tracker
  * that others can reach does not listen while one of these passwords still works.
  */
+import { ownCommand } from '../../common/runtime/own-command.js';
 import { isLoopback } from '../registry/addresses.js';
 import type { Store } from '../store/store.js';
 import type { Credential } from './credentials-file.js';
@@ -31,7 +32,9 @@ export async function refuseSampleAccounts(
     if (await hasher.verify(secret.password, account.passwordHash)) open.push(account.user);
   }
   if (open.length === 0) return;
-  const commands = open.map((user) => `  shoal user passwd ${user}    or    shoal user remove ${user}`).join('\n');
+  const commands = open
+    .map((user) => `  ${ownCommand(`user passwd ${user}`)}    or    ${ownCommand(`user remove ${user}`)}`)
+    .join('\n');
   throw new SampleAccountsError(
     `will not listen on ${host}: everybody knows the sample password of ${open.join(', ')}. Change it or remove the account first:\n${commands}`,
   );

@@ -1,5 +1,7 @@
 /** `shoal group …`: manages groups in the store, also while a tracker runs on it. */
+
 import { checkUserName } from '../../common/content/file-name.js';
+import { ownCommand } from '../../common/runtime/own-command.js';
 import { CliError, type CliProcess, EXIT } from './process.js';
 import { type StoreFlags, withStore } from './with-store.js';
 
@@ -11,7 +13,7 @@ export function addGroup(group: string, flags: StoreFlags, process: CliProcess):
         exitCode: EXIT.failed,
       });
     if (!(await store.addGroup(group)))
-      throw new CliError(`there is a group ${group} already. See its members with: shoal group list`, {
+      throw new CliError(`there is a group ${group} already. See its members with: ${ownCommand('group list')}`, {
         code: 'in-use',
         exitCode: EXIT.failed,
       });
@@ -37,7 +39,7 @@ export function listGroups(flags: StoreFlags, process: CliProcess): Promise<void
     );
     output.say(
       { event: 'result', groups },
-      lines.length === 0 ? 'No groups. Add one: shoal group add NAME' : lines.join('\n'),
+      lines.length === 0 ? `No groups. Add one: ${ownCommand('group add NAME')}` : lines.join('\n'),
     );
   });
 }
@@ -52,7 +54,7 @@ export function changeMembers(
     if (outcome === undefined) throw unknownGroup(group);
     if (outcome.unknown.length > 0)
       throw new CliError(
-        `there is no user ${outcome.unknown.join(', ')}, so nothing was changed. See who there is with: shoal user list`,
+        `there is no user ${outcome.unknown.join(', ')}, so nothing was changed. See who there is with: ${ownCommand('user list')}`,
         { code: 'not-found', exitCode: EXIT.notFound },
       );
     const verb = kind === 'join' ? 'joined' : 'left';
@@ -61,7 +63,7 @@ export function changeMembers(
 }
 
 function unknownGroup(group: string): CliError {
-  return new CliError(`there is no group ${group}. See what there is with: shoal group list`, {
+  return new CliError(`there is no group ${group}. See what there is with: ${ownCommand('group list')}`, {
     code: 'not-found',
     exitCode: EXIT.notFound,
   });

@@ -4,6 +4,7 @@ import { loadTrackerConfig, type TrackerConfig } from '../../common/runtime/conf
 import { sleep } from '../../common/runtime/deadline.js';
 import { ensurePrivateDir, writeFileDurably } from '../../common/runtime/files.js';
 import { type Log, openLog } from '../../common/runtime/log.js';
+import { ownCommand } from '../../common/runtime/own-command.js';
 import { formatPin, type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
 import { readCredentials } from '../auth/credentials-file.js';
 import { importAccounts } from '../auth/import-accounts.js';
@@ -100,7 +101,7 @@ async function prepareAccounts({
     hasher,
   });
   if ((await store.listAccounts()).length === 0) {
-    process.stderr.write('shoal tracker: there are no users yet. Add one with: shoal user add NAME\n');
+    process.stderr.write(`shoal tracker: there are no users yet. Add one with: ${ownCommand('user add NAME')}\n`);
   }
 }
 

@@ -1,6 +1,7 @@
 /** `shoal user …`: manages accounts in the store, also while a tracker runs on it. */
 import { resolve } from 'node:path';
 import { checkUserName } from '../../common/content/file-name.js';
+import { ownCommand } from '../../common/runtime/own-command.js';
 import { readCredentials } from '../auth/credentials-file.js';
 import { importAccounts } from '../auth/import-accounts.js';
 import { ChildHasher } from '../auth/password-hasher.js';
@@ -69,7 +70,7 @@ export function listUsers(flags: UserFlags, process: CliProcess): Promise<void> 
     );
     output.say(
       { event: 'result', users: accounts },
-      lines.length === 0 ? 'No users. Add one: shoal user add NAME' : lines.join('\n'),
+      lines.length === 0 ? `No users. Add one: ${ownCommand('user add NAME')}` : lines.join('\n'),
     );
   });
 }
@@ -120,14 +121,17 @@ function count(number: number, noun: string): string {
 }
 
 function inUse(user: string): CliError {
-  return new CliError(`there is a user ${user} already. Change the password with: shoal user passwd ${user}`, {
-    code: 'in-use',
-    exitCode: EXIT.failed,
-  });
+  return new CliError(
+    `there is a user ${user} already. Change the password with: ${ownCommand(`user passwd ${user}`)}`,
+    {
+      code: 'in-use',
+      exitCode: EXIT.failed,
+    },
+  );
 }
 
 function unknown(user: string): CliError {
-  return new CliError(`there is no user ${user}. See who there is with: shoal user list`, {
+  return new CliError(`there is no user ${user}. See who there is with: ${ownCommand('user list')}`, {
     code: 'not-found',
     exitCode: EXIT.notFound,
   });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ownCommand } from '../../../common/runtime/own-command.js';
 import { type Notice, type Peer, PeerError, type PeerProblem, type PeerState } from '../../api.js';
 import { problemText } from '../../wording/problem.js';
 import type { CommandContext } from '../context.js';
@@ -28,7 +29,7 @@ async function serveWith(context: CommandContext, peer: Peer): Promise<number> {
   if (peer.attached)
     throw new PeerError({
       code: 'in-use',
-      message: `A peer of ${peer.state().user} is running already. End it with shoal xit first.`,
+      message: `A peer of ${peer.state().user} is running already. End it first with: ${ownCommand('xit')}`,
     });
   const ready = await untilState(peer, readyIn, process.signal);
   if ('code' in ready) throw new PeerError(ready);

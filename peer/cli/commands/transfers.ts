@@ -1,4 +1,5 @@
 /** Words about downloads of the running peer. */
+import { ownCommand } from '../../../common/runtime/own-command.js';
 import { type CommandInput, PeerError, TRANSFER_PRIORITIES, type TransferPriority } from '../../api.js';
 import type { TransferWord } from '../../wording/choose-transfer.js';
 import { transferOutcome } from '../../wording/outcomes.js';
@@ -43,7 +44,7 @@ async function tell<K extends TransferWord>(context: CommandContext, word: K, in
   if (peer === undefined)
     throw new PeerError({
       code: 'not-found',
-      message: 'No peer of yours is running, so there is no download. Start one with: shoal serve',
+      message: `No peer of yours is running, so there is no download. Start one with: ${ownCommand('serve')}`,
     });
   try {
     const result = await call(context, peer, word, input);

@@ -1,3 +1,4 @@
+import { ownCommand } from '../../../common/runtime/own-command.js';
 import { PeerError } from '../../api.js';
 import { parseTrackerAddress } from '../../door/tracker-address.js';
 import { TrustFile } from '../../door/trust-file.js';
@@ -19,7 +20,7 @@ export async function trustAdd(context: CommandContext): Promise<number> {
   const pin = given ?? (await askedPin(context, address));
   const known = await new TrustFile(context.config.data).pinOf(address);
   if (known !== undefined && known !== pin) {
-    const message = `Another identity of ${address} is on record: ${known}. To replace it: shoal trust forget ${address}, then add the new one.`;
+    const message = `Another identity of ${address} is on record: ${known}. To replace it: ${ownCommand(`trust forget ${address}`)}, then add the new one.`;
     throw new PeerError({ code: 'pin-changed', message, pin });
   }
   await new TrustFile(context.config.data).set(address, pin);
@@ -35,7 +36,7 @@ export async function trustForget({ args, config, output }: CommandContext): Pro
   if (pin === undefined)
     throw new PeerError({
       code: 'not-found',
-      message: `${address} is not trusted; there is nothing to forget. See shoal trust list.`,
+      message: `${address} is not trusted; there is nothing to forget. See ${ownCommand('trust list')}.`,
     });
   output.lines([`${address} is forgotten; it was ${pin}`]);
   output.result('trust', { address, pin });
@@ -52,7 +53,7 @@ async function askedPin(context: CommandContext, address: string): Promise<strin
   if (ask !== undefined && (await ask.yes('Trust this tracker?'))) return pin;
   throw new PeerError({
     code: 'untrusted-tracker',
-    message: `Not trusted. When its administrator confirms the fingerprint: shoal trust add '${address}#${pin}'`,
+    message: `Not trusted. When its administrator confirms the fingerprint: ${ownCommand(`trust add '${address}#${pin}'`)}`,
     pin,
   });
 }

@@ -1,0 +1,23 @@
+import { expect } from 'chai';
+import { ownCommand } from '../../common/runtime/own-command.js';
+
+describe('ownCommand', () => {
+  const hint = (argv: readonly string[], env: Readonly<Record<string, string>> = {}): string =>
+    ownCommand('trust list', { argv: ['/bin/node', ...argv], env });
+
+  it('is the installed command where that is what was typed', () =>
+    expect(hint(['/usr/local/bin/shoal', 'lap'])).to.equal('shoal trust list'));
+
+  it('goes through npx after npm start, npm run and npx, where the shell knows no such word', () => {
+    expect(hint(['/home/ana/shoal/bin/start.js'])).to.equal('npx shoal trust list');
+    expect(hint(['/home/ana/node_modules/.bin/shoal'], { npm_command: 'exec' })).to.equal('npx shoal trust list');
+  });
+
+  for (const given of [['--data', '/srv/x'], ['--data=/srv/x']]) {
+    it(`keeps ${given.join(' ')}`, () =>
+      expect(hint(['/bin/shoal', 'lap', ...given])).to.equal('shoal trust list --data /srv/x'));
+  }
+
+  it('quotes a folder that a shell would take apart', () =>
+    expect(hint(['/bin/shoal', '--data', "it's mine"])).to.equal(`shoal trust list --data 'it'\\''s mine'`));
+});
