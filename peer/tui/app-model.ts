@@ -4,6 +4,7 @@ import type { Clock } from '../../common/runtime/clock.js';
 import type { Peer, PeerDoor } from '../api.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED } from '../wording/exit-code.js';
 import { problemOf, problemText } from '../wording/problem.js';
+import { isUnderWay, keptText } from '../wording/transfers.js';
 import { Changes } from './changes.js';
 import type { KeyStroke } from './keys.js';
 import { LoginModel, type LoginState } from './login-model.js';
@@ -97,11 +98,13 @@ export class AppModel {
     else this.#login.press(stroke);
   }
 
-  /** The first press stops a command under way, or leaves when there is none; the second always leaves. */
+  /** A press that stops a command, clears the line or warns does not leave yet; the next one does. */
   #interrupt(): void {
+    const isRepeated = this.#interrupts > 0;
+    const answer = this.#isLeaving ? 'nothing' : (this.#main?.interrupt({ isRepeated }) ?? 'nothing');
+    if (answer === 'cleared') return;
     this.#interrupts += 1;
-    if (this.#interrupts === 1 && this.#main?.interrupt() === true && !this.#isLeaving) return;
-    this.leave(this.#interrupts > 1 ? EXIT_INTERRUPTED : EXIT_DONE);
+    if (answer === 'nothing') this.leave(isRepeated ? EXIT_INTERRUPTED : EXIT_DONE);
   }
 
   #enter(peer: Peer): void {
@@ -120,13 +123,10 @@ export class AppModel {
   async #closePeer(code: number): Promise<void> {
     const peer = this.#peer;
     if (peer === undefined) return this.#end.resolve({ code, farewell: '' });
-    const { user } = peer.state();
+    const farewell = farewellText(peer);
     try {
       await peer.close();
-      this.#end.resolve({
-        code,
-        farewell: peer.attached ? `Detached; the peer of ${safeDisplay(user)} goes on` : 'Logged out',
-      });
+      this.#end.resolve({ code, farewell });
     } catch (error) {
       this.#end.resolve({ code: EXIT_FAILED, farewell: problemText(problemOf(error)) });
     }
@@ -138,4 +138,11 @@ export class AppModel {
     else this.#state = { kind: 'login', login: this.#login.state() };
     this.#changes.emit();
   }
+}
+
+function farewellText(peer: Peer): string {
+  const { user, downloads } = peer.state();
+  if (peer.attached) return `Detached; the peer of ${safeDisplay(user)} goes on`;
+  const kept = downloads.filter(isUnderWay).length;
+  return kept === 0 ? 'Logged out' : `Logged out; ${keptText(kept)}`;
 }

@@ -2,13 +2,14 @@
  * The main screen's behaviour: the command line, commands under way, their results, messages. It drives a peer and knows no terminal;
  * `main-screen.tsx` shows its state.
  */
+import { formatCount } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 import type { Peer, PeerState, PublicationRow } from '../api.js';
 import { type Layout, listingOf, paragraph, stackedLayouts } from '../wording/listing.js';
 import { problemLayout, problemText } from '../wording/problem.js';
 import { span } from '../wording/row.js';
-import { isUnderWay } from '../wording/transfers.js';
+import { isUnderWay, keptText } from '../wording/transfers.js';
 import { lookUpCandidates } from './candidates.js';
 import { type CompletionRequest, complete, completionRequest, knownCandidates } from './completion.js';
 import { type Editor, EMPTY_EDITOR, editorOf, insertText, pressKey } from './editor.js';
@@ -99,11 +100,22 @@ export class MainModel {
     for (const { controller } of this.#running.values()) controller.abort();
   }
 
-  /** Stops the latest command that can be stopped. False: there is none. */
-  interrupt(): boolean {
-    const running = this.#foreground();
+  /**
+   * Ctrl-C: stops the latest command that can be stopped; else empties the line; else warns of transfers that would end. `isRepeated`: it
+   * was pressed before, so that only text in the line stands against leaving.
+   */
+  interrupt({ isRepeated }: { readonly isRepeated: boolean }): 'stopped' | 'cleared' | 'warned' | 'nothing' {
+    const running = isRepeated ? undefined : this.#foreground();
     running?.controller.abort();
-    return running !== undefined;
+    if (running !== undefined) return 'stopped';
+    if (this.#state.editor.text !== '') {
+      this.#change({ editor: EMPTY_EDITOR });
+      return 'cleared';
+    }
+    const warning = isRepeated || this.options.peer.attached ? undefined : leavingText(this.#state.peer);
+    if (warning === undefined) return 'nothing';
+    this.#say('warning', `Ctrl-C again leaves; ${warning}.`);
+    return 'warned';
   }
 
   press(stroke: KeyStroke): void {
@@ -310,6 +322,13 @@ export class MainModel {
     this.#state = { ...kept, ...change, now: this.options.clock.now(), ...(running === undefined ? {} : { running }) };
     this.options.onChange();
   }
+}
+
+/** What would end now: paused downloads do not count, nobody waits for them. */
+function leavingText({ downloads, uploads }: PeerState): string | undefined {
+  const fetching = downloads.filter((row) => isUnderWay(row) && row.state !== 'paused').length;
+  if (fetching > 0) return keptText(fetching);
+  return uploads.length === 0 ? undefined : `${formatCount(uploads.length, 'upload')} will be cut off`;
 }
 
 function endedIds({ downloads }: PeerState): ReadonlySet<string> {

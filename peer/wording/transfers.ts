@@ -36,6 +36,11 @@ export function isUnderWay({ state }: TransferRow): boolean {
   return state !== 'done' && state !== 'failed' && state !== 'stopped';
 }
 
+/** What becomes of `count` downloads under way when the peer ends. */
+export function keptText(count: number): string {
+  return `${formatCount(count, 'download')} ${count === 1 ? 'goes' : 'go'} on at the next start, from where ${count === 1 ? 'it is' : 'they are'}`;
+}
+
 /** One download in `width` cells: name, bar, percent, then speed, time left and sources, or its state. `now` in ms since epoch. */
 export function transferRow(transfer: TransferRow, width: number, now: number): Row {
   const done = transfer.state === 'done' ? transfer.sizeBytes : transfer.doneBytes;

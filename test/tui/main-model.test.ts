@@ -3,8 +3,11 @@ import { expect } from 'chai';
 import { VirtualClock } from '../../common/runtime/clock.js';
 import { MainModel } from '../../peer/tui/main-model.js';
 import { listingText } from '../../peer/wording/listing.js';
+import { transfer } from '../daemon/fake-peer.js';
 import { waitFor } from '../support/wait-for.js';
 import { FakePeer, type FakeScript } from './fake-peer.js';
+
+const UPLOAD = { name: 'film.mkv', user: 'bob', sentBytes: 0, bytesPerSecond: 0 };
 
 interface Desk {
   readonly model: MainModel;
@@ -62,10 +65,40 @@ describe('MainModel', () => {
     await clock.advanceAsync(1);
     await waitFor(() => result().includes('No active users'), { what: 'the outcome of lap' });
 
-    expect(model.interrupt()).to.equal(true);
+    expect(model.interrupt({ isRepeated: false })).to.equal('stopped');
     await waitFor(() => model.state().messages.at(-1)?.text === 'sch x: Stopped', { what: 'the message' });
-    expect(model.interrupt()).to.equal(false);
+    expect(model.interrupt({ isRepeated: false })).to.equal('nothing');
     expect(result()).to.contain('No active users');
+  });
+
+  it('clears the line at Ctrl-C before anything else is asked for', () => {
+    const { model } = desk();
+    model.press({ kind: 'text', text: 'get x' });
+
+    expect(model.interrupt({ isRepeated: true })).to.equal('cleared');
+    expect(model.state().editor.text).to.equal('');
+    expect(model.interrupt({ isRepeated: false })).to.equal('nothing');
+  });
+
+  for (const [what, state, warning] of [
+    ['downloads', { downloads: [transfer('film.mkv')] }, '1 download goes on at the next start, from where it is'],
+    ['uploads', { uploads: [UPLOAD, UPLOAD] }, '2 uploads will be cut off'],
+  ] as const) {
+    it(`warns of ${what} at the first Ctrl-C`, () => {
+      const { model, peer } = desk();
+      peer.change(state);
+
+      expect(model.interrupt({ isRepeated: false })).to.equal('warned');
+      expect(model.state().messages.at(-1)?.text).to.equal(`Ctrl-C again leaves; ${warning}.`);
+      expect(model.interrupt({ isRepeated: true })).to.equal('nothing');
+    });
+  }
+
+  it('does not warn where the transfers go on without it', () => {
+    const { model, peer } = desk({ attached: true });
+    peer.change({ downloads: [transfer('film.mkv')] });
+
+    expect(model.interrupt({ isRepeated: false })).to.equal('nothing');
   });
 
   it('tells the outcome of a download as a message when something else is shown by then', async () => {
