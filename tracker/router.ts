@@ -16,6 +16,7 @@ import { login } from './handlers/login.js';
 import { logout } from './handlers/logout.js';
 import { path } from './handlers/path.js';
 import { publish } from './handlers/publish.js';
+import { rename } from './handlers/rename.js';
 import { resume } from './handlers/resume.js';
 import { revocations } from './handlers/revocations.js';
 import { rights } from './handlers/rights.js';
@@ -33,6 +34,7 @@ const HANDLERS: { readonly [T in SessionVerb]: Handler<T> } = {
   publish,
   unpublish,
   rights,
+  rename,
   listPublished,
   listPeers,
   search,

@@ -3,6 +3,7 @@ import type { Log } from '../common/runtime/log.js';
 import type { Identity } from '../common/wire/identity.js';
 import type { Attempts } from './auth/attempts.js';
 import type { GuessLimits } from './auth/guess-limits.js';
+import type { PasscodeChecks } from './auth/passcode-checks.js';
 import type { PasswordHasher } from './auth/password-hasher.js';
 import type { ResumeTokens } from './auth/resume-tokens.js';
 import type { Address } from './carrier.js';
@@ -17,6 +18,7 @@ export interface Services {
   readonly registry: Registry;
   readonly hasher: PasswordHasher;
   readonly guesses: GuessLimits;
+  readonly passcodes: PasscodeChecks;
   readonly attempts: Attempts;
   readonly tokens: ResumeTokens;
   readonly challenges: PathChallenges;

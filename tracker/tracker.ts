@@ -11,10 +11,11 @@ import { Lifecycle, type Part } from '../common/runtime/lifecycle.js';
 import type { Log } from '../common/runtime/log.js';
 import { RepeatingTask } from '../common/runtime/repeating-task.js';
 import type { Identity } from '../common/wire/identity.js';
+import { dummyHash } from '../common/wire/phc.js';
 import { Attempts } from './auth/attempts.js';
 import { GuessLimits } from './auth/guess-limits.js';
+import { PasscodeChecks } from './auth/passcode-checks.js';
 import type { PasswordHasher } from './auth/password-hasher.js';
-import { dummyHash } from './auth/phc.js';
 import { ResumeTokens } from './auth/resume-tokens.js';
 import { DialBack } from './registry/dial-back.js';
 import { PathChallenges } from './registry/path-challenges.js';
@@ -32,6 +33,8 @@ const SEEN_INTERVAL_MS = 60_000;
 const PRUNE_INTERVAL_MS = 3_600_000;
 /** Also when nobody asks: ended and long silent sessions must not fill the memory. */
 const SWEEP_INTERVAL_MS = 1_000;
+/** Lists show what has expired so long at most; tickets are judged to the millisecond. */
+const EXPIRE_INTERVAL_MS = 1_000;
 /** A free TCP port may be taken for UDP. */
 const MAX_PORT_TRIES = 20;
 
@@ -78,6 +81,7 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
   const { registry, dialBack, clock, log, store } = services;
   lifecycle.add(registry);
   lifecycle.add(dialBack);
+  await store.expire(Math.floor(clock.now())); // before anybody can ask for what ended while no tracker ran
   const watch = lifecycle.add(new RevocationWatch(store, registry, { clock, log }));
   await watch.start();
   const router = new Router(services);
@@ -128,6 +132,7 @@ function makeServices({
     quota,
     registry: new Registry(store, clock),
     guesses: new GuessLimits(clock),
+    passcodes: new PasscodeChecks(hasher, clock),
     attempts: new Attempts(clock),
     tokens: new ResumeTokens(sealKey, clock),
     challenges: new PathChallenges(clock),
@@ -169,6 +174,7 @@ function housekeeping({ registry, store, clock, log }: Services): RepeatingTask[
     new RepeatingTask(run, { intervalMs, clock, onError: (error) => log.write('warn', `${what} failed`, { error }) });
   return [
     repeat('looking for silent sessions', SWEEP_INTERVAL_MS, () => registry.sweep()),
+    repeat('ending what has expired', EXPIRE_INTERVAL_MS, () => store.expire(Math.floor(clock.now()))),
     repeat('noting who is online', SEEN_INTERVAL_MS, () =>
       store.recordSeen(registry.takeSeen(), Math.floor(clock.now())),
     ),

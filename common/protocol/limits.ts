@@ -38,6 +38,10 @@ export const MAX_LAN_ADDRESSES = 4;
 
 /** User names, and group names, in the rights of a publication. */
 export const MAX_RIGHTS_NAMES = 256;
+/** Downloads that may be counted for one publication: beyond it nobody means a limit. */
+export const MAX_COUNTED_DOWNLOADS = 1_000_000;
+/** Within this after the first one, ms, a user's further tickets for a publication are not counted, nor is its passcode asked for again. */
+export const FREE_RETRIES_MS = 86_400_000;
 
 /** How often a peer says it is there, ms; the tracker may ask for less often, up to `MAX_HEARTBEAT_MS`. */
 export const HEARTBEAT_MS = 2_000;

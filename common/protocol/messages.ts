@@ -10,12 +10,13 @@ import {
   MAX_BULK_ENTRIES,
   MAX_LAN_ADDRESSES,
   MAX_PAGE_ROWS,
-  MAX_PASSWORD_BYTES,
   MAX_RESUME_TOKEN_LENGTH,
-  MAX_RIGHTS_NAMES,
   MAX_SEARCH_TEXT,
   MAX_UNACKNOWLEDGED,
 } from './limits.js';
+import { password, rights, shownTerms, terms, userName } from './rights.js';
+
+export type { Rights, Terms } from './rights.js';
 
 export const PROTOCOL_VERSION = 1;
 
@@ -34,8 +35,6 @@ const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const port = z.number().int().min(1).max(65_535);
 
 export const requestId = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/);
-/** A user name; the tracker ignores case when it looks one up. */
-const userName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 const fileId = z.string().regex(/^[0-9a-f]{64}$/);
 const publicationId = z.string().regex(/^[A-Za-z0-9_-]{21}$/);
 /** SHA-256 of a public key (SPKI DER): 64 hex digits, without the `sha256:` of screens. */
@@ -86,15 +85,6 @@ const presence = {
   libraryRevision: safeInteger,
 };
 
-/** Visible at both ends: JSON writes a control character as six bytes, and a login must fit one datagram. */
-const password = z
-  .string()
-  .min(1)
-  .refine(
-    (value) => value.isWellFormed() && Buffer.byteLength(value) <= MAX_PASSWORD_BYTES && !/\p{Cc}/u.test(value),
-    'not a password',
-  );
-
 export const loginRequest = z.object({
   ...opening,
   type: z.literal('login'),
@@ -126,17 +116,6 @@ const publishEntry = z.object({
   replace: z.boolean().optional(),
 });
 
-/** Who may fetch a publication, its owner aside. */
-const rights = z.union([
-  z.literal('public'),
-  z.object({
-    users: z.array(userName).max(MAX_RIGHTS_NAMES),
-    /** Names of groups have the form of user names. */
-    groups: z.array(userName).max(MAX_RIGHTS_NAMES),
-  }),
-]);
-export type Rights = z.output<typeof rights>;
-
 const page = { limit: z.number().int().min(1).max(MAX_PAGE_ROWS).optional(), cursor: cursor.optional() };
 
 export const requestSchemas = {
@@ -150,6 +129,7 @@ export const requestSchemas = {
     entries: z.array(publishEntry).min(1).max(MAX_BULK_ENTRIES),
     /** Of all entries. Without it new names are public, and others keep what they have. */
     rights: rights.optional(),
+    terms: terms.optional(),
   }),
   unpublish: z.object({
     ...envelope,
@@ -160,7 +140,17 @@ export const requestSchemas = {
     ...envelope,
     type: z.literal('rights'),
     names: z.array(publicationName).min(1).max(MAX_BULK_ENTRIES),
-    rights,
+    /** Absent: they stay as they are. */
+    rights: rights.optional(),
+    terms: terms.optional(),
+  }),
+  rename: z.object({
+    ...envelope,
+    type: z.literal('rename'),
+    entries: z
+      .array(z.object({ publicationId, name: publicationName }))
+      .min(1)
+      .max(MAX_BULK_ENTRIES),
   }),
   listPublished: z.object({ ...envelope, type: z.literal('listPublished'), ...page }),
   listPeers: z.object({ ...envelope, type: z.literal('listPeers'), ...page }),
@@ -190,6 +180,10 @@ export const requestSchemas = {
     publicationId,
     /** False: only the sources, for a download that has its ticket. */
     ticket: z.boolean(),
+    /** For a ticket for what is locked. */
+    passcode: password.optional(),
+    /** The content that is being fetched: a download that has begun goes on with it when it has been replaced. */
+    fileId: fileId.optional(),
     ...page,
   }),
   hold: z.object({
@@ -208,7 +202,14 @@ export type RequestType = keyof typeof requestSchemas;
 export type Request<T extends RequestType = RequestType> = { [K in T]: z.output<(typeof requestSchemas)[K]> }[T];
 export const REQUEST_TYPES = Object.keys(requestSchemas) as readonly RequestType[];
 /** Requests whose outcome is applied once and repeated. */
-export const MUTATIONS: ReadonlySet<RequestType> = new Set(['publish', 'unpublish', 'rights', 'hold', 'logout']);
+export const MUTATIONS: ReadonlySet<RequestType> = new Set([
+  'publish',
+  'unpublish',
+  'rights',
+  'rename',
+  'hold',
+  'logout',
+]);
 
 export const errorBody = z.object({
   /** A code of a later version says at least that it failed. */
@@ -230,6 +231,7 @@ export const publication = z.object({
   kind: z.literal('file'),
   /** Only the owner is told for whom. */
   rights: z.union([rights, z.literal('limited')]),
+  ...shownTerms,
   revision: z.number().int().min(1),
   /** Sources online now. */
   sources: safeInteger,
@@ -272,7 +274,7 @@ const publishResult = z.discriminatedUnion('ok', [
   }),
   z.object({ ok: z.literal(false), error: errorBody }),
 ]);
-const unpublishResult = z.discriminatedUnion('ok', [
+const namedResult = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), publicationId }),
   z.object({ ok: z.literal(false), error: errorBody }),
 ]);
@@ -288,8 +290,9 @@ export const replySchemas = {
     serverTime: safeInteger,
   }),
   publish: z.object({ results: z.array(publishResult), libraryRevision: safeInteger }),
-  unpublish: z.object({ results: z.array(unpublishResult), libraryRevision: safeInteger }),
-  rights: z.object({ results: z.array(unpublishResult) }),
+  unpublish: z.object({ results: z.array(namedResult), libraryRevision: safeInteger }),
+  rights: z.object({ results: z.array(namedResult) }),
+  rename: z.object({ results: z.array(namedResult), libraryRevision: safeInteger }),
   listPublished: z.object({ publications: z.array(publication), cursor: cursor.optional() }),
   listPeers: z.object({
     peers: z.array(z.object({ user: userName, publications: safeInteger, since: safeInteger })),

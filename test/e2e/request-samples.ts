@@ -36,6 +36,11 @@ export const SAMPLES: { readonly [T in SampledType]: Sample<T> } = {
     body: (prepared) => ({ names: [nameOf(prepared)], rights: { users: [], groups: [] } }),
     check: (reply) => expect(reply.results).to.have.nested.property('[0].ok', true),
   },
+  rename: {
+    prepare: (session) => publishOne(session),
+    body: (prepared) => ({ entries: [{ publicationId: idOf(prepared), name: `renamed ${newId()}.bin` }] }),
+    check: (reply) => expect(reply.results).to.have.nested.property('[0].ok', true),
+  },
   listPublished: {
     prepare: (session) => publishOne(session),
     body: () => ({ limit: 1 }),

@@ -1,7 +1,7 @@
 /** Valid messages of every type, made at random. A type that is missing here does not compile. */
 import fc, { type Arbitrary } from 'fast-check';
 import { ERROR_CODES } from '../../common/protocol/errors.js';
-import type { ReplyBody, Request, RequestType, TrackerEvent } from '../../common/protocol/messages.js';
+import type { ReplyBody, Request, RequestType, Terms, TrackerEvent } from '../../common/protocol/messages.js';
 import type { ChunkRanges, PeerLine, Ticket } from '../../common/protocol/peer-messages.js';
 
 const digits = (unit: string, minLength: number, maxLength = minLength): Arbitrary<string> =>
@@ -13,6 +13,7 @@ const text = (most: number, least = 0): Arbitrary<string> =>
   fc.string({ unit: 'grapheme', minLength: least, maxLength: 60 }).filter((value) => value.length <= most);
 
 const WORD = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-';
+const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const count = fc.oneof(fc.nat(), fc.constantFrom(0, Number.MAX_SAFE_INTEGER));
 const positive = fc.integer({ min: 1, max: 2 ** 31 });
 const port = fc.integer({ min: 1, max: 65_535 });
@@ -56,6 +57,11 @@ const OPTIONAL = new Set([
   'lastSeenAt',
   'etaMs',
   'fork',
+  'terms',
+  'passcode',
+  'locked',
+  'expiresAt',
+  'downloads',
 ]);
 
 /** A record whose optional fields may be absent. */
@@ -82,13 +88,29 @@ const rights = fc.oneof(
   fc.record({ users: fc.array(user, { maxLength: 3 }), groups: fc.array(user, { maxLength: 3 }) }),
 );
 
+const orNull = <T>(value: Arbitrary<T>): Arbitrary<T | null> => fc.option(value);
+const password = text(40, 1).filter((value) => Buffer.byteLength(value) <= 128 && !/\p{Cc}/u.test(value));
+const counted = fc.integer({ min: 1, max: 1_000_000 });
+const terms = fc.record(
+  {
+    passcodeHash: orNull(
+      fc
+        .tuple(digits(BASE64, 22), digits(BASE64, 43))
+        .map(([salt, hash]) => `$argon2id$v=19$m=19456,t=2,p=1$${salt}$${hash}`),
+    ),
+    expiresAt: orNull(count),
+    downloads: orNull(fc.record({ most: counted, burn: fc.boolean() })),
+  },
+  { requiredKeys: [] },
+) as Arbitrary<Terms>;
+
 export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = {
   login: message<Request<'login'>>({
     ...opening,
     type: fc.constant('login'),
     attempt: base64url(16),
     user,
-    password: text(40, 1).filter((value) => Buffer.byteLength(value) <= 128 && !/\p{Cc}/u.test(value)),
+    password,
     device: fc.record({ key: base64url(91), proof: base64url(64) }),
     ...presence,
   }),
@@ -111,14 +133,24 @@ export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = 
       type: fc.constant('publish'),
       entries: fc.array(entry, { minLength: 1, maxLength: 5 }) as never,
       rights,
+      terms,
     },
     ['rights'],
   ),
-  rights: message<Request<'rights'>>({
+  rights: message<Request<'rights'>>(
+    {
+      ...envelope,
+      type: fc.constant('rights'),
+      names: fc.array(text(255, 1), { minLength: 1, maxLength: 5 }),
+      rights,
+      terms,
+    },
+    ['rights'],
+  ),
+  rename: message<Request<'rename'>>({
     ...envelope,
-    type: fc.constant('rights'),
-    names: fc.array(text(255, 1), { minLength: 1, maxLength: 5 }),
-    rights,
+    type: fc.constant('rename'),
+    entries: fc.array(fc.record({ publicationId, name: text(255, 1) }), { minLength: 1, maxLength: 5 }),
   }),
   unpublish: message<Request<'unpublish'>>({
     ...envelope,
@@ -142,13 +174,18 @@ export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = 
     },
     ['owner'],
   ),
-  sources: message<Request<'sources'>>({
-    ...envelope,
-    type: fc.constant('sources'),
-    publicationId,
-    ticket: fc.boolean(),
-    ...page,
-  }),
+  sources: message<Request<'sources'>>(
+    {
+      ...envelope,
+      type: fc.constant('sources'),
+      publicationId,
+      ticket: fc.boolean(),
+      passcode: password,
+      fileId: hex64,
+      ...page,
+    },
+    ['fileId'],
+  ),
   hold: message<Request<'hold'>>({
     ...envelope,
     type: fc.constant('hold'),
@@ -173,6 +210,9 @@ const publication = message<ReplyBody<'search'>['publications'][number]>({
   fileId: hex64,
   kind: fc.constant('file'),
   rights: fc.constant('public'),
+  locked: fc.constant(true),
+  expiresAt: count,
+  downloads: fc.record({ most: counted, burn: fc.boolean(), left: fc.nat({ max: 1_000_000 }) }),
   revision: positive,
   sources: count,
   publishedAt: count,
@@ -222,6 +262,10 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
   }),
   rights: message<ReplyBody<'rights'>>({
     results: rows(fc.oneof(fc.record({ ok: fc.constant(true as const), publicationId }), failed)),
+  }),
+  rename: message<ReplyBody<'rename'>>({
+    results: rows(fc.oneof(fc.record({ ok: fc.constant(true as const), publicationId }), failed)),
+    libraryRevision: count,
   }),
   listPublished: message<ReplyBody<'listPublished'>>({ publications: rows(publication), cursor }),
   listPeers: message<ReplyBody<'listPeers'>>({

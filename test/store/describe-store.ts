@@ -349,7 +349,8 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       it('remembers tickets and when a device was seen', async () => {
         const { results } = await publish(store, { user: 'alice' }, entry('a'));
         const publicationId = results[0]!.publicationId!;
-        await store.recordTicket({ publicationId, user: 'bob', device: deviceOf('bob'), at: NOW });
+        const bob = { user: 'bob', device: deviceOf('bob') };
+        await store.recordTicket({ publicationId, ...bob, fileId: 'a', size: 1, at: NOW });
         await store.recordSeen([{ user: 'ALICE', device: deviceOf('alice') }], NOW + 7);
         store = await opened.reopen();
 

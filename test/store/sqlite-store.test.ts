@@ -84,7 +84,7 @@ describe('openSqliteStore', () => {
   });
 
   it('answers "storage" when full, changes nothing, goes on reading, and works again once there is room', async () => {
-    const store = await open({ maxBytes: 460_000 });
+    const store = await open({ maxBytes: 600_000 });
     await addUsers(store, 'alice');
     const kept: string[] = [];
     let refused: (Error & { code?: string }) | undefined;

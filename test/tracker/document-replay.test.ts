@@ -38,6 +38,8 @@ const REPLAYS: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (stage:
     await tracker.store.addGroup('team');
     return alice(example('request', 'rights'));
   },
+  rename: ({ alice, publicationId }) =>
+    alice({ ...example('request', 'rename'), entries: [{ publicationId, name: 'summer.mp4' }] } as RawRequest),
   listPublished: ({ alice }) => alice(example('request', 'listPublished')),
   listPeers: ({ alice }) => alice(example('request', 'listPeers')),
   search: ({ bob }) => bob(example('request', 'search')),

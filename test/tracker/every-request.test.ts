@@ -17,6 +17,7 @@ const SAMPLES: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (prepar
   publish: () => publishOf('another.bin'),
   unpublish: () => request('unpublish', { names: ['mine.bin'] }),
   rights: () => request('rights', { names: ['mine.bin'], rights: { users: ['bob'], groups: [] } }),
+  rename: ({ publicationId }) => request('rename', { entries: [{ publicationId, name: 'renamed.bin' }] }),
   listPublished: () => request('listPublished', { limit: 10 }),
   listPeers: () => request('listPeers'),
   search: () => request('search', { text: 'bin', ignoreCase: true }),

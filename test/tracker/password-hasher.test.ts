@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
+import { dummyHash, formatPhc, parsePhc } from '../../common/wire/phc.js';
 import { MAX_WAITING_PER_SOURCE } from '../../tracker/auth/hash-queue.js';
 import { ChildHasher, MAX_CONCURRENT_HASHES } from '../../tracker/auth/password-hasher.js';
-import { dummyHash, formatPhc, parsePhc } from '../../tracker/auth/phc.js';
 import { childrenOf } from '../support/proc.js';
 import { waitFor } from '../support/wait-for.js';
 

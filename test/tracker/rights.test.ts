@@ -196,7 +196,8 @@ describe('rights', () => {
       const { client: alice } = await tracker.enterTcp('alice');
       const publicationId = idOf(await publishFor(alice, ['bob']));
 
-      await tracker.store.recordTicket({ publicationId, user: 'carol', device: 'c'.repeat(64), at: Date.now() });
+      const carol = { user: 'carol', device: 'c'.repeat(64) };
+      await tracker.store.recordTicket({ publicationId, ...carol, fileId: 'a', size: 1, at: Date.now() });
 
       expect(await revocationsOf(alice)).to.deep.equal([`${publicationId} carol`]);
     });

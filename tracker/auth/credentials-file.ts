@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { checkUserName } from '../../common/content/file-name.js';
 import { MAX_PASSWORD_BYTES } from '../../common/protocol/limits.js';
-import { parsePhc } from './phc.js';
+import { parsePhc } from '../../common/wire/phc.js';
 
 /** The file cannot be used; the message names it, the line, and what is expected. */
 export class CredentialsError extends Error {

@@ -1,9 +1,11 @@
 import { ProtocolError } from '../../common/protocol/errors.js';
+import { hasSwarm } from '../registry/registry.js';
 import type { Session } from '../registry/session.js';
 import type { Services } from '../services.js';
 import type { PublicationRow } from '../store/store.js';
 import type { Handler } from './call.js';
 import { mutateOnce } from './mutation.js';
+import { isOwn } from './ticket.js';
 
 /** The peer has all, part or none of a publication. See docs/protocol.md "hold". */
 export const hold: Handler<'hold'> = async (services, call) => {
@@ -28,9 +30,11 @@ async function checkMayHold(
 ): Promise<void> {
   const { row, fileId } = wanted;
   if (row === undefined) throw new ProtocolError('not-found');
-  const isOwn = row.owner.toLowerCase() === session.user.toLowerCase();
+  if (!hasSwarm(row)) throw new ProtocolError('not-allowed');
   const hasTicket =
-    isOwn || session.tickets.has(row.publicationId) || (await store.hasTicket(row.publicationId, session.device));
+    isOwn(row, session.user) ||
+    session.tickets.has(row.publicationId) ||
+    (await store.hasTicket(row.publicationId, session.device));
   if (!hasTicket) throw new ProtocolError('not-allowed');
   if (row.fileId !== fileId) throw new ProtocolError('changed');
 }

@@ -1,6 +1,7 @@
 import type { Publication } from '../../common/protocol/messages.js';
 import type { Registry } from '../registry/registry.js';
 import type { PublicationRow } from '../store/store.js';
+import { isOwn } from './ticket.js';
 
 /** A row of the store as replies show it. */
 export function toPublication(registry: Registry, row: PublicationRow, viewer: string): Publication {
@@ -8,7 +9,15 @@ export function toPublication(registry: Registry, row: PublicationRow, viewer: s
   const sources = registry.sourcesOf(row).length;
   const seen = sources === 0 && lastSeenAt !== undefined ? { lastSeenAt } : {};
   // Who else may fetch it is the owner's business.
-  const isOwn = owner.toLowerCase() === viewer.toLowerCase();
-  const rights = row.rights === 'public' || isOwn ? row.rights : 'limited';
-  return { publicationId, name, owner, size, fileId, kind, rights, revision, sources, publishedAt, ...seen };
+  const rights = row.rights === 'public' || isOwn(row, viewer) ? row.rights : 'limited';
+  const terms = termsOf(row);
+  return { publicationId, name, owner, size, fileId, kind, rights, ...terms, revision, sources, publishedAt, ...seen };
+}
+
+function termsOf({ passcodeHash, expiresAt, downloads }: PublicationRow) {
+  return {
+    ...(passcodeHash === undefined ? {} : { locked: true as const }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(downloads === undefined ? {} : { downloads }),
+  };
 }

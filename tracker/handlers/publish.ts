@@ -20,6 +20,7 @@ export const publish: Handler<'publish'> = async (services, call) => {
     entries,
     quota: services.quota,
     rights: request.rights,
+    terms: request.terms,
   });
   const body = outcome.body as ReplyBody<'publish'>;
   const applied = body.results.filter((result) => result.ok);
@@ -30,7 +31,7 @@ export const publish: Handler<'publish'> = async (services, call) => {
   );
   if (!outcome.isRepeated) {
     for (const { change, publicationId } of applied)
-      if (change === 'replaced') services.registry.clearSwarm(publicationId);
+      if (change === 'replaced' || request.terms?.downloads) services.registry.clearSwarm(publicationId);
   }
   return body;
 };

@@ -1,14 +1,13 @@
 import { ProtocolError } from '../../common/protocol/errors.js';
 import { TICKET_LIFE_MS } from '../../common/protocol/limits.js';
-import type { ReplyBody } from '../../common/protocol/messages.js';
-import { signTicket } from '../../common/wire/ticket.js';
-import { newId } from '../ids.js';
+import type { ReplyBody, Request } from '../../common/protocol/messages.js';
 import { addressesFor } from '../registry/addresses.js';
 import type { Session } from '../registry/session.js';
 import type { Services } from '../services.js';
 import type { PublicationRow } from '../store/store.js';
 import type { Handler } from './call.js';
 import { decodeCursor, encodeCursor, fitPage, rowsWanted } from './page.js';
+import { giveTicket, isOwn } from './ticket.js';
 
 /** A peer that has just come is being dialled: waiting a moment for that saves the downloader a second question. */
 const DIAL_WAIT_MS = 1_000;
@@ -17,10 +16,14 @@ type Source = ReplyBody<'sources'>['sources'][number];
 
 /** Who has a publication, and the permission to fetch it. See docs/protocol.md "sources". */
 export const sources: Handler<'sources'> = async (services, { request, session, carrier }) => {
-  const row = await services.store.findPublication(request.publicationId, session.user);
-  if (row === undefined) throw new ProtocolError('not-found');
+  const row = await visibleRow(services, request.publicationId, session);
+  const content = await wantedContent(services, { request, session, row });
   const after = decodeCursor(request.cursor);
-  const found = services.registry.sourcesOf(row).filter((source) => source.session.device !== session.device);
+  const wish = { session, request, row, content };
+  const ticket = request.ticket && after === undefined ? { ticket: await giveTicket(services, wish) } : {};
+  const found = services.registry
+    .sourcesOf({ ...row, fileId: content.fileId })
+    .filter((source) => source.session.device !== session.device);
   await settle(
     services,
     found.map((source) => source.session),
@@ -40,16 +43,47 @@ export const sources: Handler<'sources'> = async (services, { request, session, 
   const limit = rowsWanted(request.limit, carrier);
   const page = all.slice(0, limit);
   const last = page.at(-1);
-  const ticket = request.ticket && after === undefined ? { ticket: giveTicket(services, session, row) } : {};
-  const { publicationId, fileId, size, revision } = row;
+  const { publicationId, revision } = row;
   return fitPage(carrier, {
     id: request.id,
     rows: page,
-    build: (some, cursor) => ({ publicationId, fileId, size, revision, ...ticket, sources: [...some], ...cursor }),
+    build: (some, cursor) => ({ publicationId, ...content, revision, ...ticket, sources: [...some], ...cursor }),
     cursorAfter: ({ device }) => encodeCursor(turn(device)),
     next: all.length > limit && last !== undefined ? encodeCursor(turn(last.device)) : undefined,
   });
 };
+
+async function visibleRow(
+  { store, clock }: Services,
+  publicationId: string,
+  { user }: Session,
+): Promise<PublicationRow> {
+  const row = await store.findPublication(publicationId, user);
+  // The store hides what has expired a moment later.
+  const isOver = row?.expiresAt !== undefined && row.expiresAt <= clock.now() && !isOwn(row, user);
+  if (row === undefined || isOver) throw new ProtocolError('not-found');
+  return row;
+}
+
+interface Wanted {
+  readonly request: Request<'sources'>;
+  readonly session: Session;
+  readonly row: PublicationRow;
+}
+
+/** Of what has been replaced meanwhile only who has a ticket that is still good gets the old content: it is what was begun with. */
+async function wantedContent(
+  { store, clock }: Services,
+  { request: { fileId }, session: { user, device }, row }: Wanted,
+): Promise<{ fileId: string; size: number }> {
+  if (fileId !== undefined && fileId !== row.fileId) {
+    const { publicationId } = row;
+    const since = Math.floor(clock.now()) - TICKET_LIFE_MS;
+    const size = await store.sizeOfBegun({ publicationId, fileId, user, device, since });
+    if (size !== undefined) return { fileId, size };
+  }
+  return { fileId: row.fileId, size: row.size };
+}
 
 /** Waits for dial-backs that are under way, not longer than a moment. */
 async function settle({ dialBack, clock }: Services, peers: readonly Session[]): Promise<void> {
@@ -60,29 +94,4 @@ async function settle({ dialBack, clock }: Services, peers: readonly Session[]):
   for (const peer of unproven) dialBack.check(peer);
   await Promise.race([Promise.all(unproven.map((peer) => dialBack.settled(peer))), promise]);
   timer.cancel();
-}
-
-function giveTicket({ identity, clock, store, log }: Services, session: Session, row: PublicationRow): string {
-  const issuedAt = Math.floor(clock.now());
-  const { publicationId, fileId, size } = row;
-  session.tickets.add(publicationId);
-  // Not awaited: the store takes this step after the one that found the publication, and revokes the ticket if rights changed between.
-  store
-    .recordTicket({ publicationId, user: session.user, device: session.device, at: issuedAt })
-    .catch((error: unknown) => log.write('warn', 'a ticket could not be recorded', { error }));
-  return signTicket(
-    {
-      v: 1,
-      ticketId: newId(),
-      publicationId,
-      fileId,
-      size,
-      user: session.user,
-      device: session.device,
-      limits: {},
-      issuedAt,
-      notAfter: issuedAt + TICKET_LIFE_MS,
-    },
-    identity,
-  );
 }

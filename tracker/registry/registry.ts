@@ -175,6 +175,7 @@ export class Registry {
     const publisher = this.#publisherOf(row);
     const sources: { session: Session; has: 'all' | 'part' }[] =
       publisher === undefined ? [] : [{ session: publisher, has: 'all' }];
+    if (!hasSwarm(row)) return sources;
     for (const session of this.#holdersById.get(row.publicationId) ?? []) {
       const hold = session.holds.get(row.publicationId);
       if (session === publisher || hold?.fileId !== row.fileId || !session.isServing || !this.isActive(session))
@@ -298,6 +299,11 @@ export class Registry {
     session.outbox.stop();
     this.#onDrop(session);
   }
+}
+
+/** Where downloads are counted, only the publisher gives: nobody could count what others pass on. */
+export function hasSwarm({ downloads }: Pick<PublicationRow, 'downloads'>): boolean {
+  return downloads === undefined;
 }
 
 function fold(user: string): string {

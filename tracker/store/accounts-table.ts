@@ -115,6 +115,8 @@ async function removeBelongings(db: Db, fold: string): Promise<void> {
   // The name may be given to somebody else one day, who must not inherit these.
   await db.deleteFrom('publication_users').where('account_id', 'in', account).execute();
   await db.deleteFrom('group_members').where('account_id', 'in', account).execute();
+  await db.deleteFrom('unlocks').where('account_id', 'in', account).execute();
+  await db.deleteFrom('counted_downloads').where('account_id', 'in', account).execute();
   await db.deleteFrom('tickets').where('user_fold', '=', fold).execute();
 }
 

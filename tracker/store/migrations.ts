@@ -124,7 +124,55 @@ DROP TABLE tickets;
 ALTER TABLE user_tickets RENAME TO tickets;
 `;
 
-const STEPS: readonly string[] = [INITIAL, RIGHTS];
+/** Passcodes, expiry and counted downloads; names that change. A ticket now says for which content: a begun download may go on with it. */
+const TERMS = `
+ALTER TABLE publications ADD COLUMN passcode_hash TEXT;
+ALTER TABLE publications ADD COLUMN expires_at INTEGER;
+ALTER TABLE publications ADD COLUMN max_downloads INTEGER;
+ALTER TABLE publications ADD COLUMN burns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE publications ADD COLUMN downloads INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE publications ADD COLUMN ended TEXT CHECK (ended IN ('expired', 'burned'));
+CREATE INDEX publications_expiring ON publications (expires_at) WHERE expires_at IS NOT NULL AND ended IS NOT 'expired';
+DROP INDEX publications_limited;
+CREATE INDEX publications_hidden ON publications (device_id) WHERE is_public = 0 OR ended IS NOT NULL;
+
+CREATE TABLE unlocks (
+  row_id INTEGER NOT NULL REFERENCES publications (row_id) ON DELETE CASCADE,
+  account_id INTEGER NOT NULL REFERENCES accounts (id),
+  at INTEGER NOT NULL,
+  PRIMARY KEY (row_id, account_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX unlocks_at ON unlocks (at);
+CREATE TABLE counted_downloads (
+  row_id INTEGER NOT NULL REFERENCES publications (row_id) ON DELETE CASCADE,
+  account_id INTEGER NOT NULL REFERENCES accounts (id),
+  at INTEGER NOT NULL,
+  PRIMARY KEY (row_id, account_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX counted_downloads_at ON counted_downloads (at);
+
+CREATE TABLE content_tickets (
+  publication_id TEXT NOT NULL,
+  device TEXT NOT NULL,
+  user_fold TEXT NOT NULL,
+  file_id TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (publication_id, device, user_fold, file_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO content_tickets SELECT t.publication_id, t.device, t.user_fold, p.file_id, p.size, t.at FROM tickets t
+  JOIN publications p ON p.publication_id = t.publication_id;
+DROP TABLE tickets;
+ALTER TABLE content_tickets RENAME TO tickets;
+CREATE INDEX tickets_user ON tickets (user_fold);
+
+CREATE TRIGGER publications_renamed AFTER UPDATE OF fold ON publications BEGIN
+  INSERT INTO publications_trigrams (publications_trigrams, rowid, fold) VALUES ('delete', old.row_id, old.fold);
+  INSERT INTO publications_trigrams (rowid, fold) VALUES (new.row_id, new.fold);
+END;
+`;
+
+const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS];
 
 /**
  * Brings the file to the newest schema, each step in its own transaction.

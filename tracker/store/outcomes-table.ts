@@ -6,7 +6,8 @@ import {
   TICKET_LIFE_MS,
   UDP_GIVE_UP_MS,
 } from '../../common/protocol/limits.js';
-import { changeRights, publish, unpublish } from './publications-table.js';
+import { changeRights, rename } from './change-publications.js';
+import { publish, unpublish } from './publications-table.js';
 import type { Change, Mutation, MutationBody, MutationOutcome } from './store.js';
 import type { Tables } from './tables.js';
 
@@ -48,6 +49,8 @@ async function apply(db: Db, { session, at }: Mutation, change: Change): Promise
       return unpublish(db, change);
     case 'rights':
       return changeRights(db, change, at);
+    case 'rename':
+      return rename(db, change);
     case 'logout':
       await db.insertInto('ended_sessions').values({ session, at }).execute();
       await db.deleteFrom('outcomes').where('session', '=', session).execute();

@@ -8,6 +8,7 @@ import { mayFetch, resolveRights, setRights } from './rights-table.js';
 import { searchFold } from './search-fold.js';
 import type { Change, PublicationRow, PublishEntry, RowKey } from './store.js';
 import type { Tables } from './tables.js';
+import { expire, setTerms } from './terms-table.js';
 
 type Db = Kysely<Tables>;
 
@@ -24,7 +25,10 @@ interface Held {
 }
 
 type PublishResult = ReplyBody<'publish'>['results'][number];
-type UnpublishResult = ReplyBody<'unpublish'>['results'][number];
+/** Of one name that was asked for. */
+export type NamedResult = ReplyBody<'unpublish'>['results'][number];
+/** Changed libraries: device id → by how much its revision rises, and how many rows it gained. */
+export type LibraryChanges = Map<number, { revision: number; publications: number }>;
 
 /** One `publish` while it is applied: entries see the ones before them. */
 interface Publishing {
@@ -35,8 +39,7 @@ interface Publishing {
   readonly fresh: Map<string, PublishEntry>;
   /** Rows that the user may still add. */
   room: number;
-  /** Changed libraries: device id → by how much its revision rises, and how many rows it gained. */
-  readonly changes: Map<number, { revision: number; publications: number }>;
+  readonly changes: LibraryChanges;
 }
 
 export async function publish(db: Db, change: Change & { type: 'publish' }, at: number): Promise<ReplyBody<'publish'>> {
@@ -62,6 +65,10 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
   await insertFresh(state);
   const applied = results.flatMap((result) => (result.ok ? [result.publicationId] : []));
   if (rights !== undefined) for (const id of applied) await setRights(db, id, { rights, at });
+  if (change.terms !== undefined) {
+    for (const id of applied) await setTerms(db, id, { terms: change.terms, at });
+    await expire(db, at);
+  }
   await applyChanges(db, device.account_id, state.changes);
   return {
     results:
@@ -169,8 +176,8 @@ async function findHeld(db: Db, accountId: number, names: readonly string[]): Pr
 
 export async function unpublish(db: Db, change: Change & { type: 'unpublish' }): Promise<ReplyBody<'unpublish'>> {
   const device = await deviceOf(db, change);
-  const changes: Publishing['changes'] = new Map();
-  const results: UnpublishResult[] = [];
+  const changes: LibraryChanges = new Map();
+  const results: NamedResult[] = [];
   for (const name of change.names) {
     const gone = await db
       .deleteFrom('publications')
@@ -190,12 +197,12 @@ export async function unpublish(db: Db, change: Change & { type: 'unpublish' }):
 }
 
 /** One applied change to the library of a device: its revision rises by one. */
-function note(changes: Publishing['changes'], deviceId: number, { publications }: { publications: number }): void {
+export function note(changes: LibraryChanges, deviceId: number, { publications }: { publications: number }): void {
   const before = changes.get(deviceId) ?? { revision: 0, publications: 0 };
   changes.set(deviceId, { revision: before.revision + 1, publications: before.publications + publications });
 }
 
-async function applyChanges(db: Db, accountId: number, changes: Publishing['changes']): Promise<void> {
+export async function applyChanges(db: Db, accountId: number, changes: LibraryChanges): Promise<void> {
   let gained = 0;
   for (const [deviceId, change] of changes) {
     gained += change.publications;
@@ -216,7 +223,7 @@ async function applyChanges(db: Db, accountId: number, changes: Publishing['chan
     .execute();
 }
 
-function errorOf(code: ErrorCode): ErrorBody {
+export function errorOf(code: ErrorCode): ErrorBody {
   return { code, message: ERROR_TEXTS[code] };
 }
 
@@ -242,6 +249,11 @@ function allRows(db: Db) {
       'p.kind',
       'p.revision',
       'd.last_seen_at',
+      'p.passcode_hash',
+      'p.expires_at',
+      'p.max_downloads',
+      'p.burns',
+      'p.downloads',
       sql<
         string | null
       >`CASE WHEN p.is_public = 1 THEN NULL ELSE (SELECT json_group_array(user) FROM (SELECT u.user FROM publication_users AS pu
@@ -270,6 +282,12 @@ export function toRow(row: SelectedRow): PublicationRow {
       row.users === null || row.groups === null
         ? 'public'
         : { users: JSON.parse(row.users) as string[], groups: JSON.parse(row.groups) as string[] },
+    passcodeHash: row.passcode_hash ?? undefined,
+    expiresAt: row.expires_at ?? undefined,
+    downloads:
+      row.max_downloads === null
+        ? undefined
+        : { most: row.max_downloads, burn: row.burns === 1, left: Math.max(0, row.max_downloads - row.downloads) },
     lastSeenAt: row.last_seen_at ?? undefined,
   };
 }
@@ -312,33 +330,4 @@ export function newestFirst(
   return rows.where((eb) =>
     eb(eb.refTuple('p.published_at', 'p.publication_id'), '<', eb.tuple(after.publishedAt, after.publicationId)),
   );
-}
-
-export async function changeRights(
-  db: Db,
-  change: Change & { type: 'rights' },
-  at: number,
-): Promise<ReplyBody<'rights'>> {
-  const rights = await resolveRights(db, change.rights);
-  if (rights === 'unknown-name') {
-    const error = errorOf('unknown-name');
-    return { results: change.names.map(() => ({ ok: false, error })) };
-  }
-  const results: UnpublishResult[] = [];
-  for (const name of change.names) {
-    const row = await db
-      .selectFrom('publications as p')
-      .innerJoin('accounts as a', 'a.id', 'p.account_id')
-      .select('p.publication_id')
-      .where('a.user_fold', '=', foldUser(change.user))
-      .where('p.name', '=', name)
-      .executeTakeFirst();
-    if (row === undefined) {
-      results.push({ ok: false, error: errorOf('not-found') });
-    } else {
-      await setRights(db, row.publication_id, { rights, at });
-      results.push({ ok: true, publicationId: row.publication_id });
-    }
-  }
-  return { results };
 }

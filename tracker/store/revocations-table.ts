@@ -26,9 +26,13 @@ export async function revocations(
   };
 }
 
-/** Whom a publication is hidden from must not learn from its revocations that it exists, nor who lost it. */
+/**
+ * Whom a publication is hidden from must not learn from its revocations that it exists, nor who lost it. That all tickets for it have
+ * ended is told to every device that had one: it may hold a copy.
+ */
 function concerns({ user, device }: DeviceKey) {
   return sql<boolean>`(r.kind <> 'publication' OR EXISTS (SELECT 1 FROM publications AS p JOIN accounts AS o ON o.id = p.account_id
     WHERE p.publication_id = r.subject AND (o.user_fold = ${foldUser(user)}
-      OR EXISTS (SELECT 1 FROM tickets AS t WHERE t.publication_id = r.subject AND t.device = ${device})) AND ${mayFetch(user)}))`;
+      OR EXISTS (SELECT 1 FROM tickets AS t WHERE t.publication_id = r.subject AND t.device = ${device}))
+      AND (r.user IS NULL OR ${mayFetch(user)})))`;
 }

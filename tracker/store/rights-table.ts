@@ -15,16 +15,18 @@ export type ResolvedRights =
   | { readonly kind: 'public' }
   | { readonly kind: 'limited'; readonly accounts: readonly number[]; readonly groups: readonly number[] };
 
-/** True for rows `p` of publications that `viewer` may fetch: public, own, or listed by name or by group. */
+/** True for rows `p` of publications that `viewer` may fetch: own, or public or listed by name or by group, and not over. */
 export function mayFetch(viewer: string): RawBuilder<boolean> {
   return visibleTo(sql`(SELECT id FROM accounts WHERE user_fold = ${foldUser(viewer)})`);
 }
 
 function visibleTo(account: RawBuilder<unknown>): RawBuilder<boolean> {
-  return sql<boolean>`(p.is_public = 1 OR p.account_id = ${account}
-    OR EXISTS (SELECT 1 FROM publication_users AS vu WHERE vu.row_id = p.row_id AND vu.account_id = ${account})
-    OR EXISTS (SELECT 1 FROM publication_groups AS vg JOIN group_members AS vm ON vm.group_id = vg.group_id
-      WHERE vg.row_id = p.row_id AND vm.account_id = ${account}))`;
+  return sql<boolean>`((p.is_public = 1 AND p.ended IS NULL) OR p.account_id = ${account} OR ((p.is_public = 1
+      OR EXISTS (SELECT 1 FROM publication_users AS vu WHERE vu.row_id = p.row_id AND vu.account_id = ${account})
+      OR EXISTS (SELECT 1 FROM publication_groups AS vg JOIN group_members AS vm ON vm.group_id = vg.group_id
+        WHERE vg.row_id = p.row_id AND vm.account_id = ${account}))
+    AND (p.ended IS NULL OR (p.ended = 'burned' AND EXISTS (SELECT 1 FROM counted_downloads AS vc
+      WHERE vc.row_id = p.row_id AND vc.account_id = ${account})))))`;
 }
 
 export async function resolveRights(db: Db, rights: Rights): Promise<ResolvedRights | 'unknown-name'> {
@@ -84,20 +86,6 @@ export async function revokeLost(db: Db, scope: RawBuilder<unknown>, at: number)
   }
 }
 
-/** See `Store.recordTicket`. */
-export async function recordTicket(
-  db: Db,
-  ticket: { readonly publicationId: string; readonly user: string; readonly device: string; readonly at: number },
-): Promise<void> {
-  const { publicationId, user, device, at } = ticket;
-  await db
-    .insertInto('tickets')
-    .values({ publication_id: publicationId, device, user_fold: foldUser(user), at })
-    .onConflict((conflict) => conflict.doUpdateSet({ at }))
-    .execute();
-  await revokeLost(db, sql`t.publication_id = ${publicationId} AND t.user_fold = ${foldUser(user)}`, at);
-}
-
 /** See `Store.countPublications`; `only` narrows to these ids. */
 export async function countVisible(
   db: Db,
@@ -106,7 +94,9 @@ export async function countVisible(
 ): Promise<number> {
   if (only === undefined) {
     const hidden = await sql<{ count: number }>`SELECT count(*) AS count FROM publications AS p
-      WHERE p.device_id = ${device.id} AND p.is_public = 0 AND NOT ${mayFetch(viewer)}`.execute(db);
+      WHERE p.device_id = ${device.id} AND (p.is_public = 0 OR p.ended IS NOT NULL) AND NOT ${mayFetch(viewer)}`.execute(
+      db,
+    );
     return device.publications - (hidden.rows[0]?.count ?? 0);
   }
   const shown = await sql<{ count: number }>`SELECT count(*) AS count FROM publications AS p

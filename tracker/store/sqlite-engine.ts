@@ -13,12 +13,13 @@ import { migrate } from './migrations.js';
 import * as outcomes from './outcomes-table.js';
 import * as publications from './publications-table.js';
 import { revocations } from './revocations-table.js';
-import { recordTicket } from './rights-table.js';
 import { search } from './search.js';
 import { nodeSqliteDialect } from './sqlite-dialect.js';
 import type { Store } from './store.js';
 import { fromSqlite } from './store-error.js';
 import type { Tables } from './tables.js';
+import { expire } from './terms-table.js';
+import * as tickets from './tickets-table.js';
 
 /** How long opening waits for another process, such as one that migrates, ms. */
 const OPEN_WAIT_MS = 10_000;
@@ -62,6 +63,8 @@ export const WRITES: ReadonlySet<string> = new Set<keyof Methods>([
   'mutate',
   'acknowledge',
   'recordTicket',
+  'admit',
+  'expire',
   'addGroup',
   'removeGroup',
   'changeMembers',
@@ -87,16 +90,11 @@ function methodsOver(db: Kysely<Tables>): Methods {
     search: (query) => search({ db, live, clock: systemClock }, query),
     findPublication: (publicationId, viewer) => publications.findPublication(db, publicationId, viewer),
     countPublications: (devices, viewer) => accounts.countPublications(db, devices, viewer),
-    recordTicket: (ticket) => recordTicket(db, ticket),
-    hasTicket: async (publicationId, device) => {
-      const row = await db
-        .selectFrom('tickets')
-        .select('at')
-        .where('publication_id', '=', publicationId)
-        .where('device', '=', device)
-        .executeTakeFirst();
-      return row !== undefined;
-    },
+    recordTicket: (ticket) => tickets.recordTicket(db, ticket),
+    admit: (ticket, proof) => tickets.admit(db, ticket, proof),
+    hasTicket: (publicationId, device) => tickets.hasTicket(db, publicationId, device),
+    sizeOfBegun: (content) => tickets.sizeOfBegun(db, content),
+    expire: (at) => expire(db, at),
     revocations: (since, limit, reader) => revocations(db, since, { limit, reader }),
     addGroup: (group) => groups.addGroup(db, group),
     removeGroup: (group, at) => groups.removeGroup(db, group, at),

@@ -11,7 +11,7 @@
  * - Without room on the disk writes reject with `StoreError('storage')` and change nothing; reads go on.
  * - After `close()` each call rejects with `StoreError('closed')`.
  */
-import type { ErrorBody, ReplyBody, Rights } from '../../common/protocol/messages.js';
+import type { ErrorBody, ReplyBody, Rights, Terms } from '../../common/protocol/messages.js';
 
 export interface Store {
   /** Adds users never seen, removed ones included; returns the names that were added. */
@@ -59,10 +59,19 @@ export interface Store {
    * Remembers that the device got a ticket, so that it may `hold` the publication, also after a restart, and so that narrower
    * rights revoke it. When the user has lost the right meanwhile, the ticket is revoked at once.
    */
-  recordTicket(ticket: DeviceKey & { readonly publicationId: string; readonly at: number }): Promise<void>;
+  recordTicket(ticket: GivenTicket): Promise<void>;
+  /**
+   * Whether a ticket may be given for what has a passcode or counts its downloads, the owner aside; records it then. `provenHash` is
+   * the passcode hash that a passcode was found to have just now. Both hold for `FREE_RETRIES_MS`: then it is asked and counted again.
+   */
+  admit(ticket: GivenTicket, proof: { readonly provenHash: string | undefined }): Promise<Admission>;
   hasTicket(publicationId: string, device: string): Promise<boolean>;
+  /** Size of a content for which the device got a ticket after `since`, though the publication may have another one by now. */
+  sizeOfBegun(content: BegunContent): Promise<number | undefined>;
+  /** Ends what is past its time, and forgets old passcodes and counted downloads. Call it often: lists show what was not ended yet. */
+  expire(at: number): Promise<void>;
 
-  /** Oldest first, `epoch` > since. With `reader`, those of a publication only for its owner, and for a holder who may still fetch it. */
+  /** Oldest first, `epoch` > since. With `reader`, those of a publication only for its owner, and for a holder who may know of it. */
   revocations(since: number, limit: number, reader?: DeviceKey): Promise<RevocationPage>;
 
   /** False when there is a group of this name. */
@@ -83,7 +92,7 @@ export interface Store {
 
 export interface NewAccount {
   readonly user: string;
-  /** PHC string, see `auth/phc.ts`. */
+  /** PHC string, see `common/wire/phc.ts`. */
   readonly passwordHash: string;
   readonly at: number;
 }
@@ -122,6 +131,21 @@ export interface DeviceKey {
   readonly device: string;
 }
 
+export interface GivenTicket extends DeviceKey {
+  readonly publicationId: string;
+  readonly fileId: string;
+  readonly size: number;
+  readonly at: number;
+}
+
+export interface BegunContent extends DeviceKey {
+  readonly publicationId: string;
+  readonly fileId: string;
+  readonly since: number;
+}
+
+export type Admission = 'admitted' | 'not-found' | 'passcode-needed' | 'used-up';
+
 export interface LoginFacts {
   readonly account: Account | undefined;
   /** The device has logged in as this user before. */
@@ -153,9 +177,18 @@ export type Change =
       readonly quota: number;
       /** Of all entries; absent: new ones are public, others keep theirs. */
       readonly rights?: Rights | undefined;
+      readonly terms?: Terms | undefined;
     } & DeviceKey)
   | ({ readonly type: 'unpublish'; readonly names: readonly string[] } & DeviceKey)
-  | { readonly type: 'rights'; readonly user: string; readonly names: readonly string[]; readonly rights: Rights }
+  | {
+      readonly type: 'rights';
+      readonly user: string;
+      readonly names: readonly string[];
+      /** Absent: they stay as they are; `terms` likewise. */
+      readonly rights?: Rights | undefined;
+      readonly terms?: Terms | undefined;
+    }
+  | ({ readonly type: 'rename'; readonly entries: readonly RenameEntry[] } & DeviceKey)
   | { readonly type: 'logout' }
   /** Changes nothing in the store: only its outcome is kept. */
   | { readonly type: 'hold' };
@@ -170,12 +203,14 @@ export interface PublishEntry {
   readonly newId: string;
 }
 
+export type RenameEntry = { readonly publicationId: string; readonly name: string } | Refused;
+
 /** An entry that was found wrong before the store was asked. */
 export interface Refused {
   readonly refused: ErrorBody;
 }
 
-export type MutationBody = ReplyBody<'publish'> | ReplyBody<'unpublish'> | ReplyBody<'rights'> | ReplyBody<'hold'>;
+export type MutationBody = ReplyBody<'publish' | 'unpublish' | 'rights' | 'rename' | 'hold'>;
 
 export type MutationOutcome =
   | { readonly kind: 'applied' | 'repeated'; readonly body: MutationBody }
@@ -197,6 +232,10 @@ export interface PublicationRow extends RowKey {
   readonly kind: 'file';
   readonly revision: number;
   readonly rights: Rights;
+  /** PHC string; for the tracker alone. */
+  readonly passcodeHash: string | undefined;
+  readonly expiresAt: number | undefined;
+  readonly downloads: { readonly most: number; readonly burn: boolean; readonly left: number } | undefined;
   /** When that device was last seen. */
   readonly lastSeenAt: number | undefined;
 }

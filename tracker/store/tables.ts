@@ -37,6 +37,17 @@ export interface Tables {
     revision: number;
     /** 1: everybody may fetch it; 0: only whom `publication_users` and `publication_groups` name, and the owner. */
     is_public: Generated<number>;
+    /** PHC string; null: none. */
+    passcode_hash: Generated<string | null>;
+    expires_at: Generated<number | null>;
+    /** Null: as many as like. */
+    max_downloads: Generated<number | null>;
+    /** 1: with the last download it ends. */
+    burns: Generated<number>;
+    /** Counted since `max_downloads` was set. */
+    downloads: Generated<number>;
+    /** Why nobody but the owner sees it any more; who was counted for a burned one still does. */
+    ended: Generated<'expired' | 'burned' | null>;
     published_at: number;
   };
   publication_users: { row_id: number; account_id: number };
@@ -60,5 +71,9 @@ export interface Tables {
     at: number;
   };
   counters: { name: 'epoch'; value: number };
-  tickets: { publication_id: string; device: string; user_fold: string; at: number };
+  tickets: { publication_id: string; device: string; user_fold: string; file_id: string; size: number; at: number };
+  /** Who has given the passcode, and when last. */
+  unlocks: { row_id: number; account_id: number; at: number };
+  /** Whose download was counted, and when. */
+  counted_downloads: { row_id: number; account_id: number; at: number };
 }

@@ -1,0 +1,21 @@
+import { checkFileName } from '../../common/content/file-name.js';
+import { ProtocolError } from '../../common/protocol/errors.js';
+import type { ReplyBody, Request } from '../../common/protocol/messages.js';
+import type { RenameEntry } from '../store/store.js';
+import type { Handler } from './call.js';
+import { mutateOnce } from './mutation.js';
+
+/** Other names for publications of this device; everything else of them stays. See docs/protocol.md "rename". */
+export const rename: Handler<'rename'> = async (services, call) => {
+  const { request, session, carrier } = call;
+  if (carrier.kind === 'udp' && request.entries.length > 1) throw new ProtocolError('use-tcp');
+  const { user, device } = session;
+  const entries = request.entries.map(toEntry);
+  const { body } = await mutateOnce(services, call, { type: 'rename', user, device, entries });
+  return body as ReplyBody<'rename'>;
+};
+
+function toEntry(entry: Request<'rename'>['entries'][number]): RenameEntry {
+  const problem = checkFileName(entry.name);
+  return problem === undefined ? entry : { refused: { code: 'bad-name', message: problem.message } };
+}
