@@ -9,6 +9,8 @@ import type { LinkUse } from './links/link-server.js';
 const LOGGED: ReadonlySet<CommandName> = new Set([
   'pub',
   'unp',
+  'rights',
+  'rename',
   'get',
   'link',
   'unlink',

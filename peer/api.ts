@@ -6,6 +6,31 @@ import type { PeerProblem } from './peer-error.js';
 
 export * from './peer-error.js';
 
+import type {
+  PublishInput,
+  PublishOutcome,
+  RenameInput,
+  Rights,
+  RightsInput,
+  RightsOutcome,
+  ShownTerms,
+  UnpublishOutcome,
+} from './api-sharing.js';
+import type { PeerProblem } from './peer-error.js';
+
+export type {
+  PublishInput,
+  PublishOutcome,
+  RenameInput,
+  Rights,
+  RightsInput,
+  RightsOutcome,
+  ShownTerms,
+  Terms,
+  UnpublishOutcome,
+} from './api-sharing.js';
+export { PeerError, type PeerErrorCode, type PeerProblem } from './peer-error.js';
+
 /** How an interface comes to a peer: learn the tracker's identity, trust it, then open. */
 export interface PeerDoor {
   /** Asks a tracker for its identity without sending anything about the user. @throws {PeerError} `tracker-unreachable`. */
@@ -79,11 +104,10 @@ export interface Commands {
   pub: { input: PublishInput; result: { readonly outcomes: readonly PublishOutcome[] } };
   /** Withdraws mine by name or `id:PREFIX`; one outcome a selector. */
   unp: { input: { readonly selectors: readonly string[] }; result: { readonly outcomes: readonly UnpublishOutcome[] } };
-  /** Changes who may fetch mine, at once; who loses the right is cut off. One outcome a selector. */
-  rights: {
-    input: { readonly selectors: readonly string[]; readonly rights: Rights };
-    result: { readonly outcomes: readonly RightsOutcome[] };
-  };
+  /** Changes who may fetch mine and on which terms, at once; who loses the right is cut off. One outcome a selector. */
+  rights: { input: RightsInput; result: { readonly outcomes: readonly RightsOutcome[] } };
+  /** Gives one of mine another name; its content stays where it is, and nothing is hashed. */
+  rename: { input: RenameInput; result: { readonly from: string; readonly name: string } };
   /** Searches names. An empty text lists everything (`list`). */
   sch: { input: SearchInput; result: SearchResult };
   /** Fetches one publication; resolves when the file is durable under its name. */
@@ -121,36 +145,6 @@ export interface Commands {
   xit: { input: Record<string, never>; result: Record<string, never> };
 }
 
-/** Who may fetch a publication, its owner aside. Others cannot tell it from what does not exist. */
-export type Rights = 'public' | { readonly users: readonly string[]; readonly groups: readonly string[] };
-
-export interface PublishInput {
-  readonly paths: readonly string[];
-  /** Publish under this name (one path only). */
-  readonly as?: string;
-  /** Take over a name that another path of mine holds. */
-  readonly replace?: boolean;
-  /** Default: new names are public, others keep what they have. */
-  readonly rights?: Rights;
-}
-
-export type PublishOutcome =
-  | {
-      readonly ok: true;
-      readonly path: string;
-      readonly publication: PublicationRow;
-      readonly change: 'new' | 'unchanged' | 'replaced';
-    }
-  | { readonly ok: false; readonly path: string; readonly problem: PeerProblem };
-
-export type UnpublishOutcome =
-  | { readonly ok: true; readonly selector: string; readonly publication: PublicationRow }
-  | { readonly ok: false; readonly selector: string; readonly problem: PeerProblem };
-
-export type RightsOutcome =
-  | { readonly ok: true; readonly selector: string; readonly name: string; readonly rights: Rights }
-  | { readonly ok: false; readonly selector: string; readonly problem: PeerProblem };
-
 export interface SearchInput {
   readonly text: string;
   readonly ignoreCase?: boolean;
@@ -182,6 +176,8 @@ export interface GetInput {
   readonly force?: boolean;
   /** Default: `normal`. */
   readonly priority?: TransferPriority;
+  /** For what has one; only asked for when the tracker does. */
+  readonly passcode?: string;
 }
 
 /** Which download is meant. */
@@ -198,7 +194,7 @@ export interface GetResult {
   readonly transfer: TransferRow;
 }
 
-export interface PublicationRow {
+export interface PublicationRow extends ShownTerms {
   readonly publicationId: string;
   readonly name: string;
   readonly owner: string;

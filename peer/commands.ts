@@ -19,8 +19,10 @@ import {
 import type { Downloads } from './download/downloads.js';
 import type { DownloadSources } from './download-sources.js';
 import { changeRights } from './library/change-rights.js';
+import type { Library } from './library/library.js';
 import { publicationRow } from './library/publication-row.js';
 import type { Publisher } from './library/publisher.js';
+import { renameMine } from './library/rename.js';
 import type { LinkMaker } from './link-maker.js';
 import { findPublication } from './selector.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
@@ -32,6 +34,7 @@ const MAX_LISTED = 100_000;
 export interface CommandParts {
   readonly tracker: TrackerClient;
   readonly publisher: Publisher;
+  readonly library: Library;
   readonly downloads: Downloads;
   readonly sources: DownloadSources;
   /** Absent when this peer does not serve. */
@@ -47,7 +50,7 @@ type PeerWord = 'status' | 'whoami' | 'logout' | 'xit';
 export type CommandRunners = { readonly [K in Exclude<CommandName, PeerWord>]: Runner<K> };
 
 export function commandRunners(parts: CommandParts): CommandRunners {
-  const { tracker, publisher, downloads, links } = parts;
+  const { tracker, publisher, downloads, links, library } = parts;
   const chosen = (word: TransferWord, wanted: string | undefined): string =>
     chooseTransfer(word, wanted, downloads.rows());
   return {
@@ -55,6 +58,7 @@ export function commandRunners(parts: CommandParts): CommandRunners {
     lap: async (_input, options) => ({ users: await listPeers(tracker, options) }),
     pub: async (input, options) => ({ outcomes: await publisher.publish(input, options) }),
     unp: async ({ selectors }, options) => ({ outcomes: await publisher.withdraw(selectors, options) }),
+    rename: (input, options) => renameMine(input, { library, tracker, user: parts.user() }, options),
     rights: async (input, options) => ({
       outcomes: await changeRights(input, { tracker, user: parts.user() }, options),
     }),
@@ -132,7 +136,7 @@ async function get(
   await requireDirectory(input.directory);
   const { publication } = await findPublication(input.selector, tracker, options);
   const { publicationId, fileId, sizeBytes, owner, name } = publication;
-  sources.remember(publicationId, fileId);
+  if (publication.locked === true) await sources.unlock(publication, input.passcode, options);
   const fileName = input.as ?? name;
   const { onProgress } = options;
   const transfer = await downloads.get(

@@ -2,9 +2,12 @@
  * What the download engine asks of the tracker. Several users may publish the same content: their publications are looked up together,
  * each source with the ticket of its own publication.
  */
+
+import { safeDisplay } from '../common/content/safe-display.js';
+import type { Publication } from '../common/protocol/messages.js';
 import type { AbortOptions } from '../common/runtime/deadline.js';
-import { PeerError } from './api.js';
-import type { DownloadTracker, OfferedSource, SourcesOfPublication } from './download/download-tracker.js';
+import { PeerError, type PublicationRow } from './api.js';
+import type { DownloadTracker, OfferedSource, SourcesOfPublication, SourcesWish } from './download/download-tracker.js';
 import { dialable } from './reach/addresses.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
 
@@ -15,30 +18,40 @@ export class DownloadSources implements DownloadTracker {
   readonly #tracker: Pick<TrackerClient, 'request'>;
   /** Where the tracker sees us. */
   readonly #observedHost: () => string;
-  /** So that a download goes on from its twins when its own publication was withdrawn. */
-  readonly #fileIdByPublication = new Map<string, string>();
+  /** In memory alone: a download that lasts for days must not ask again each day. */
+  readonly #passcodeByPublication = new Map<string, string>();
 
   constructor(tracker: Pick<TrackerClient, 'request'>, observedHost: () => string) {
     this.#tracker = tracker;
     this.#observedHost = observedHost;
   }
 
-  /** Tells which content a publication had when it was chosen. */
-  remember(publicationId: string, fileId: string): void {
-    this.#fileIdByPublication.set(publicationId, fileId);
+  /**
+   * Shows the passcode of a locked publication to the tracker; without one it may have been given lately.
+   * @throws {PeerError} `passcode-needed`, `wrong-passcode`, `too-many`, `used-up`.
+   */
+  async unlock(
+    { publicationId, fileId, name }: Pick<PublicationRow, 'publicationId' | 'fileId' | 'name'>,
+    passcode: string | undefined,
+    { signal }: AbortOptions,
+  ): Promise<void> {
+    if (passcode !== undefined) this.#passcodeByPublication.set(publicationId, passcode);
+    try {
+      await this.#one(publicationId, { ticket: true, fileId, signal });
+    } catch (error) {
+      if (!(error instanceof PeerError) || !isAboutPasscode(error)) throw error;
+      throw new PeerError({ ...error.problem, message: `${safeDisplay(name)}: ${error.message}` }, { cause: error });
+    }
   }
 
-  async sources(
-    publicationId: string,
-    { ticket, signal }: { readonly ticket: boolean } & AbortOptions,
-  ): Promise<SourcesOfPublication> {
-    const fileId = this.#fileIdByPublication.get(publicationId);
-    const own = await this.#one(publicationId, ticket, { signal }).catch((error: unknown) => {
+  async sources(publicationId: string, wish: SourcesWish): Promise<SourcesOfPublication> {
+    const { fileId } = wish;
+    const own = await this.#one(publicationId, wish).catch((error: unknown) => {
       if (fileId !== undefined && error instanceof PeerError && error.code === 'not-found') return undefined;
       throw error;
     });
     const wanted = fileId ?? own?.fileId ?? '';
-    const twins = await this.#twins(wanted, publicationId, ticket, { signal });
+    const twins = await this.#twins(publicationId, { ...wish, fileId: wanted });
     const all = own !== undefined && own.fileId === wanted ? [own, ...twins] : twins;
     const first = all[0] ?? own;
     if (first === undefined)
@@ -59,14 +72,16 @@ export class DownloadSources implements DownloadTracker {
     await this.#tracker.request('hold', { publicationId, fileId, has }, { signal });
   }
 
-  async #one(publicationId: string, ticket: boolean, { signal }: AbortOptions): Promise<SourcesOfPublication> {
-    const {
-      publicationId: _,
-      ticket: text,
-      cursor: __,
-      sources,
-      ...rest
-    } = await this.#tracker.request('sources', { publicationId, ticket }, { signal });
+  async #one(publicationId: string, { ticket, fileId, signal }: SourcesWish): Promise<SourcesOfPublication> {
+    const passcode = ticket ? this.#passcodeByPublication.get(publicationId) : undefined;
+    const request = { publicationId, ticket, ...(fileId && { fileId }), ...(passcode && { passcode }) };
+    const reply = await this.#tracker.request('sources', request, { signal }).catch((error: unknown) => {
+      // It was changed: who asks again must not go on guessing with the old one.
+      if (error instanceof PeerError && error.code === 'wrong-passcode')
+        this.#passcodeByPublication.delete(publicationId);
+      throw error;
+    });
+    const { publicationId: _, ticket: text, cursor: __, sources, ...rest } = reply;
     const own = text === undefined ? { publicationId } : { publicationId, ticket: text };
     return {
       ...rest,
@@ -80,25 +95,36 @@ export class DownloadSources implements DownloadTracker {
   }
 
   async #twins(
-    fileId: string,
     except: string,
-    ticket: boolean,
-    { signal }: AbortOptions,
+    { fileId, ticket, signal }: SourcesWish & { readonly fileId: string },
   ): Promise<SourcesOfPublication[]> {
     const { publications } = await this.#tracker.request(
       'search',
       { text: '', idPrefix: fileId, mine: true },
       { signal },
     );
-    const others = publications.filter((publication) => publication.publicationId !== except).slice(0, MAX_TWINS);
+    const others = publications.filter((one) => one.publicationId !== except && isFree(one)).slice(0, MAX_TWINS);
     const found = await Promise.allSettled(
-      others.map(({ publicationId }) => this.#one(publicationId, ticket, { signal })),
+      others.map(({ publicationId }) => this.#one(publicationId, { ticket, signal })),
     );
     signal.throwIfAborted();
     return found.flatMap((result) =>
       result.status === 'fulfilled' && result.value.fileId === fileId ? [result.value] : [],
     );
   }
+}
+
+/**
+ * Attacker: who knows the id of somebody's restricted content, publishes it under a tempting name, and waits for those who may fetch
+ * the other publication: they would draw its bytes from there and pass them on under his. So only what everybody may fetch is drawn
+ * from beside the publication that was asked for; a counted download must not be used up that way either.
+ */
+function isFree({ rights, locked, downloads }: Publication): boolean {
+  return rights === 'public' && locked === undefined && downloads === undefined;
+}
+
+function isAboutPasscode({ code }: PeerError): boolean {
+  return code === 'passcode-needed' || code === 'wrong-passcode';
 }
 
 /** One device may offer the content under several publications; one connection to it is enough. */

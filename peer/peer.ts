@@ -281,6 +281,7 @@ class RunningParts implements Peer {
     this.#runners = commandRunners({
       tracker: this.#tracker,
       publisher: this.#publisher,
+      library: this.#library,
       downloads: this.#downloads,
       sources,
       links: this.#fileServer?.linkMaker((port) => this.#reachedAt(port)),

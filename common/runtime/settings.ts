@@ -46,6 +46,8 @@ export const PEER_SETTINGS = {
   user: { kind: 'text' },
   password: { kind: 'text', from: 'environment' },
   passwordFile: { kind: 'path' },
+  passcode: { kind: 'text', from: 'environment' },
+  passcodeFile: { kind: 'path', from: 'outside' },
   downloads: { kind: 'path' },
   host: { kind: 'text' },
   port: { kind: 'port', default: 0 },

@@ -49,6 +49,7 @@ export interface InterfaceOptions {
   readonly tracker: string;
   readonly user: string | undefined;
   readonly password: string | undefined;
+  readonly passcode: string | undefined;
   readonly trustOnFirstUse: boolean;
   /** Where downloads go; absolute. */
   readonly downloads: string;

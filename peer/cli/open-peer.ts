@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { type OpenOptions, type Peer, PeerError, type PeerProblem } from '../api.js';
 import type { Door } from '../door/door.js';
 import { parseTrackerAddress } from '../door/tracker-address.js';
 import { firstContactText } from '../wording/trust.js';
 import type { CommandContext } from './context.js';
+import { readSecretFile } from './secret-file.js';
 
 /** Where a tracker is looked for that nobody named: where `shoal tracker` listens by default. */
 export const DEFAULT_TRACKER = '127.0.0.1:7465';
@@ -77,21 +77,7 @@ function openOptions(context: CommandContext, options: OpenPeerOptions & Credent
 /** From the file or the environment. @throws {PeerError} `unreadable`, `usage`. */
 export async function givenPassword({ config }: CommandContext): Promise<string | undefined> {
   if (config.passwordFile === undefined) return config.password;
-  const [line = ''] = (await readPasswordFile(config.passwordFile)).split(/\r?\n/, 1);
-  if (line !== '') return line;
-  throw new PeerError({
-    code: 'usage',
-    message: `The password file ${config.passwordFile} has an empty first line; the password is expected there.`,
-  });
-}
-
-async function readPasswordFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new PeerError({ code: 'unreadable', message: `Cannot read the password file ${path}: ${reason}` }, { cause });
-  }
+  return readSecretFile(config.passwordFile, 'password');
 }
 
 async function askPassword(

@@ -120,24 +120,33 @@ function add(
 }
 
 function addFileWords(program: Command, found: Found): void {
-  add(program, 'pub <PATH...>', {
+  const pub = add(program, 'pub <PATH...>', {
     does: 'publish files; without a running peer, serve them until interrupted',
     run: 'pub',
     found,
-  })
+  });
+  pub
     .option('--as <NAME>', 'publish one file under another name')
     .option('--replace', 'take over a name that another path of yours holds')
     .option('--for <USERS>', 'only for these users: names with commas between them')
     .option('--for-group <GROUPS>', 'only for the members of these groups')
     .option('--public', 'for everybody (the default for new names)');
-  add(program, 'rights <NAME...>', { does: 'change who may fetch files of yours, at once', run: 'rights', found })
+  const rights = add(program, 'rights <NAME...>', {
+    does: 'change who may fetch files of yours and on which terms, at once',
+    run: 'rights',
+    found,
+  });
+  rights
     .option('--public', 'everybody')
     .option('--for <USERS>', 'only these users: names with commas between them')
     .option('--for-group <GROUPS>', 'only the members of these groups');
+  for (const command of [pub, rights]) addTermOptions(command);
+  add(program, 'rename <NAME> <NEW>', { does: 'give a publication of yours another name', run: 'rename', found });
   add(program, 'unp <NAME...>', { does: 'withdraw files of yours', run: 'unp', found });
   add(program, 'get <SELECTOR>', { does: 'fetch a file from all its sources at once', run: 'get', found })
     .option('--as <NAME>', 'save it under another name')
     .option('--force', 'replace a file that is there already')
+    .option('--passcode-file <FILE>', 'file whose first line is the passcode; or set SHOAL_PASSCODE')
     .option('--priority <LEVEL>', 'high, normal or low: which of the waiting downloads begin first');
   add(program, 'link <SELECTOR>', {
     does: 'make a sealed URL for a file the running peer serves',
@@ -147,6 +156,16 @@ function addFileWords(program: Command, found: Found): void {
   add(program, 'links', { does: 'list the links of the running peer', run: 'links', found });
   add(program, 'unlink <LINK>', { does: 'end a link', run: 'unlink', found });
   add(program, 'id <FILE>', { does: "print the id of a file's content, offline", run: 'id', found });
+}
+
+function addTermOptions(command: Command): void {
+  command
+    .option('--passcode', 'ask for a passcode that others must know to fetch it; or set SHOAL_PASSCODE')
+    .option('--passcode-file <FILE>', 'likewise, from the first line of this file')
+    .option('--no-passcode', 'take the passcode away')
+    .option('--expires <TIME>', 'hide it after this: 2h, 7d, 2026-12-24, 2026-12-24T18:00, or never')
+    .option('--times <NUMBER>', 'how many users may fetch it, or unlimited')
+    .option('--burn-after <NUMBER>', 'likewise, and after the last of them it is gone for all others');
 }
 
 /** About downloads of the running peer, each by its name or id, or without one when only one can be meant. */

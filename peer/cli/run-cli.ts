@@ -58,10 +58,11 @@ async function runWord(word: string, context: CommandContext): Promise<number> {
 
 async function runInterface(context: CommandContext): Promise<number> {
   const { config, process, parts } = context;
-  const [{ givenPassword, trackerOf }, { makeFolder }, { watchTracker }] = await Promise.all([
+  const [{ givenPassword, trackerOf }, { makeFolder }, { watchTracker }, { passcodeSource }] = await Promise.all([
     import('./open-peer.js'),
     import('./make-folder.js'),
     import('./tracker-watch.js'),
+    import('./passcode.js'),
   ]);
   const downloads = config.downloads ?? join(process.host.home, 'Downloads', 'Shoal');
   await makeFolder(downloads);
@@ -72,6 +73,7 @@ async function runInterface(context: CommandContext): Promise<number> {
     tracker: trackerOf(context),
     user: config.user,
     password: await givenPassword(context),
+    passcode: await passcodeSource(context).given(),
     trustOnFirstUse: config.trustOnFirstUse,
     downloads,
     signal: process.signal,
@@ -93,6 +95,7 @@ const LOADERS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['sources', async () => (await import('./commands/lists.js')).sources],
   ['pub', async () => (await import('./commands/publish.js')).pub],
   ['rights', async () => (await import('./commands/publish.js')).rights],
+  ['rename', async () => (await import('./commands/publish.js')).rename],
   ['unp', async () => (await import('./commands/publish.js')).unp],
   ['get', async () => (await import('./commands/get.js')).get],
   ['link', async () => (await import('./commands/links.js')).link],

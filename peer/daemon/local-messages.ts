@@ -103,16 +103,17 @@ export function problemOf(error: unknown, signal?: AbortSignal): PeerProblem {
   return { code, message: error instanceof Error ? error.message : String(error) };
 }
 
-type FieldType = 'string' | 'boolean' | 'number' | 'strings' | 'rights';
+type FieldType = 'string' | 'boolean' | 'number' | 'strings' | 'rights' | 'terms';
 type Fields = Readonly<Record<string, FieldType>>;
 
 /** Fields of every command's input; a name that ends in `?` may be absent. Unknown fields are ignored. */
 const INPUT_FIELDS: { readonly [K in keyof Commands]: Fields } = {
   lpf: {},
   lap: {},
-  pub: { paths: 'strings', 'as?': 'string', 'replace?': 'boolean', 'rights?': 'rights' },
+  pub: { paths: 'strings', 'as?': 'string', 'replace?': 'boolean', 'rights?': 'rights', 'terms?': 'terms' },
   unp: { selectors: 'strings' },
-  rights: { selectors: 'strings', rights: 'rights' },
+  rights: { selectors: 'strings', 'rights?': 'rights', 'terms?': 'terms' },
+  rename: { selector: 'string', name: 'string' },
   sch: {
     text: 'string',
     'ignoreCase?': 'boolean',
@@ -121,7 +122,14 @@ const INPUT_FIELDS: { readonly [K in keyof Commands]: Fields } = {
     'limit?': 'number',
     'cursor?': 'string',
   },
-  get: { selector: 'string', directory: 'string', 'as?': 'string', 'force?': 'boolean', 'priority?': 'string' },
+  get: {
+    selector: 'string',
+    directory: 'string',
+    'as?': 'string',
+    'force?': 'boolean',
+    'priority?': 'string',
+    'passcode?': 'string',
+  },
   sources: { selector: 'string' },
   link: { selector: 'string', 'expiresInMs?': 'number' },
   links: {},
@@ -152,6 +160,7 @@ const TYPE_TEXTS: Readonly<Record<FieldType, string>> = {
   number: 'a number',
   strings: 'a list of strings',
   rights: '"public", or lists of users and groups',
+  terms: 'an object of passcode, expiresAt and downloads',
 };
 
 function isOfType(value: unknown, type: FieldType): boolean {
@@ -160,7 +169,19 @@ function isOfType(value: unknown, type: FieldType): boolean {
     return (
       value === 'public' || (isObject(value) && ['users', 'groups'].every((key) => isOfType(value[key], 'strings')))
     );
+  if (type === 'terms') return isTerms(value);
   return typeof value === type;
+}
+
+function isTerms(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { passcode, expiresAt, downloads } = value;
+  const isKept = (field: unknown): boolean => field === undefined || field === null;
+  return (
+    (isKept(passcode) || typeof passcode === 'string') &&
+    (isKept(expiresAt) || isId(expiresAt)) &&
+    (isKept(downloads) || (isObject(downloads) && isId(downloads['most']) && typeof downloads['burn'] === 'boolean'))
+  );
 }
 
 function parseObject(line: string): Record<string, unknown> {

@@ -29,8 +29,14 @@ export interface SourcesOfPublication {
   readonly sources: readonly OfferedSource[];
 }
 
+export interface SourcesWish extends AbortOptions {
+  readonly ticket: boolean;
+  /** The content that is wanted: one that was begun can be had although the publication has another one by now. */
+  readonly fileId?: string;
+}
+
 /** What a download asks of the tracker. Both throw `ProtocolError` with the tracker's code or `PeerError` `tracker-unreachable`. */
 export interface DownloadTracker {
-  sources(publicationId: string, options: AbortOptions & { readonly ticket: boolean }): Promise<SourcesOfPublication>;
+  sources(publicationId: string, wish: SourcesWish): Promise<SourcesOfPublication>;
   hold(publicationId: string, fileId: string, has: 'all' | 'part' | 'none', options: AbortOptions): Promise<void>;
 }

@@ -20,6 +20,7 @@ import type { DownloadTracker } from './download-tracker.js';
 import { PartFile } from './part-file.js';
 import { clearStaleLock } from './part-lock.js';
 import type { Dial } from './race-addresses.js';
+import type { PartOrigin } from './saved-downloads.js';
 import type { SourceEntry } from './source-entry.js';
 import { SourceFault } from './source-fault.js';
 import type { SourceHistory } from './source-history.js';
@@ -30,6 +31,11 @@ import { refuseExisting, refuseTooLarge, type Target, targetOf } from './target.
 /** The tracker is told that nothing is held any more, if it hears within this, ms. */
 const END_HOLD_MS = 2_000;
 
+/** Where what lies in the `.part` came from; written here, kept from try to try by whoever made the download. */
+export interface Provenance {
+  part: PartOrigin | undefined;
+}
+
 export interface DownloadOptions {
   readonly transferId: string;
   readonly request: DownloadRequest;
@@ -39,6 +45,7 @@ export interface DownloadOptions {
   readonly history: SourceHistory;
   /** Offer what is there to others while it runs. */
   readonly isSharing: boolean;
+  readonly provenance: Provenance;
   readonly onNotice: (level: 'info' | 'warning', text: string) => void;
   readonly onUpdate: () => void;
   readonly clock?: Clock | undefined;
@@ -136,9 +143,9 @@ export class Download {
 
   /** What others may fetch of it while it runs; undefined before there is anything. */
   shared(): SharedFile | undefined {
-    const { request, isSharing } = this.#options;
+    const { request } = this.#options;
     const [intake, part] = [this.#intake, this.#part];
-    if (!isSharing || intake === undefined || part === undefined || this.#state !== 'fetching') return undefined;
+    if (!this.#isSharing || intake === undefined || part === undefined || this.#state !== 'fetching') return undefined;
     return {
       publicationId: request.publicationId,
       fileId: request.fileId,
@@ -235,6 +242,7 @@ export class Download {
       this.#setState('checking');
       held = await part.check(manifest, { signal: this.#signal, onProgress: (bytes) => this.#checked(bytes) });
       if (!held.isFull) await this.#refuseTwin(part);
+      this.#options.provenance.part ??= held.size > 0 ? 'mixed' : 'own';
     } catch (error) {
       this.#finished.reject(error);
       throw error;
@@ -261,6 +269,11 @@ export class Download {
     await refuseExisting(this.#target, this.#request);
   }
 
+  /** What was fetched under another publication must not be passed on under this one: who may fetch this may be somebody else. */
+  get #isSharing(): boolean {
+    return this.#options.isSharing && this.#options.provenance.part === 'own';
+  }
+
   #written(): void {
     if (this.#intake?.isComplete === true) this.#finished.resolve();
     this.#startHold();
@@ -269,7 +282,7 @@ export class Download {
   }
 
   #startHold(): void {
-    if (this.#isHolding || !this.#options.isSharing) return;
+    if (this.#isHolding || !this.#isSharing) return;
     this.#isHolding = true;
     void this.#tellTracker('part', this.#hold.signal);
   }

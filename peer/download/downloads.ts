@@ -10,7 +10,7 @@ import type { AbortOptions } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import { PeerError, type PeerProblem, type TransferPriority, type TransferRow } from '../api.js';
 import type { SharedFile, SharedFiles } from '../upload/shared-file.js';
-import { Download } from './download.js';
+import { Download, type Provenance } from './download.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadTracker } from './download-tracker.js';
 import type { Dial } from './race-addresses.js';
@@ -239,7 +239,7 @@ export class Downloads implements Part {
       saved,
       isAlone,
       retries: stateDir !== undefined,
-      newDownload: () => this.#newDownload(saved),
+      newDownload: (provenance) => this.#newDownload(saved, provenance),
       turns: this.#turns,
       onOver: () => this.#over(transfer),
       onFailedTry: (problem, tries) => this.#failedTry(transfer, problem, tries),
@@ -253,11 +253,12 @@ export class Downloads implements Part {
     return transfer;
   }
 
-  #newDownload({ transferId, request }: SavedDownload): Download {
+  #newDownload({ transferId, request }: SavedDownload, provenance: Provenance): Download {
     const { tracker, dial, ownPin, isSharing, onNotice, clock } = this.#options;
     const onUpdate = (): void => this.#planUpdate();
     const history = this.#history;
-    return new Download({ transferId, request, tracker, dial, ownPin, history, isSharing, onNotice, onUpdate, clock });
+    const parts = { tracker, dial, ownPin, history, isSharing, provenance };
+    return new Download({ transferId, request, ...parts, onNotice, onUpdate, clock });
   }
 
   /** Callers hear of it by themselves; the rest is told once, not at every try. */

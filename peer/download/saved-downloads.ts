@@ -6,12 +6,17 @@ import { TRANSFER_PRIORITIES, type TransferPriority } from '../api.js';
 import type { DownloadRequest } from './download-request.js';
 import { errnoOf } from './file-problem.js';
 
+/** Whether all of a `.part` was fetched under the publication of its download, or some of it perhaps under another one. */
+export type PartOrigin = 'own' | 'mixed';
+
 export interface SavedDownload {
   readonly transferId: string;
   readonly request: DownloadRequest;
   /** Default: `normal`. */
   readonly priority?: TransferPriority;
   readonly isPaused?: boolean;
+  /** Absent: nothing was fetched for it yet, so what lies at its place was fetched for something else. */
+  readonly part?: PartOrigin;
   /** What was there when it was saved last, for screens. */
   readonly doneBytes?: number;
 }
@@ -88,8 +93,9 @@ function parse(text: string): SavedDownload[] {
 }
 
 function isSaved(value: unknown): value is SavedDownload {
-  const { transferId, request, priority, isPaused, doneBytes } = (value ?? {}) as Partial<SavedDownload>;
+  const { transferId, request, priority, isPaused, part, doneBytes } = (value ?? {}) as Partial<SavedDownload>;
   if (priority !== undefined && !TRANSFER_PRIORITIES.includes(priority)) return false;
+  if (part !== undefined && part !== 'own' && part !== 'mixed') return false;
   if (isPaused !== undefined && typeof isPaused !== 'boolean') return false;
   if (doneBytes !== undefined && !Number.isSafeInteger(doneBytes)) return false;
   if (typeof transferId !== 'string' || typeof request !== 'object' || request === null) return false;

@@ -8,7 +8,7 @@ import { ProtocolError } from '../../common/protocol/errors.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import { Pulse } from '../../common/runtime/pulse.js';
-import { PeerError, type TransferSource } from '../api.js';
+import { PeerError, type PeerErrorCode, type TransferSource } from '../api.js';
 import type { DownloadRequest } from './download-request.js';
 import { DownloadTickets } from './download-tickets.js';
 import type { DownloadTracker, SourcesOfPublication } from './download-tracker.js';
@@ -29,6 +29,8 @@ const SEEK_EVERY_MS = 2_000;
 const LOOK_EVERY_MS = 10_000;
 /** Hope is judged so often, ms. */
 const JUDGE_EVERY_MS = 500;
+/** Why the tracker gives no tickets: what became of the sources matters less then. */
+const REFUSALS: ReadonlySet<PeerErrorCode> = new Set(['not-found', 'not-allowed', 'passcode-needed', 'used-up']);
 
 export interface SourcePoolOptions {
   readonly request: DownloadRequest;
@@ -58,6 +60,8 @@ export class SourcePool {
   #lastHopeAt: number;
   #isOutdated = false;
   #hasAnswer = false;
+  /** What the tracker said last, when it gives no tickets any more. */
+  #refusal: PeerError | undefined;
 
   constructor(options: SourcePoolOptions) {
     this.#options = options;
@@ -107,13 +111,16 @@ export class SourcePool {
   /** Returns when to ask again, if the tracker said so. */
   async #askTracker(signal: AbortSignal): Promise<number | undefined> {
     const { tracker, request } = this.#options;
-    const needsTicket = this.#tickets.needsNew([...this.#entries.values()].filter(({ isListed }) => isListed));
+    const { publicationId, fileId } = request;
+    const ticket = this.#tickets.needsNew([...this.#entries.values()].filter(({ isListed }) => isListed));
     try {
-      this.#take(await tracker.sources(request.publicationId, { ticket: needsTicket, signal }), signal);
+      this.#take(await tracker.sources(publicationId, { ticket, fileId, signal }), signal);
+      this.#refusal = undefined;
       return undefined;
     } catch (error) {
       signal.throwIfAborted();
       // With sources in hand the tracker is not needed: it may be restarting, or the publication withdrawn, and we finish all the same.
+      if (error instanceof PeerError && REFUSALS.has(error.code)) this.#refusal = error;
       if (this.#hasAnswer || isRetryable(error)) return error instanceof ProtocolError ? error.retryAfterMs : undefined;
       throw trackerProblem(request, error);
     }
@@ -260,8 +267,11 @@ export class SourcePool {
       const now = this.#clock.monotonic();
       if (this.#hopeful().length > 0 || this.#options.isWorking()) this.#lastHopeAt = now;
       else if (this.#isHopeless(now - this.#lastHopeAt)) {
-        throw new PeerError(
-          hopelessProblem(this.#options.request, [...this.#entries.values()], { isOutdated: this.#isOutdated }),
+        throw (
+          this.#refusal ??
+          new PeerError(
+            hopelessProblem(this.#options.request, [...this.#entries.values()], { isOutdated: this.#isOutdated }),
+          )
         );
       }
       await this.#pulse.wait(JUDGE_EVERY_MS, { signal });

@@ -5,7 +5,7 @@
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import { Pulse } from '../../common/runtime/pulse.js';
 import { PeerError, type PeerProblem, type TransferPriority, type TransferRow } from '../api.js';
-import type { Download } from './download.js';
+import type { Download, Provenance } from './download.js';
 import type { DownloadRequest } from './download-request.js';
 import { mayComeBack, retryDelay } from './retry-delay.js';
 import type { SavedDownload } from './saved-downloads.js';
@@ -21,7 +21,7 @@ export interface TransferOptions {
   readonly isAlone: boolean;
   /** Tries again by itself after what may come back. */
   readonly retries: boolean;
-  readonly newDownload: () => Download;
+  readonly newDownload: (provenance: Provenance) => Download;
   readonly turns: Turns;
   /** It is over, one way or the other; callers hear of it when this resolves. */
   readonly onOver: () => Promise<void>;
@@ -46,6 +46,7 @@ export class Transfer {
   #isAlone: boolean;
   #isPaused: boolean;
   #download: Download;
+  readonly #provenance: Provenance;
   #knownBytes: number;
   #try: { readonly end: AbortController; readonly settled: Promise<void> } | undefined;
   #tries = 0;
@@ -64,7 +65,8 @@ export class Transfer {
     this.#isPaused = isPaused;
     this.#knownBytes = doneBytes;
     this.#isAlone = options.isAlone;
-    this.#download = options.newDownload();
+    this.#provenance = { part: options.saved.part };
+    this.#download = options.newDownload(this.#provenance);
     this.#verdict.promise.catch(() => undefined); // Whoever called `get` hears of it; others see the row.
     this.outcome = this.#untilOver();
     this.outcome.then(
@@ -94,11 +96,13 @@ export class Transfer {
   /** What has to be known to go on after a restart. */
   get saved(): SavedDownload {
     const { doneBytes } = this.row();
+    const { part } = this.#provenance;
     return {
       transferId: this.transferId,
       request: this.request,
       ...(this.#priority === 'normal' ? {} : { priority: this.#priority }),
       ...(this.#isPaused ? { isPaused: true } : {}),
+      ...(part === undefined ? {} : { part }),
       ...(doneBytes > 0 ? { doneBytes } : {}),
     };
   }
@@ -180,7 +184,7 @@ export class Transfer {
     const end = new AbortController();
     const settled = Promise.withResolvers<void>();
     this.#try = { end, settled: settled.promise };
-    if (this.#download.row().state !== 'waiting') this.#download = this.#options.newDownload();
+    if (this.#download.row().state !== 'waiting') this.#download = this.#options.newDownload(this.#provenance);
     const before = this.#knownBytes;
     const over = AbortSignal.any([signal, end.signal]);
     try {

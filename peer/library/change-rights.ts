@@ -1,20 +1,29 @@
 import type { AbortOptions } from '../../common/runtime/deadline.js';
-import type { Rights, RightsOutcome } from '../api.js';
+import type { RightsInput, RightsOutcome } from '../api.js';
 import { peerErrorOf } from '../tracker-client/problems.js';
 import { problemOfFailure } from './failure.js';
 import { notMine, type OwnNames, ownName } from './own-name.js';
-import { wireRights } from './wire-rights.js';
+import { wireWish } from './wire-rights.js';
+import { wireTerms } from './wire-terms.js';
 
-/** Changes who may fetch mine, by name or `id:PREFIX`; one outcome a selector, in order. */
+/** Changes who may fetch mine and on which terms, by name or `id:PREFIX`; one outcome a selector, in order. */
 export async function changeRights(
-  { selectors, rights }: { readonly selectors: readonly string[]; readonly rights: Rights },
+  { selectors, rights, terms }: RightsInput,
   mine: OwnNames,
   { signal }: AbortOptions,
 ): Promise<RightsOutcome[]> {
+  const wish = wireWish({ rights, terms: terms && (await wireTerms(terms)) });
   const outcomes: RightsOutcome[] = [];
   for (const selector of selectors) {
     try {
-      outcomes.push({ ok: true, selector, name: await changeOne(selector, rights, { ...mine, signal }), rights });
+      const name = await changeOne(selector, wish, { ...mine, signal });
+      outcomes.push({
+        ok: true,
+        selector,
+        name,
+        ...(rights && { rights }),
+        ...(terms && { terms: withoutSecret(terms) }),
+      });
     } catch (error) {
       signal.throwIfAborted();
       outcomes.push({ ok: false, selector, problem: problemOfFailure(error) });
@@ -23,13 +32,18 @@ export async function changeRights(
   return outcomes;
 }
 
+/** Outcomes are shown and logged. */
+function withoutSecret({ passcode, ...rest }: NonNullable<RightsInput['terms']>) {
+  return passcode === undefined ? rest : { ...rest, locked: passcode !== null };
+}
+
 async function changeOne(
   selector: string,
-  rights: Rights,
+  wish: ReturnType<typeof wireWish>,
   { signal, ...mine }: OwnNames & AbortOptions,
 ): Promise<string> {
   const name = await ownName(selector, mine, { signal });
-  const reply = await mine.tracker.request('rights', { names: [name], rights: wireRights(rights) }, { signal });
+  const reply = await mine.tracker.request('rights', { names: [name], ...wish }, { signal });
   const result = reply.results[0];
   if (result?.ok === true) return name;
   if (result?.error.code === 'not-found') throw notMine(selector);

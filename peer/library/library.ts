@@ -5,6 +5,7 @@
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
+import type { Terms } from '../../common/protocol/messages.js';
 import type { Rights } from '../api.js';
 import type { FileIdentity } from './hashing/file-identity.js';
 import type { HashedFile } from './hashing/hash-file.js';
@@ -25,6 +26,16 @@ export interface LibraryEntry {
   readonly revision: number;
   /** Asked for with `pub`, and not known to the tracker yet. */
   readonly wishedRights?: Rights;
+  /** Likewise; of a passcode only the hash is kept here. */
+  readonly wishedTerms?: Terms;
+  /** Asked for with `rename`, and not done by the tracker yet. */
+  readonly wishedName?: string;
+}
+
+/** What is wished for beside the content. */
+export interface Wish {
+  readonly rights?: Rights | undefined;
+  readonly terms?: Terms | undefined;
 }
 
 const SCHEMA = `
@@ -38,12 +49,21 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS entry_path ON entry (path);
   CREATE INDEX IF NOT EXISTS entry_file ON entry (file_id);
   CREATE INDEX IF NOT EXISTS entry_publication ON entry (publication_id);
+  CREATE TABLE IF NOT EXISTS former (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, path TEXT NOT NULL, file_id TEXT NOT NULL, size INTEGER NOT NULL,
+    dev TEXT NOT NULL, ino TEXT NOT NULL, mtime_ns TEXT NOT NULL, ctime_ns TEXT NOT NULL,
+    publication_id TEXT NOT NULL, hashes BLOB NOT NULL, UNIQUE (publication_id, file_id)
+  );
   CREATE TABLE IF NOT EXISTS setting (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 `;
 /** Several commands of one user may open it at once, and opening locks it for a moment: so long one waits, ms. */
 const LOCK_WAIT_MS = 5_000;
-const COLUMNS =
-  'name, path, file_id, size, dev, ino, mtime_ns, ctime_ns, state, publication_id, revision, wished_rights';
+const FILE_COLUMNS = 'name, path, file_id, size, dev, ino, mtime_ns, ctime_ns, publication_id';
+/** Added one version after the other. */
+const WISH_COLUMNS = ['wished_rights', 'wished_terms', 'wished_name'];
+const COLUMNS = `${FILE_COLUMNS}, state, revision, ${WISH_COLUMNS.join(', ')}`;
+/** Contents before the present one that are kept for who began to fetch them; each is served only while its file is still there. */
+const MAX_FORMER = 3;
 
 export class Library {
   readonly #db: DatabaseSync;
@@ -52,7 +72,7 @@ export class Library {
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { timeout: LOCK_WAIT_MS });
     this.#db.exec(SCHEMA);
-    addWishedRights(this.#db);
+    addWishColumns(this.#db);
     const cache = new Map<string, StatementSync>();
     this.#select = (where) => {
       const statement = cache.get(where) ?? this.#db.prepare(`SELECT ${COLUMNS} FROM entry WHERE ${where}`);
@@ -77,6 +97,11 @@ export class Library {
     return entryOf(this.#select('name = ?').get(name));
   }
 
+  /** The one that is to get this name. */
+  byWishedName(name: string): LibraryEntry | undefined {
+    return entryOf(this.#select('wished_name = ?').get(name));
+  }
+
   byPath(path: string): LibraryEntry | undefined {
     return entryOf(this.#select('path = ? ORDER BY name LIMIT 1').get(path));
   }
@@ -89,6 +114,14 @@ export class Library {
     return entryOf(this.#select('file_id = ? ORDER BY name LIMIT 1').get(fileId));
   }
 
+  /** A content that the publication had before. */
+  former(publicationId: string, fileId: string): Content | undefined {
+    const row = this.#db
+      .prepare(`SELECT ${FILE_COLUMNS} FROM former WHERE publication_id = ? AND file_id = ?`)
+      .get(publicationId, fileId);
+    return row === undefined ? undefined : contentOf(row);
+  }
+
   /** Every entry by name, read as needed. */
   *entries(): Generator<LibraryEntry> {
     for (const row of this.#select('1 ORDER BY name').iterate()) yield entryOf(row) as LibraryEntry;
@@ -96,53 +129,61 @@ export class Library {
 
   /** True when something must be told to the tracker. */
   hasUnsettled(): boolean {
-    return this.#select(`state <> 'published' LIMIT 1`).get() !== undefined;
+    return this.#select(`state <> 'published' OR wished_name IS NOT NULL LIMIT 1`).get() !== undefined;
   }
 
-  /** Chunk hashes of an entry, 32 bytes each. */
-  hashes(name: string): Uint8Array {
-    const row = this.#db.prepare('SELECT hashes FROM entry WHERE name = ?').get(name);
+  /** Chunk hashes of a present or former content, 32 bytes each. */
+  hashes(fileId: string): Uint8Array {
+    const row =
+      this.#db.prepare('SELECT hashes FROM entry WHERE file_id = ? LIMIT 1').get(fileId) ??
+      this.#db.prepare('SELECT hashes FROM former WHERE file_id = ? LIMIT 1').get(fileId);
     return (row?.['hashes'] as Uint8Array | undefined) ?? new Uint8Array();
   }
 
-  /** Records a hashed file under `name`; keeps the publicationId and revision the name already had. */
-  put(name: string, path: string, file: HashedFile & { readonly wishedRights?: Rights | undefined }): void {
+  /** Records a hashed file under `name`; keeps the publicationId and revision the name already had, and what was there before apart. */
+  put(name: string, path: string, file: HashedFile, wish: Wish = {}): void {
+    this.#keepFormer(name, file.fileId);
     const { dev, ino, mtimeNs, ctimeNs } = file.identity;
+    const times = [String(dev), String(ino), String(mtimeNs), String(ctimeNs)];
     this.#db
       .prepare(`
-      INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', '', 0, ?, ?)
+      INSERT INTO entry (${FILE_COLUMNS}, state, revision, hashes, wished_rights, wished_terms)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 'pending', 0, ?, ?, ?)
       ON CONFLICT (name) DO UPDATE SET path = excluded.path, file_id = excluded.file_id, size = excluded.size, dev = excluded.dev,
         ino = excluded.ino, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, state = 'pending', hashes = excluded.hashes,
-        wished_rights = coalesce(excluded.wished_rights, wished_rights)
+        wished_rights = coalesce(excluded.wished_rights, wished_rights), wished_terms = coalesce(excluded.wished_terms, wished_terms)
     `)
-      .run(
-        name,
-        path,
-        file.fileId,
-        file.size,
-        String(dev),
-        String(ino),
-        String(mtimeNs),
-        String(ctimeNs),
-        file.hashes,
-        rightsText(file.wishedRights),
-      );
+      .run(name, path, file.fileId, file.size, ...times, file.hashes, textOf(wish.rights), this.#termsText(name, wish));
   }
 
-  /** Other rights are wanted for the same content. */
-  wish(name: string, rights: Rights): void {
+  /** Other rights or terms are wanted for the same content. */
+  wish(name: string, wish: Wish): void {
     this.#db
-      .prepare(`UPDATE entry SET state = 'pending', wished_rights = ? WHERE name = ?`)
-      .run(rightsText(rights), name);
+      .prepare(
+        `UPDATE entry SET state = 'pending', wished_rights = coalesce(?, wished_rights),
+          wished_terms = coalesce(?, wished_terms) WHERE name = ?`,
+      )
+      .run(textOf(wish.rights), this.#termsText(name, wish), name);
   }
 
   /** The tracker has it. */
   settle(name: string, publicationId: string, revision: number): void {
     this.#db
       .prepare(
-        `UPDATE entry SET state = 'published', wished_rights = NULL, publication_id = ?, revision = ? WHERE name = ?`,
+        `UPDATE entry SET state = 'published', wished_rights = NULL, wished_terms = NULL, publication_id = ?, revision = ?
+          WHERE name = ?`,
       )
       .run(publicationId, revision, name);
+  }
+
+  /** The tracker is about to be told of another name; null: it will not be. */
+  wishName(name: string, wished: string | null): void {
+    this.#db.prepare('UPDATE entry SET wished_name = ? WHERE name = ?').run(wished, name);
+  }
+
+  /** The tracker has the other name. */
+  rename(name: string, to: string): void {
+    this.#db.prepare('UPDATE OR REPLACE entry SET name = ?, wished_name = NULL WHERE name = ?').run(to, name);
   }
 
   /** The tracker is about to be told to forget it. */
@@ -152,36 +193,74 @@ export class Library {
 
   /** The tracker has forgotten it; an entry that was published anew meanwhile stays. */
   forget(name: string): void {
+    this.#dropFormer(name);
     this.#db.prepare(`DELETE FROM entry WHERE name = ? AND state = 'withdrawing'`).run(name);
   }
 
   remove(name: string): void {
+    this.#dropFormer(name);
     this.#db.prepare('DELETE FROM entry WHERE name = ?').run(name);
   }
 
   close(): void {
     if (this.#db.isOpen) this.#db.close();
   }
+
+  /** With those wished for before: a passcode that the tracker has not heard of must not be lost to a later wish. */
+  #termsText(name: string, { terms }: Wish): string | null {
+    return terms === undefined ? null : textOf({ ...this.byName(name)?.wishedTerms, ...terms });
+  }
+
+  #keepFormer(name: string, fileId: string): void {
+    const columns = `${FILE_COLUMNS}, hashes`;
+    const { changes } = this.#db
+      .prepare(
+        `INSERT OR REPLACE INTO former (${columns}) SELECT ${columns} FROM entry
+          WHERE name = ? AND file_id <> ? AND publication_id <> ''`,
+      )
+      .run(name, fileId);
+    if (changes === 0) return;
+    this.#db
+      .prepare(
+        `DELETE FROM former WHERE publication_id = (SELECT publication_id FROM entry WHERE name = ?) AND id NOT IN (
+          SELECT id FROM former WHERE publication_id = (SELECT publication_id FROM entry WHERE name = ?)
+          ORDER BY id DESC LIMIT ${MAX_FORMER})`,
+      )
+      .run(name, name);
+  }
+
+  #dropFormer(name: string): void {
+    this.#db
+      .prepare('DELETE FROM former WHERE publication_id = (SELECT publication_id FROM entry WHERE name = ?)')
+      .run(name);
+  }
 }
 
-/** A library of an earlier version has no such column; of several commands that open it at once, one adds it. */
-function addWishedRights(db: DatabaseSync): void {
-  const isThere = (): boolean =>
-    db
-      .prepare('PRAGMA table_info(entry)')
-      .all()
-      .some(({ name }) => name === 'wished_rights');
-  if (isThere()) return;
+/** A library of an earlier version lacks some; of several commands that open it at once, one adds them. */
+function addWishColumns(db: DatabaseSync): void {
+  const missing = (): string[] => {
+    const names = new Set(
+      db
+        .prepare('PRAGMA table_info(entry)')
+        .all()
+        .map(({ name }) => name),
+    );
+    return WISH_COLUMNS.filter((column) => !names.has(column));
+  };
+  if (missing().length === 0) return;
   db.exec('BEGIN IMMEDIATE');
   try {
-    if (!isThere()) db.exec('ALTER TABLE entry ADD COLUMN wished_rights TEXT');
+    for (const column of missing()) db.exec(`ALTER TABLE entry ADD COLUMN ${column} TEXT`);
   } finally {
     db.exec('COMMIT');
   }
 }
 
-function entryOf(row: Record<string, unknown> | undefined): LibraryEntry | undefined {
-  if (row === undefined) return undefined;
+type Row = Record<string, unknown>;
+/** One content of a publication, and the file that has it. */
+export type Content = Pick<LibraryEntry, 'name' | 'path' | 'fileId' | 'sizeBytes' | 'identity' | 'publicationId'>;
+
+function contentOf(row: Row): Content {
   const big = (column: string): bigint => BigInt(row[column] as string);
   return {
     name: row['name'] as string,
@@ -195,13 +274,23 @@ function entryOf(row: Record<string, unknown> | undefined): LibraryEntry | undef
       mtimeNs: big('mtime_ns'),
       ctimeNs: big('ctime_ns'),
     },
-    state: row['state'] as EntryState,
     publicationId: row['publication_id'] as string,
-    revision: Number(row['revision']),
-    ...(typeof row['wished_rights'] === 'string' ? { wishedRights: JSON.parse(row['wished_rights']) as Rights } : {}),
   };
 }
 
-function rightsText(rights: Rights | undefined): string | null {
-  return rights === undefined ? null : JSON.stringify(rights);
+function entryOf(row: Row | undefined): LibraryEntry | undefined {
+  if (row === undefined) return undefined;
+  const { wished_rights: rights, wished_terms: terms, wished_name: name } = row;
+  return {
+    ...contentOf(row),
+    state: row['state'] as EntryState,
+    revision: Number(row['revision']),
+    ...(typeof rights === 'string' ? { wishedRights: JSON.parse(rights) as Rights } : {}),
+    ...(typeof terms === 'string' ? { wishedTerms: JSON.parse(terms) as Terms } : {}),
+    ...(typeof name === 'string' ? { wishedName: name } : {}),
+  };
+}
+
+function textOf(value: object | string | undefined): string | null {
+  return value === undefined ? null : JSON.stringify(value);
 }

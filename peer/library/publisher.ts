@@ -12,7 +12,6 @@ import {
   PeerError,
   type PublishInput,
   type PublishOutcome,
-  type Rights,
   type UnpublishOutcome,
 } from '../api.js';
 import { peerErrorOf } from '../tracker-client/problems.js';
@@ -21,10 +20,12 @@ import { currentIdentity } from './current-identity.js';
 import { problemOfFailure } from './failure.js';
 import { compareIdentity } from './hashing/file-identity.js';
 import type { FileHasher, HashedFile } from './hashing/hash-file.js';
-import type { Library, LibraryEntry } from './library.js';
+import type { Library, LibraryEntry, Wish } from './library.js';
 import { notMine, ownName } from './own-name.js';
 import { mineRow } from './publication-row.js';
-import { rightsField } from './wire-rights.js';
+import { settleName } from './rename.js';
+import { wireWish } from './wire-rights.js';
+import { shownTerms, wireTerms } from './wire-terms.js';
 
 /** Entries of one bulk request: far below the line limit with the longest names. */
 const BULK_ENTRIES = 500;
@@ -63,9 +64,10 @@ export class Publisher {
     if (input.as !== undefined && input.paths.length !== 1) {
       throw new PeerError({ code: 'usage', message: '--as names one file, so give it one path.' });
     }
+    const wish = { rights: input.rights, terms: input.terms && (await wireTerms(input.terms)) };
     const prepared = await Promise.all(
       input.paths.map((path) =>
-        this.#prepare(path, input, options).catch((error: unknown) => {
+        this.#prepare(path, { ...input, wish }, options).catch((error: unknown) => {
           options.signal.throwIfAborted();
           return problemOfFailure(error);
         }),
@@ -75,7 +77,7 @@ export class Publisher {
     const outcomeByName = new Map<string, PublishOutcome>();
     for (let start = 0; start < ready.length; start += BULK_ENTRIES) {
       const batch = ready.slice(start, start + BULK_ENTRIES);
-      for (const alike of this.#byWishedRights(batch)) await this.#announce(alike, outcomeByName, options);
+      for (const alike of this.#alike(batch)) await this.#announce(alike, outcomeByName, options);
     }
     return prepared.map((item, index) => {
       const path = input.paths[index] ?? '';
@@ -100,6 +102,7 @@ export class Publisher {
   /** Tells the tracker what it does not know of this device's library. */
   async sync({ signal }: AbortOptions): Promise<void> {
     const { library, tracker } = this.#options;
+    await this.#syncNames({ signal });
     const entries = [...library.entries()];
     const leaving = entries.filter((entry) => entry.state === 'withdrawing');
     for (let start = 0; start < leaving.length; start += BULK_ENTRIES) {
@@ -111,7 +114,7 @@ export class Publisher {
     const staying = entries.filter((entry) => entry.state !== 'withdrawing');
     for (let start = 0; start < staying.length; start += BULK_ENTRIES) {
       const batch = staying.slice(start, start + BULK_ENTRIES);
-      for (const alike of this.#byWishedRights(batch)) await this.#syncBatch(alike, { signal });
+      for (const alike of this.#alike(batch)) await this.#syncBatch(alike, { signal });
     }
   }
 
@@ -126,7 +129,7 @@ export class Publisher {
 
   async #prepare(
     path: string,
-    { as, replace = false, rights }: PublishInput,
+    { as, replace = false, wish }: PublishInput & { readonly wish: Wish },
     { signal, onProgress }: CommandOptions,
   ): Promise<Prepared> {
     const { library } = this.#options;
@@ -137,16 +140,18 @@ export class Publisher {
         code: 'bad-name',
         message: `${path} cannot be published. ${bad.message} Give another name with --as NAME.`,
       });
+    const renamed = library.byWishedName(name);
+    if (renamed !== undefined) throw nameTaken(name, renamed.path);
     const known = library.byName(name);
     const isSamePath = known?.path === path;
     if (known !== undefined && isSamePath && (await isUnchanged(known))) {
-      if (rights !== undefined) library.wish(name, rights);
+      if (wish.rights !== undefined || wish.terms !== undefined) library.wish(name, wish);
       return { path, name, fileId: known.fileId, sizeBytes: known.sizeBytes, replace: true, isNew: false };
     }
     const file = await this.#hash(path, { signal, ...(onProgress ? { onProgress } : {}) });
     if (known !== undefined && !isSamePath && !replace && known.fileId !== file.fileId)
       throw nameTaken(name, known.path);
-    library.put(name, path, { ...file, wishedRights: rights });
+    library.put(name, path, file, wish);
     return {
       path,
       name,
@@ -188,8 +193,8 @@ export class Publisher {
         kind: 'file' as const,
         ...(replace ? { replace } : {}),
       }));
-      const wished = library.byName(batch[0]?.name ?? '')?.wishedRights;
-      const reply = await tracker.request('publish', { entries, ...rightsField(wished) }, { signal });
+      const wish = wishOf(library.byName(batch[0]?.name ?? ''));
+      const reply = await tracker.request('publish', { entries, ...wireWish(wish) }, { signal });
       for (const [index, item] of batch.entries()) {
         const result = reply.results[index];
         if (result?.ok === true) {
@@ -197,7 +202,7 @@ export class Publisher {
           outcomeByName.set(item.name, {
             ok: true,
             path: item.path,
-            publication: this.#row(item.name, wished ?? result.rights),
+            publication: this.#row(item.name, wish, result.rights),
             change: result.change,
           });
         } else {
@@ -260,7 +265,7 @@ export class Publisher {
       // New content of a name that was ours before: the crash came between hashing and the tracker's answer.
       ...(entry.state === 'pending' && entry.publicationId !== '' ? { replace: true } : {}),
     }));
-    const reply = await tracker.request('publish', { entries, ...rightsField(batch[0]?.wishedRights) }, { signal });
+    const reply = await tracker.request('publish', { entries, ...wireWish(wishOf(batch[0])) }, { signal });
     for (const [index, entry] of batch.entries()) {
       const result = reply.results[index];
       if (result?.ok === true) library.settle(entry.name, result.publicationId, result.revision);
@@ -305,20 +310,29 @@ export class Publisher {
     }
   }
 
-  /** One request carries one set of rights. What an entry wishes is kept in the library until the tracker has it. */
-  #byWishedRights<T extends { readonly name: string }>(batch: readonly T[]): T[][] {
+  /** One request carries one set of rights and terms. What an entry wishes is kept in the library until the tracker has it. */
+  #alike<T extends { readonly name: string }>(batch: readonly T[]): T[][] {
     const { library } = this.#options;
-    const alike = Map.groupBy(batch, ({ name }) => JSON.stringify(library.byName(name)?.wishedRights ?? null));
-    return [...alike.values()];
+    return [...Map.groupBy(batch, ({ name }) => JSON.stringify(wireWish(wishOf(library.byName(name))))).values()];
   }
 
-  #row(name: string, rights: Rights | 'limited'): ReturnType<typeof mineRow> {
-    return mineRow(
-      { ...(this.#options.library.byName(name) ?? { name }), rights },
-      this.#options.user(),
-      this.#options.now(),
-    );
+  async #syncNames({ signal }: AbortOptions): Promise<void> {
+    const { library, tracker, notice } = this.#options;
+    for (const entry of [...library.entries()].filter(({ wishedName }) => wishedName !== undefined)) {
+      const refusal = await settleName(entry, { library, tracker }, { signal });
+      if (refusal !== undefined) notice('warning', `${entry.name} was not renamed: ${refusal.message}`);
+    }
   }
+
+  #row(name: string, wish: Wish, rights: 'public' | 'limited'): ReturnType<typeof mineRow> {
+    const entry = this.#options.library.byName(name) ?? { name };
+    const row = mineRow({ ...entry, rights: wish.rights ?? rights }, this.#options.user(), this.#options.now());
+    return { ...row, ...(wish.terms && shownTerms(wish.terms)) };
+  }
+}
+
+function wishOf(entry: LibraryEntry | undefined): Wish {
+  return { rights: entry?.wishedRights, terms: entry?.wishedTerms };
 }
 
 async function isUnchanged(entry: LibraryEntry): Promise<boolean> {

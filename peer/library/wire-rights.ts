@@ -1,10 +1,11 @@
 import type { Rights } from '../api.js';
+import type { Wish } from './library.js';
 
-/** The field `rights` of a request; nothing when the tracker is to keep what it has. */
-export function rightsField(rights: Rights | undefined) {
-  return rights === undefined ? {} : { rights: wireRights(rights) };
+/** The fields `rights` and `terms` of a request; none of one that the tracker is to keep as it has it. */
+export function wireWish({ rights, terms }: Wish) {
+  return { ...(rights && { rights: wireRights(rights) }), ...(terms && { terms }) };
 }
 
-export function wireRights(rights: Rights) {
+function wireRights(rights: Rights) {
   return rights === 'public' ? rights : { users: [...rights.users], groups: [...rights.groups] };
 }

@@ -33,6 +33,7 @@ const OPERANDS: Partial<Record<Word, 'words' | 'paths' | 'mine' | 'found'>> = {
   pub: 'paths',
   unp: 'mine',
   rights: 'mine',
+  rename: 'mine',
   link: 'mine',
   get: 'found',
   sources: 'found',
@@ -53,7 +54,7 @@ export function completionRequest({ text, cursor }: Editor): CompletionRequest |
   const word = wordCalled(earlier[0]?.text ?? '');
   if (word === undefined) return undefined;
   const last = earlier.at(-1)?.text ?? '';
-  if (['--as', '--for', '--for-group'].includes(last)) return undefined;
+  if (['--as', '--for', '--for-group', '--expires', '--times', '--burn-after'].includes(last)) return undefined;
   if (last === '--priority' || last === 'priority') return { source: { kind: 'levels' }, prefix, start };
   if (prefix.startsWith('-') && current?.isQuoted !== true) return { source: { kind: 'options', word }, prefix, start };
   const kind = OPERANDS[word];

@@ -14,6 +14,7 @@ import { lookUpCandidates } from './candidates.js';
 import { type CompletionRequest, complete, completionRequest, knownCandidates } from './completion.js';
 import { type Editor, EMPTY_EDITOR, editorOf, insertText, pressKey } from './editor.js';
 import { clampScroll, mainGeometry } from './geometry.js';
+import { HiddenQuestions } from './hidden-question.js';
 import { EMPTY_HISTORY, type History, recall, remember } from './history.js';
 import type { KeyStroke } from './keys.js';
 import type { MainState, Message, Result, ScreenSize } from './main-state.js';
@@ -52,6 +53,7 @@ export class MainModel {
   readonly #queue: string[] = [];
   readonly #undo: () => void;
   readonly #stopped = new AbortController();
+  readonly #questions = new HiddenQuestions(() => this.#change({}));
   #state: MainState;
   #history: History = EMPTY_HISTORY;
   #found: readonly PublicationRow[] = [];
@@ -119,6 +121,7 @@ export class MainModel {
   }
 
   press(stroke: KeyStroke): void {
+    if (this.#questions.press(stroke)) return;
     if (stroke.kind !== 'tab' && this.#state.choices.length > 0) this.#change({ choices: [] });
     const { editor } = this.#state;
     switch (stroke.kind) {
@@ -201,7 +204,8 @@ export class MainModel {
     this.#running.set(id, { title, controller, isForeground: command.word !== 'get' });
     const working = this.options.clock.setTimer(() => this.#showWorking(id, command, title), SHOW_WORKING_MS);
     this.#change({});
-    const performed = await perform(command, this.options, controller.signal);
+    const ask = (question: string): Promise<string | undefined> => this.#questions.ask(question, controller.signal);
+    const performed = await perform(command, { ...this.options, passcodes: { given, ask } }, controller.signal);
     working.cancel();
     this.#running.delete(id);
     if (!this.#stopped.signal.aborted) this.#finished(id, title, performed);
@@ -317,9 +321,16 @@ export class MainModel {
   }
 
   #change(change: Partial<MainState>): void {
-    const { running: _before, ...kept } = this.#state;
+    const { running: _before, asking: _asked, ...kept } = this.#state;
     const running = this.#foreground()?.title;
-    this.#state = { ...kept, ...change, now: this.options.clock.now(), ...(running === undefined ? {} : { running }) };
+    const { asking } = this.#questions;
+    this.#state = {
+      ...kept,
+      ...change,
+      now: this.options.clock.now(),
+      ...(running && { running }),
+      ...(asking && { asking }),
+    };
     this.options.onChange();
   }
 }
@@ -329,6 +340,11 @@ function leavingText({ downloads, uploads }: PeerState): string | undefined {
   const fetching = downloads.filter((row) => isUnderWay(row) && row.state !== 'paused').length;
   if (fetching > 0) return keptText(fetching);
   return uploads.length === 0 ? undefined : `${formatCount(uploads.length, 'upload')} will be cut off`;
+}
+
+/** On a screen there is somebody to be asked. */
+async function given(): Promise<undefined> {
+  return undefined;
 }
 
 function endedIds({ downloads }: PeerState): ReadonlySet<string> {

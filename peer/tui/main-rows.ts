@@ -5,6 +5,7 @@ import { type Row, row, span, type Tone } from '../wording/row.js';
 import { connectionText } from '../wording/status.js';
 import { hashingRow, transferRow } from '../wording/transfers.js';
 import { clampScroll, type Geometry, MARGIN_CELLS, shownDownloads } from './geometry.js';
+import { type InputRow, inputRow } from './input-row.js';
 import type { MainState, Message } from './main-state.js';
 
 /** Below these widths the name of the program and the rates make room for what matters more. */
@@ -85,9 +86,17 @@ function clockTime(at: number): string {
   return [date.getHours(), date.getMinutes()].map((part) => String(part).padStart(2, '0')).join(':');
 }
 
+/** What is being typed: a command, or the answer to a question, which nobody is to read. */
+export function commandLine({ editor, asking }: MainState, width: number): InputRow {
+  if (asking === undefined) return inputRow(editor, { prompt: '> ', width });
+  const prompt = safeDisplay(asking.question, { maxCells: Math.max(1, Math.floor(width / 2)) });
+  return inputRow(asking.editor, { prompt: `${prompt.trimEnd()} `, width, mask: '•' });
+}
+
 /** What may be typed next, what Tab found, or what runs. */
-export function hintRow({ choices, running }: MainState, width: number): Row {
+export function hintRow({ choices, running, asking }: MainState, width: number): Row {
   const room = Math.max(0, width - 1);
+  if (asking !== undefined) return row(safeDisplay(' Enter goes on · Esc stops', { maxCells: room }), 'faint');
   if (choices.length > 0) {
     return row(
       ` ${safeDisplay(choices.map((choice) => safeDisplay(choice)).join('  '), { maxCells: room })}`,

@@ -1,10 +1,10 @@
 import { Box } from 'ink';
 import { CursorAt } from './cursor-at.js';
 import { mainGeometry } from './geometry.js';
-import { inputRow } from './input-row.js';
 import {
   activityRows,
   activityRule,
+  commandLine,
   headerRow,
   hintRow,
   messageRows,
@@ -19,7 +19,7 @@ import { RowsView } from './rows-view.js';
 export function MainScreen({ state, size }: { readonly state: MainState; readonly size: ScreenSize }) {
   const geometry = mainGeometry(state, size);
   const { width, height } = geometry;
-  const { row, cursorX = 0 } = inputRow(state.editor, { prompt: '> ', width });
+  const { row, cursorX = 0 } = commandLine(state, width);
   return (
     <Box flexDirection="column" width={width} height={height} overflow="hidden">
       <RowsView height={geometry.headerRows} rows={[headerRow(state, width)]} />

@@ -2,6 +2,7 @@
 import type { PeerState } from '../api.js';
 import type { Layout } from '../wording/listing.js';
 import type { Editor } from './editor.js';
+import type { Asking } from './hidden-question.js';
 
 export interface Message {
   /** ms since epoch. */
@@ -21,6 +22,8 @@ export interface Result {
 export interface MainState {
   readonly peer: PeerState;
   readonly editor: Editor;
+  /** Stands in place of the command line. */
+  readonly asking?: Asking;
   readonly result: Result;
   /** First row of the result that is seen. */
   readonly scroll: number;

@@ -9,6 +9,7 @@ import {
   type PublicationRow,
   type PublishOutcome,
   type RightsOutcome,
+  type Terms,
   type UnpublishOutcome,
 } from '../api.js';
 import { linkEnded, linkMade, listLinks } from '../wording/links.js';
@@ -17,15 +18,18 @@ import {
   getDetails,
   getOutcome,
   publishOutcome,
+  renameOutcome,
   rightsOutcome,
   transferOutcome,
   unpublishOutcome,
 } from '../wording/outcomes.js';
+import { type PasscodeSource, withNewPasscode, withPasscode } from '../wording/passcode.js';
 import { listSources, listUsers } from '../wording/people.js';
 import { problemLayout, problemOf } from '../wording/problem.js';
 import { listPublications, searchOutcome } from '../wording/publications.js';
 import type { Row } from '../wording/row.js';
 import { statusLayout } from '../wording/status.js';
+import { termsOf } from '../wording/terms.js';
 import { publishPaths } from './publish-paths.js';
 import { helpLayout } from './word-help.js';
 import type { Command } from './words.js';
@@ -38,6 +42,7 @@ export interface PerformContext {
   readonly home?: string | undefined;
   /** Where `get` puts files. */
   readonly downloads: string;
+  readonly passcodes: PasscodeSource;
 }
 
 export interface Performed {
@@ -95,8 +100,14 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
     }
     case 'rights': {
       const { selectors, rights } = command;
-      const { outcomes } = await peer.call('rights', { selectors, rights }, { signal });
+      const terms = await wishedTerms(command, context);
+      const input = { selectors, ...(rights && { rights }), ...(terms && { terms }) };
+      const { outcomes } = await peer.call('rights', input, { signal });
       return outcomesTold(outcomes, rightsOutcome, 'changed');
+    }
+    case 'rename': {
+      const { word, ...input } = command;
+      return told(paragraph(renameOutcome(await peer.call(word, input, { signal })), 'good'));
     }
     case 'sch':
       return search({ text: command.text, ignoreCase: command.ignoreCase, all: command.all }, context, signal);
@@ -149,9 +160,10 @@ function told(layout: Layout): Performed {
 
 async function publish(
   command: Command & { word: 'pub' },
-  { peer, cwd, home }: PerformContext,
+  context: PerformContext,
   signal: AbortSignal,
 ): Promise<Performed> {
+  const { peer, cwd, home } = context;
   const paths = await publishPaths(command.paths, { cwd, home, signal });
   const named = command.as === undefined ? {} : { as: command.as };
   if (command.as !== undefined && paths.length > 1) {
@@ -160,12 +172,18 @@ async function publish(
       message: `--as gives one name, but ${formatCount(paths.length, 'file')} match.`,
     });
   }
-  const { outcomes } = await peer.call(
-    'pub',
-    { paths, replace: command.replace, ...named, ...(command.rights && { rights: command.rights }) },
-    { signal },
-  );
+  const terms = await wishedTerms(command, context);
+  const rights = command.rights && { rights: command.rights };
+  const input = { paths, replace: command.replace, ...named, ...rights, ...(terms && { terms }) };
+  const { outcomes } = await peer.call('pub', input, { signal });
   return outcomesTold(outcomes.map(shortPath), publishOutcome, 'published');
+}
+
+function wishedTerms(
+  { terms: { passcode, ...texts } = {} }: Command & { word: 'pub' | 'rights' },
+  { passcodes, clock }: PerformContext,
+): Promise<Terms | undefined> {
+  return withNewPasscode(termsOf(texts, clock.now()), passcode, passcodes);
 }
 
 function shortPath(outcome: PublishOutcome): PublishOutcome {
@@ -219,11 +237,14 @@ async function search(wish: SearchWish, { peer, clock }: PerformContext, signal:
 
 async function get(
   command: Command & { word: 'get' },
-  { peer, downloads }: PerformContext,
+  { peer, downloads, passcodes }: PerformContext,
   signal: AbortSignal,
 ): Promise<Performed> {
   const { word, ...wish } = command;
-  const result = await peer.call(word, { ...wish, directory: downloads }, { signal });
+  const result = await withPasscode(
+    (passcode) => peer.call(word, { ...wish, directory: downloads, ...(passcode && { passcode }) }, { signal }),
+    { what: wish.selector, source: passcodes },
+  );
   const text = getOutcome(result);
   return {
     layout: stackedLayouts([paragraph(text, 'good'), paragraph(`  ${getDetails(result)}`, 'faint')]),

@@ -20,6 +20,8 @@ export interface PlainOptions {
   readonly tracker?: string | undefined;
   readonly user?: string | undefined;
   readonly password?: string | undefined;
+  /** For what is locked or is to be: nobody can be asked. */
+  readonly passcode?: string | undefined;
   /** Pin an unknown tracker without asking. Default: refuse it. */
   readonly trustOnFirstUse?: boolean | undefined;
   /** Where `get` puts files; absolute. */
@@ -115,7 +117,8 @@ async function establishTrust({ door, tracker, trustOnFirstUse, write, signal }:
 async function runLines(peer: Peer, options: PlainOptions): Promise<number> {
   const { input, signal, clock = systemClock } = options;
   const lines = createInterface({ input, crlfDelay: Infinity, terminal: false, signal });
-  const context = { ...options, peer, clock };
+  const passcodes = { given: async () => options.passcode };
+  const context = { ...options, peer, clock, passcodes };
   let exitCode = EXIT_DONE;
   for await (const line of lines) {
     const parsed = parseLine(line);

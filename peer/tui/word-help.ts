@@ -17,6 +17,7 @@ export const WORDS = [
   'pub',
   'unp',
   'rights',
+  'rename',
   'sch',
   'list',
   'get',
@@ -38,7 +39,14 @@ export const WORDS = [
 export type Word = (typeof WORDS)[number];
 
 /** Words that are known, but not here yet. */
-export const LATER_WORDS: readonly string[] = ['put', 'del', 'rename', 'ls', 'dir', 'doctor', 'at-risk'];
+export const LATER_WORDS: readonly string[] = ['put', 'del', 'ls', 'dir', 'doctor', 'at-risk'];
+
+const TERM_OPTIONS = ['--passcode', '--no-passcode', '--expires', '--times', '--burn-after'];
+const TERM_HELP = [
+  '--passcode asks for a passcode that others must know to fetch it; --no-passcode takes it away.',
+  '--expires 7d or 2026-12-24 hides it after that time; --expires never takes that away.',
+  '--times 3 lets three users fetch it; --burn-after 3 hides it after that. --times unlimited ends both.',
+];
 
 export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
   lpf: {
@@ -50,12 +58,13 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
   pub: {
     usage: 'pub PATH… [--as NAME] [--replace] [--for USERS]',
     does: 'publish files',
-    options: ['--as', '--replace', '--for', '--for-group', '--public'],
+    options: ['--as', '--replace', '--for', '--for-group', '--public', ...TERM_OPTIONS],
     more: [
       'Paths are relative to the folder where Shoal was started; patterns such as *.pdf work.',
       '--as NAME publishes one file under another name.',
       '--replace takes over a name that another path of yours holds.',
       '--for bob,carol lets only them find and fetch it; --for-group team likewise the members of a group.',
+      ...TERM_HELP,
       'Files stay published while you are offline, until unp.',
     ],
   },
@@ -65,13 +74,19 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
     more: ['NAME is a name that lpf shows, or id: and its digits.'],
   },
   rights: {
-    usage: 'rights NAME… --public | --for USERS | --for-group GROUPS',
+    usage: 'rights NAME… [--public | --for USERS | --for-group GROUPS] [--passcode] [--expires TIME]',
     does: 'change who may fetch',
-    options: ['--public', '--for', '--for-group'],
+    options: ['--public', '--for', '--for-group', ...TERM_OPTIONS],
     more: [
       'At once: who loses the right cannot find it any more, and downloads of it are cut.',
       'USERS and GROUPS are names with commas between them: --for bob,carol --for-group team.',
+      ...TERM_HELP,
     ],
+  },
+  rename: {
+    usage: 'rename NAME NEW',
+    does: 'give a file of yours another name',
+    more: ['For the publication alone: the file on your disk keeps its name, and nothing is hashed again.'],
   },
   sch: {
     usage: 'sch TEXT [-i] [--all]',

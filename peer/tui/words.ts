@@ -5,7 +5,9 @@
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { nearestWord } from '../../common/runtime/nearest-word.js';
 import { PeerError, type PeerProblem, type Rights, TRANSFER_PRIORITIES, type TransferPriority } from '../api.js';
+import type { PasscodeWish } from '../wording/passcode.js';
 import { rightsOf } from '../wording/rights.js';
+import type { TermsWish } from '../wording/terms.js';
 import { type ShellWord, splitShellWords } from './shell-words.js';
 import { LATER_WORDS, WORD_HELP, WORDS, type Word } from './word-help.js';
 
@@ -17,8 +19,15 @@ export type Command =
       readonly as?: string;
       readonly replace: boolean;
       readonly rights?: Rights;
+      readonly terms?: WishedTerms;
     }
-  | { readonly word: 'rights'; readonly selectors: readonly string[]; readonly rights: Rights }
+  | {
+      readonly word: 'rights';
+      readonly selectors: readonly string[];
+      readonly rights?: Rights;
+      readonly terms?: WishedTerms;
+    }
+  | { readonly word: 'rename'; readonly selector: string; readonly name: string }
   | { readonly word: 'unp'; readonly selectors: readonly string[] }
   | { readonly word: 'sch'; readonly text: string; readonly ignoreCase: boolean; readonly all: boolean }
   | { readonly word: 'list'; readonly all: boolean }
@@ -34,6 +43,11 @@ export type Command =
   | { readonly word: 'cancel' | 'pause' | 'resume' | 'retry'; readonly transfer?: string }
   | { readonly word: 'priority'; readonly priority: TransferPriority; readonly transfer?: string }
   | { readonly word: 'h'; readonly topic?: Word };
+
+/** As typed; a passcode is never part of the line, which stays on the screen and in the history. */
+export interface WishedTerms extends TermsWish {
+  readonly passcode?: PasscodeWish;
+}
 
 export type ParsedLine =
   | { readonly kind: 'empty' }
@@ -91,6 +105,9 @@ const VALUED: ReadonlyMap<string, string> = new Map([
   ['--for', 'names of users'],
   ['--for-group', 'names of groups'],
   ['--priority', 'high, normal or low'],
+  ['--expires', 'a time'],
+  ['--times', 'a number'],
+  ['--burn-after', 'a number'],
 ]);
 
 /** Takes the options out; a text says what is wrong. */
@@ -153,13 +170,38 @@ function wishedRights({ flags, values }: Taken): Rights | undefined {
   });
 }
 
-function rightsCommand(selectors: readonly string[], rights: Rights | undefined): Command | string {
-  return selectors.length === 0 || rights === undefined ? missing('rights') : { word: 'rights', selectors, rights };
+/** Undefined when no option speaks of terms. */
+function wishedTerms({ flags, values }: Taken): WishedTerms | undefined {
+  const isAsked = flags.has('--passcode');
+  if (isAsked && flags.has('--no-passcode'))
+    throw new PeerError(usageProblem('--passcode or --no-passcode, not both.'));
+  const [expires, times, burnAfter] = ['--expires', '--times', '--burn-after'].map((name) => values.get(name));
+  const terms: WishedTerms = {
+    ...(isAsked || flags.has('--no-passcode') ? { passcode: isAsked ? 'ask' : 'none' } : {}),
+    ...(expires === undefined ? {} : { expires }),
+    ...(times === undefined ? {} : { times }),
+    ...(burnAfter === undefined ? {} : { burnAfter }),
+  };
+  return Object.keys(terms).length === 0 ? undefined : terms;
+}
+
+function rightsCommand(selectors: readonly string[], wish: { rights?: Rights; terms?: WishedTerms }): Command | string {
+  return selectors.length === 0 || Object.keys(wish).length === 0
+    ? missing('rights')
+    : { word: 'rights', selectors, ...wish };
+}
+
+function renameCommand([selector, name, ...more]: readonly string[]): Command | string {
+  if (selector === undefined || name === undefined) return missing('rename');
+  return more.length === 0
+    ? { word: 'rename', selector, name }
+    : 'rename takes two names. Quote those that hold spaces: rename "old name" "new name"';
 }
 
 function buildCommand(word: Word, taken: Taken): Command | string {
   const { operands, flags, values } = taken;
-  const rights = wishedRights(taken);
+  const [rights, terms] = [wishedRights(taken), wishedTerms(taken)];
+  const wish = { ...(rights && { rights }), ...(terms && { terms }) };
   const texts = operands.map(({ text }) => text);
   const as = values.get('--as');
   const named = as === undefined ? {} : { as };
@@ -168,9 +210,11 @@ function buildCommand(word: Word, taken: Taken): Command | string {
     case 'pub':
       if (operands.length === 0) return missing(word);
       if (as !== undefined && operands.length > 1) return '--as gives one name: publish one path with it.';
-      return { word, paths: operands, replace: flags.has('--replace'), ...named, ...(rights && { rights }) };
+      return { word, paths: operands, replace: flags.has('--replace'), ...named, ...wish };
     case 'rights':
-      return rightsCommand(texts, rights);
+      return rightsCommand(texts, wish);
+    case 'rename':
+      return renameCommand(texts);
     case 'unp':
       return operands.length === 0 ? missing(word) : { word, selectors: texts };
     case 'sch':
@@ -242,5 +286,9 @@ function missing(word: Word): string {
 }
 
 function usage(message: string): ParsedLine {
-  return { kind: 'problem', problem: { code: 'usage', message } };
+  return { kind: 'problem', problem: usageProblem(message) };
+}
+
+function usageProblem(message: string): PeerProblem {
+  return { code: 'usage', message };
 }

@@ -68,6 +68,8 @@ export class ServedFiles {
 
 /** Who comes new gets the file that is there now: an open descriptor would go on with one that was replaced or removed. */
 async function isStale(file: ServedFile, shared: SharedFile): Promise<boolean> {
+  // Of a former content nothing else is to come: as long as somebody has it open it is as good as ever.
+  if (shared.isFormer === true) return file.isChanged;
   if (file.isChanged || file.shared.identity?.ctimeNs !== shared.identity?.ctimeNs) return true;
   if (shared.identity === undefined) return false;
   try {

@@ -13,6 +13,8 @@ export interface SharedFile {
   readonly size: number;
   /** The file as it was hashed; absent for a download that still runs, whose chunks are proven by its manifest alone. */
   readonly identity?: FileIdentity;
+  /** The publication has another content by now; this one is for who began with it. */
+  readonly isFormer?: boolean;
   /** The chunk hashes; may come from disk. */
   manifest(): Manifest | Promise<Manifest>;
   /** Chunks that are there now. */

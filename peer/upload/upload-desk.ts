@@ -21,4 +21,6 @@ export interface UploadDesk {
   readonly clock: Clock;
   /** The file is not any more what was published: everybody who fetches it is told, and the library. */
   fileChanged(shared: SharedFile): void;
+  /** Another file is at its path: the library is told, and who has the old one open goes on. */
+  outdated(shared: SharedFile): void;
 }

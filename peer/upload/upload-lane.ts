@@ -173,7 +173,7 @@ export class UploadLane implements PeerServer {
       lease = await this.desk.served.acquire(shared);
     } catch (error) {
       const { code } = toProtocolError(error);
-      if (code === 'changed' || code === 'gone') this.desk.fileChanged(shared);
+      if (code === 'changed' || code === 'gone') this.desk.outdated(shared);
       throw error;
     }
     if (!this.connection.isOpen) {

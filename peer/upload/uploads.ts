@@ -74,6 +74,7 @@ export class Uploads implements Part {
       meter: this.#meter,
       clock: this.#clock,
       fileChanged: (shared) => this.fileChanged(shared),
+      outdated: (shared) => this.outdated(shared),
     };
   }
 
@@ -155,9 +156,14 @@ export class Uploads implements Part {
     for (const connection of open) connection.close();
   }
 
+  /** What lies at its path is not what was published. Who has it open may still read the old content to its end. */
+  outdated(shared: SharedFile): void {
+    if (shared.isFormer !== true) this.#options.onChanged(shared.publicationId, shared.fileId);
+  }
+
   /** A file turned out not to be what was published: everybody who fetches it hears it, and the library. */
   fileChanged(shared: SharedFile): void {
     for (const lane of this.#lanes.keys()) lane.dropFile(shared);
-    this.#options.onChanged(shared.publicationId, shared.fileId);
+    this.outdated(shared);
   }
 }

@@ -1,12 +1,13 @@
 /** What a command did, in plain words: `pub`, `unp`, `get`, `cancel`, `pause` and the like. */
 import { formatSize } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
-import type { GetResult, PublishOutcome, RightsOutcome, TransferRow, UnpublishOutcome } from '../api.js';
+import type { CommandResult, GetResult, PublishOutcome, RightsOutcome, TransferRow, UnpublishOutcome } from '../api.js';
 import type { TransferWord } from './choose-transfer.js';
 import { problemText } from './problem.js';
 import { rightsText } from './rights.js';
 import { type Row, row, span } from './row.js';
 import { shortId } from './selector.js';
+import { changedTermsText } from './terms.js';
 
 /** `file.bin published successfully`, or what is wrong with this path. */
 export function publishOutcome(outcome: PublishOutcome): Row {
@@ -25,11 +26,18 @@ export function unpublishOutcome(outcome: UnpublishOutcome): Row {
   return row(`${safeDisplay(outcome.publication.name)} unpublished successfully`, 'good');
 }
 
-/** `file.bin is now for bob, @team`, or why not. */
+/** `file.bin is now for bob, @team, has a passcode`, or why not. */
 export function rightsOutcome(outcome: RightsOutcome): Row {
   if (!outcome.ok) return failedRow(outcome.selector, problemText(outcome.problem));
-  const whom = outcome.rights === 'public' ? 'public' : `for ${rightsText(outcome.rights)}`;
-  return row(`${safeDisplay(outcome.name)} is now ${whom}`, 'good');
+  const { name, rights, terms } = outcome;
+  const whom = rights === 'public' ? 'public' : `for ${rightsText(rights ?? 'limited')}`;
+  const parts = [...(rights === undefined ? [] : [`is now ${whom}`]), ...changedTermsText(terms ?? {})];
+  return row(`${safeDisplay(name)} ${parts.join(', ')}`, 'good');
+}
+
+/** `a.pdf is now called b.pdf`. */
+export function renameOutcome({ from, name }: CommandResult<'rename'>): string {
+  return `${safeDisplay(from)} is now called ${safeDisplay(name)}`;
 }
 
 /** `file.bin downloaded successfully`. */

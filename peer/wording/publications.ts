@@ -7,6 +7,7 @@ import { rightsText } from './rights.js';
 import { row } from './row.js';
 import { selectorFor, shortId } from './selector.js';
 import { type Column, table } from './table.js';
+import { termsText } from './terms.js';
 
 export interface PublicationsOptions {
   /** Cells of a line. */
@@ -41,7 +42,8 @@ export function publicationTable(
   { width, columns, now }: PublicationsOptions,
 ): Listing {
   const third = columns === 'mine' ? RIGHTS : OWNER;
-  return table(rows, [NAME, SIZE, third, sourcesColumn(now), ID], width);
+  const terms = rows.some((row) => termsText(row, now) !== '') ? [termsColumn(now)] : [];
+  return table(rows, [NAME, SIZE, third, ...terms, sourcesColumn(now), ID], width);
 }
 
 /** `2 files published:` and the table, or `No files published`; likewise `found`. */
@@ -69,6 +71,18 @@ export function choiceTable(
   const selector: Column<PublicationRow> = { title: 'TYPE', cell: selectorFor, tone: 'strong' };
   const id: Column<PublicationRow> = { ...ID, title: 'OR', cell: ({ fileId }) => `id:${shortId(fileId)}` };
   return table(rows, [selector, SIZE, sourcesColumn(now), id], width);
+}
+
+/** Only there when a row has any. */
+function termsColumn(now: number): Column<PublicationRow> {
+  const cell = (publication: PublicationRow): string => termsText(publication, now);
+  const shortCell = ({ locked, expiresAt, downloads }: PublicationRow): string =>
+    [
+      ...(locked ? ['lock'] : []),
+      ...(expiresAt === undefined ? [] : ['time']),
+      ...(downloads ? [`${downloads.left}x`] : []),
+    ].join(' ');
+  return { title: 'TERMS', cell, shortCell, tone: 'warning' };
 }
 
 function sourcesColumn(now: number): Column<PublicationRow> {

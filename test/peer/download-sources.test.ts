@@ -10,6 +10,9 @@ interface Publication {
   readonly fileId: string;
   readonly device: string;
   readonly host?: string;
+  readonly rights?: string;
+  readonly locked?: boolean;
+  readonly downloads?: object;
 }
 
 /** Answers `sources` and `search` as docs/protocol.md says. */
@@ -21,7 +24,8 @@ class TrackerModel {
     body: { publicationId?: string; idPrefix?: string; ticket?: boolean },
   ): Promise<never> => {
     if (type === 'search') {
-      const publications = this.publications.filter(({ fileId }) => fileId.startsWith(body.idPrefix ?? ''));
+      const found = this.publications.filter(({ fileId }) => fileId.startsWith(body.idPrefix ?? ''));
+      const publications = found.map((publication) => ({ rights: 'public', ...publication }));
       return { publications, partial: false } as never;
     }
     const found = this.publications.find(({ publicationId }) => publicationId === body.publicationId);
@@ -57,9 +61,8 @@ describe('DownloadSources', () => {
 
   it('goes on from the others when the publication was withdrawn', async () => {
     const sources = sourcesOf([{ publicationId: 'two', fileId: FILE, device: 'ben' }]);
-    sources.remember('one', FILE);
 
-    const reply = await sources.sources('one', { ticket: true, signal });
+    const reply = await sources.sources('one', { ticket: true, fileId: FILE, signal });
 
     expect(reply.sources.map(({ device }) => device)).to.deep.equal(['ben']);
   });
@@ -69,12 +72,24 @@ describe('DownloadSources', () => {
       { publicationId: 'one', fileId: OTHER_FILE, device: 'ana' },
       { publicationId: 'two', fileId: FILE, device: 'ben' },
     ]);
-    sources.remember('one', FILE);
 
-    const reply = await sources.sources('one', { ticket: true, signal });
+    const reply = await sources.sources('one', { ticket: true, fileId: FILE, signal });
 
     expect(reply.fileId).to.equal(FILE);
     expect(reply.sources.map(({ device }) => device)).to.deep.equal(['ben']);
+  });
+
+  it('draws nothing from beside what was asked for that not everybody may fetch: who passes it on would give it away', async () => {
+    const sources = sourcesOf([
+      { publicationId: 'bait', fileId: FILE, device: 'mallory' },
+      { publicationId: 'limited', fileId: FILE, device: 'ana', rights: 'limited' },
+      { publicationId: 'locked', fileId: FILE, device: 'ben', locked: true },
+      { publicationId: 'counted', fileId: FILE, device: 'cid', downloads: { most: 1, left: 1, burn: false } },
+    ]);
+
+    const reply = await sources.sources('bait', { ticket: true, fileId: FILE, signal });
+
+    expect(reply.sources.map(({ device }) => device)).to.deep.equal(['mallory']);
   });
 
   it('names a device once, however often it publishes the content', async () => {
@@ -98,9 +113,10 @@ describe('DownloadSources', () => {
 
   it('says not-found when nobody has it any more', async () => {
     const sources = sourcesOf([]);
-    sources.remember('one', FILE);
 
-    const error = await sources.sources('one', { ticket: true, signal }).catch((reason: unknown) => reason);
+    const error = await sources
+      .sources('one', { ticket: true, fileId: FILE, signal })
+      .catch((reason: unknown) => reason);
 
     expect(error).to.have.property('code', 'not-found');
   });

@@ -2,8 +2,10 @@ import { basename, dirname } from 'node:path';
 import { formatSize } from '../../../common/content/format.js';
 import { type GetInput, type Peer, PeerError, type ProgressEvent, type TransferRow } from '../../api.js';
 import { getDetails, getOutcome } from '../../wording/outcomes.js';
+import { withPasscode } from '../../wording/passcode.js';
 import type { CommandContext } from '../context.js';
 import { makeFolder } from '../make-folder.js';
+import { passcodeSource } from '../passcode.js';
 import { withPeer } from './one-shot.js';
 import { parsePriority } from './transfers.js';
 
@@ -19,7 +21,8 @@ export async function get(context: CommandContext): Promise<number> {
   });
 }
 
-async function fetchWith({ args, options, config, process, output }: CommandContext, peer: Peer) {
+async function fetchWith(context: CommandContext, peer: Peer) {
+  const { args, options, config, process, output } = context;
   const { as, force, priority } = options;
   const input: GetInput = {
     selector: args[0] ?? '',
@@ -34,7 +37,11 @@ async function fetchWith({ args, options, config, process, output }: CommandCont
     output.progress(event);
   };
   try {
-    return await peer.call('get', input, { signal: process.signal, onProgress });
+    return await withPasscode(
+      (passcode) =>
+        peer.call('get', { ...input, ...(passcode && { passcode }) }, { signal: process.signal, onProgress }),
+      { what: input.selector, source: passcodeSource(context) },
+    );
   } catch (error) {
     if (!process.signal.aborted) throw error;
     throw new PeerError({ code: 'interrupted', message: keptText(latest) }, { cause: error });

@@ -10,13 +10,17 @@ import {
   type PublishOutcome,
   type Rights,
   type RightsOutcome,
+  type Terms,
   type UnpublishOutcome,
 } from '../../api.js';
-import { publishOutcome, rightsOutcome, unpublishOutcome } from '../../wording/outcomes.js';
+import { publishOutcome, renameOutcome, rightsOutcome, unpublishOutcome } from '../../wording/outcomes.js';
+import { withNewPasscode } from '../../wording/passcode.js';
 import { rightsOf } from '../../wording/rights.js';
 import type { Row } from '../../wording/row.js';
+import { type TermsWish, termsOf } from '../../wording/terms.js';
 import type { CommandContext } from '../context.js';
 import { openPeer } from '../open-peer.js';
+import { passcodeSource, passcodeWish } from '../passcode.js';
 import { call, withPeer } from './one-shot.js';
 import { untilEnded } from './serving.js';
 
@@ -43,15 +47,40 @@ export function unp(context: CommandContext): Promise<number> {
   });
 }
 
-/** Changes who may fetch mine. */
+/** Changes who may fetch mine, and on which terms. */
 export async function rights(context: CommandContext): Promise<number> {
   const wished = wishedRights(context);
-  if (wished === undefined)
-    throw new PeerError({ code: 'usage', message: 'Say for whom: --public, --for USER,… or --for-group GROUP,….' });
+  const terms = await wishedTerms(context);
+  if (wished === undefined && terms === undefined)
+    throw new PeerError({
+      code: 'usage',
+      message:
+        'Say for whom: --public, --for USER,… or --for-group GROUP,…; or on which terms: --passcode, --expires, --times, --burn-after.',
+    });
   return withPeer(context, async (peer) => {
-    const { outcomes } = await call(context, peer, 'rights', { selectors: context.args, rights: wished });
+    const input = { selectors: context.args, ...(wished && { rights: wished }), ...(terms && { terms }) };
+    const { outcomes } = await call(context, peer, 'rights', input);
     return sayOutcomes(context, 'rights', outcomes);
   });
+}
+
+/** Gives one of mine another name. */
+export function rename(context: CommandContext): Promise<number> {
+  const [selector = '', name = ''] = context.args;
+  return withPeer(context, async (peer) => {
+    const result = await call(context, peer, 'rename', { selector, name });
+    context.output.lines([renameOutcome(result)]);
+    context.output.result('rename', result);
+    return 0;
+  });
+}
+
+function wishedTerms(context: CommandContext): Promise<Terms | undefined> {
+  const { options, process } = context;
+  const text = (name: string) => (typeof options[name] === 'string' ? { [name]: options[name] } : {});
+  const wish: TermsWish = { ...text('expires'), ...text('times'), ...text('burnAfter') };
+  const terms = termsOf(wish, process.clock.now());
+  return withNewPasscode(terms, passcodeWish(context), passcodeSource(context));
 }
 
 function wishedRights({ options }: CommandContext): Rights | undefined {
@@ -79,7 +108,7 @@ function sayOutcomes({ output }: CommandContext, word: string, outcomes: Outcome
 
 function rowOf(outcome: PublishOutcome | UnpublishOutcome | RightsOutcome): Row {
   if ('path' in outcome) return publishOutcome(outcome);
-  return 'rights' in outcome ? rightsOutcome(outcome) : unpublishOutcome(outcome);
+  return 'name' in outcome ? rightsOutcome(outcome) : unpublishOutcome(outcome as UnpublishOutcome);
 }
 
 async function stayForeground({ output, process }: CommandContext, peer: Peer, count: number): Promise<void> {
@@ -93,12 +122,14 @@ async function publishInput(context: CommandContext): Promise<PublishInput> {
   const { args, options, process } = context;
   const { as, replace } = options;
   const rights = wishedRights(context);
+  const terms = await wishedTerms(context);
   const paths = (await Promise.all(args.map((path) => expandPath(path, process.host.cwd)))).flat();
   return {
     paths,
     ...(typeof as === 'string' ? { as } : {}),
     ...(replace === true ? { replace } : {}),
     ...(rights ? { rights } : {}),
+    ...(terms ? { terms } : {}),
   };
 }
 
