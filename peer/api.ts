@@ -2,10 +2,6 @@
  * What an interface (TUI, CLI, daemon client, later the web page) may know of a peer: types, all of them plain JSON, so that the
  * same calls work in-process and through the local socket. Behind it: `peer/peer.ts`. It knows no sockets, no React, no terminal.
  */
-import type { PeerProblem } from './peer-error.js';
-
-export * from './peer-error.js';
-
 import type {
   PublishInput,
   PublishOutcome,
@@ -18,18 +14,8 @@ import type {
 } from './api-sharing.js';
 import type { PeerProblem } from './peer-error.js';
 
-export type {
-  PublishInput,
-  PublishOutcome,
-  RenameInput,
-  Rights,
-  RightsInput,
-  RightsOutcome,
-  ShownTerms,
-  Terms,
-  UnpublishOutcome,
-} from './api-sharing.js';
-export { PeerError, type PeerErrorCode, type PeerProblem } from './peer-error.js';
+export * from './api-sharing.js';
+export * from './peer-error.js';
 
 /** How an interface comes to a peer: learn the tracker's identity, trust it, then open. */
 export interface PeerDoor {

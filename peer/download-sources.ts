@@ -40,7 +40,7 @@ export class DownloadSources implements DownloadTracker {
       await this.#one(publicationId, { ticket: true, fileId, signal });
     } catch (error) {
       if (!(error instanceof PeerError) || !isAboutPasscode(error)) throw error;
-      throw new PeerError({ ...error.problem, message: `${safeDisplay(name)}: ${error.message}` }, { cause: error });
+      throw new PeerError({ code: error.code, message: passcodeText(error, safeDisplay(name)) }, { cause: error });
     }
   }
 
@@ -121,6 +121,12 @@ export class DownloadSources implements DownloadTracker {
  */
 function isFree({ rights, locked, downloads }: Publication): boolean {
   return rights === 'public' && locked === undefined && downloads === undefined;
+}
+
+function passcodeText({ code }: PeerError, name: string): string {
+  return code === 'wrong-passcode'
+    ? `It does not open ${name}. Ask the owner for the right one.`
+    : `Passcode needed for ${name}. Give it with --passcode-file FILE or SHOAL_PASSCODE, or in a terminal.`;
 }
 
 function isAboutPasscode({ code }: PeerError): boolean {
