@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { sameBytes } from '../support/temp.js';
 import { type EvilLane, type EvilOptions, evilSource, type Line } from './evil-source.js';
 import { problemOf } from './expect-problem.js';
-import { type Publication, requestFor, World } from './swarm-fixture.js';
+import { type Publication, requestFor, sharedFile, World } from './swarm-fixture.js';
 
 const CHUNK = 256 * 1024;
 const CHUNKS = 8;
@@ -186,12 +186,14 @@ describe('Download from a source that lies', () => {
   for (const [what, options] of lies) {
     it(`survives a source that ${what}, and fetches from another`, async () => {
       const liar = await evilSource(world, publication, options);
+      const alice = await world.peer('alice');
+      alice.files.set('a', sharedFile(publication));
       const reader = await world.downloads('bob', [publication]);
       let isHonestHere = false;
       const onProgress = (): void => {
         if (isHonestHere || liar.lanes.length === 0 || liar.lanes[0]?.socket.destroyed !== true) return;
         isHonestHere = true;
-        void world.peer('alice', [publication]);
+        world.list(publication, alice.offer());
       };
 
       const row = await reader.downloads.get(requestFor(publication, reader.folder), { ...forever, onProgress });
