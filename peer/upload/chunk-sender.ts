@@ -43,7 +43,9 @@ export class ChunkSender {
       while (offset < turn.end && !this.#mustYield(offset - turn.offset)) {
         const bytes = Math.min(this.#nextBytes(), turn.end - offset);
         const block = await this.#read(turn, offset, bytes);
-        leaving.push(this.#send(turn, { block, offset, bytes }));
+        const sending = this.#send(turn, { block, offset, bytes });
+        sending.catch(() => undefined); // Heard below, but it may fail while the next block is being read.
+        leaving.push(sending);
         offset += bytes;
         if (leaving.length >= MAX_LEAVING) await leaving.shift();
       }
