@@ -17,6 +17,7 @@ import { openAria2, openWebtorrent, torrentTarget } from './transfer/bittorrent.
 import type { Contender, Course, Open, Run } from './transfer/contender.js';
 import { openCopy } from './transfer/copy.js';
 import { HASHERS, type Hasher } from './transfer/hashing.js';
+import { type Limit, measureLimits } from './transfer/limits.js';
 import { openNginx } from './transfer/nginx.js';
 import { ShoalWorld, shoalVersion } from './transfer/shoal.js';
 import { openRsync, openScp } from './transfer/ssh.js';
@@ -57,12 +58,17 @@ async function main(): Promise<void> {
   await writeRandomFile(source, sizeBytes, 1);
   const course: Course = { dir, source, sizeBytes };
   await touchMemory(course);
-  await using world = await ShoalWorld.open(course);
-  const hashing = await compareHashing(course, world);
-  const moving = await compareMoving(course, world);
-  const text = report({ load, moving, hashing, version: await shoalVersion() });
+  const { hashing, moving } = await compare(course);
+  await refuseWithout(sizeBytes);
+  const limits = await measureLimits(course);
+  const text = report({ load, moving, hashing, limits, version: await shoalVersion() });
   say(`\n${text}`);
   if (options.document === 'yes') await writeSection('transfer', text);
+}
+
+async function compare(course: Course): Promise<{ hashing: Result[]; moving: Result[] }> {
+  await using world = await ShoalWorld.open(course);
+  return { hashing: await compareHashing(course, world), moving: await compareMoving(course, world) };
 }
 
 /** A virtual machine gets its memory from the host when it first touches it, which costs more than any transfer: done once, before. */
@@ -146,7 +152,13 @@ async function orMissing<T>(open: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-function report(found: { load: string; version: string; moving: Result[]; hashing: Result[] }): string {
+function report(found: {
+  load: string;
+  version: string;
+  moving: Result[];
+  hashing: Result[];
+  limits: Limit[];
+}): string {
   const about = [...found.moving, ...found.hashing].map(({ name, about: text }) => `- **${name}**: ${text}.`);
   return [
     '## Transfer of one file',
@@ -155,6 +167,8 @@ function report(found: { load: string; version: string; moving: Result[]; hashin
     movingTable(found.moving),
     '### Targets',
     targetTable(found.moving),
+    '### Limits',
+    limitTable(found.limits),
     '## Hashing of the same file',
     hashingTable(found.hashing),
     about.join('\n'),
@@ -220,6 +234,16 @@ function targetTable(results: readonly Result[]): string {
       : [[`${mine} / ${other}`, least.toFixed(1), ratio.toFixed(2), ratio >= least ? 'yes' : 'no']];
   });
   return table([['speed', 'wanted', 'measured', 'reached'], ...rows]);
+}
+
+function limitTable(limits: readonly Limit[]): string {
+  const rows = limits.map(({ what, unit, most, measured }) => [
+    what,
+    `${most} ${unit}`,
+    `${measured.toFixed(0)} ${unit}`,
+    measured <= most ? 'yes' : 'no',
+  ]);
+  return table([['', 'at most', 'measured', 'kept'], ...rows]);
 }
 
 function hashingTable(results: readonly Result[]): string {
