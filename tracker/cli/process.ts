@@ -27,7 +27,7 @@ export class CliError extends Error {
   }
 }
 
-export const EXIT = { done: 0, failed: 1, usage: 2, notFound: 4, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, usage: 2, notFound: 4, integrity: 6, interrupted: 130 } as const;
 
 export interface Output {
   /** The event under `--json`, otherwise the line. */

@@ -4,6 +4,7 @@ import { LockedError } from '../../common/runtime/process-lock.js';
 import { ConfigError } from '../../common/runtime/setting-value.js';
 import { addGroup, changeMembers, listGroups, removeGroup } from './group-command.js';
 import { CliError, type CliProcess, EXIT } from './process.js';
+import type { CareFlags } from './store-command.js';
 import type { TrackerFlags } from './tracker-command.js';
 import { addUser, changePassword, changeState, importUsers, listUsers, type UserFlags } from './user-command.js';
 import type { StoreFlags } from './with-store.js';
@@ -49,13 +50,39 @@ function program(process: CliProcess): Command {
       writeOut: (text) => void process.stdout.write(text),
       writeErr: (text) => void process.stderr.write(text),
     });
-  root.addCommand(trackerCommand(process).copyInheritedSettings(root));
+  root.addCommand(trackerCommand(root, process));
   root.addCommand(userCommand(root, process).copyInheritedSettings(root));
   root.addCommand(groupCommand(root, process).copyInheritedSettings(root));
   return root;
 }
 
-function trackerCommand(process: CliProcess): Command {
+function trackerCommand(root: Command, process: CliProcess): Command {
+  const tracker = runCommand(process).copyInheritedSettings(root).enablePositionalOptions();
+  const word = (nameAndArguments: string, description: string): Command =>
+    tracker
+      .command(nameAndArguments)
+      .description(description)
+      .allowExcessArguments(false)
+      .option('--data <DIR>', "the tracker's data folder")
+      .option('--store <URL>', 'sqlite:PATH (default: in the data folder)')
+      .option('--identity <FILE>', "the tracker's key and certificate (default: in the data folder)")
+      .option('--seal-key <FILE>', 'key of the resume tokens (default: in the data folder)')
+      .option('--config <FILE>', 'settings as JSON')
+      .option('--json', 'prints the result as JSON');
+  const care = () => import('./store-command.js');
+  word('backup <file>', 'Writes store, identity and seal key to one file, also while the tracker runs.')
+    .option('--force', 'replaces a file that is there')
+    .action(async (file: string, flags: CareFlags) => (await care()).backUpStore(file, flags, process));
+  word('restore <file>', 'Puts a backup in the place of the store; the tracker must not run.')
+    .option('--force', 'puts the store that is there aside')
+    .action(async (file: string, flags: CareFlags) => (await care()).restoreStore(file, flags, process));
+  word('check', 'Looks through the whole store, also while the tracker runs.')
+    .option('--repair', 'saves what can be saved of a damaged store; the tracker must not run')
+    .action(async (flags: CareFlags) => (await care()).checkTheStore(flags, process));
+  return tracker;
+}
+
+function runCommand(process: CliProcess): Command {
   return (
     new Command('tracker')
       .description('Runs the tracker: accounts, who is online, and who shares what. Prints one line when it listens.')

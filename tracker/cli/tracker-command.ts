@@ -59,7 +59,14 @@ async function serve({ config, flags, process, identity, log }: Start): Promise<
     mayCreate: config.sealKey === undefined,
   });
   const store = cleanUp.adopt(
-    await openSqliteStore({ path: storePath(config, process.host.cwd), isTracker: true }),
+    await openSqliteStore({
+      path: storePath(config, process.host.cwd),
+      isTracker: true,
+      onNotice: (notice) => {
+        process.stderr.write(`shoal tracker: ${notice}\n`);
+        log.write('warn', notice);
+      },
+    }),
     (opened) => opened.close(),
   );
   const hasher = cleanUp.adopt(new ChildHasher(), (started) => started.stop());

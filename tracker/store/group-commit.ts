@@ -27,7 +27,10 @@ export class GroupCommit {
   /** The thread ends with the store: nothing else ends a wait. */
   readonly #never = new AbortController().signal;
 
-  constructor(private readonly database: DatabaseSync) {}
+  constructor(
+    private readonly database: DatabaseSync,
+    private readonly afterCommit: () => void = () => undefined,
+  ) {}
 
   push(call: StoreCall): void {
     (call.isWrite ? this.#writes : this.#reads).push(call);
@@ -60,6 +63,7 @@ export class GroupCommit {
     try {
       const values = await this.#transaction(calls);
       for (const [index, call] of calls.entries()) call.resolve(values[index]);
+      this.afterCommit();
     } catch (error) {
       const reason = fromSqlite(error);
       if (calls.length === 1 || reason.code === 'busy') for (const call of calls) call.reject(reason);

@@ -180,14 +180,18 @@ const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS];
  */
 export function migrate(database: DatabaseSync): void {
   for (let version = schemaVersion(database); version !== STEPS.length; version = schemaVersion(database)) {
-    if (version > STEPS.length) {
-      throw new StoreError(
-        'newer-schema',
-        'the store was written by a newer version of shoal. Install that version, or use another --data folder.',
-      );
-    }
+    refuseNewer(database);
     takeStep(database, version);
   }
+}
+
+/** @throws {StoreError} `newer-schema`: nothing of the file can be judged by this version. */
+export function refuseNewer(database: DatabaseSync): void {
+  if (schemaVersion(database) <= STEPS.length) return;
+  throw new StoreError(
+    'newer-schema',
+    'the store was written by a newer version of shoal. Install that version, or use another --data folder.',
+  );
 }
 
 function takeStep(database: DatabaseSync, version: number): void {

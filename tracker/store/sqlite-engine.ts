@@ -2,21 +2,24 @@
  * The SQLite store itself, on one connection; it runs in the store's thread (`sqlite-thread.ts`), one step at a time.
  * WAL and synchronous=FULL: a step that has been committed is on the disk.
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import { systemClock } from '../../common/runtime/clock.js';
 import * as accounts from './accounts-table.js';
 import * as groups from './groups-table.js';
 import { LiveSet } from './live-set.js';
-import { migrate } from './migrations.js';
+import { migrate, refuseNewer } from './migrations.js';
 import * as outcomes from './outcomes-table.js';
+import { PageGuard } from './page-guard.js';
+import { dropSums, sumsPath } from './page-sums.js';
 import * as publications from './publications-table.js';
 import { revocations } from './revocations-table.js';
 import { search } from './search.js';
 import { nodeSqliteDialect } from './sqlite-dialect.js';
 import type { Store } from './store.js';
 import { fromSqlite } from './store-error.js';
+import { damaged, judgeFiles, requireSound } from './store-health.js';
 import type { Tables } from './tables.js';
 import { expire } from './terms-table.js';
 import * as tickets from './tickets-table.js';
@@ -29,6 +32,8 @@ export interface EngineOptions {
   readonly path: string;
   /** Most bytes the database may have, as if the disk were full then; default unbounded. */
   readonly maxBytes?: number | undefined;
+  /** Look for damage first; not while a tracker runs on the store. */
+  readonly shouldVerify?: boolean | undefined;
 }
 
 type Methods = Omit<Store, 'close'>;
@@ -36,21 +41,40 @@ type Methods = Omit<Store, 'close'>;
 export interface Engine {
   readonly database: DatabaseSync;
   readonly methods: Methods;
+  readonly guard: PageGuard;
+  /** What was found at opening, in sentences for a person. */
+  readonly notices: readonly string[];
+  close(): void;
 }
 
-/** @throws {StoreError} when the file cannot be opened, is no store, or was written by a newer version. */
-export function openEngine(options: EngineOptions): Engine {
+/** @throws {StoreError} when the file cannot be opened, is no store, is damaged, or was written by a newer version. */
+export function openEngine({ path, maxBytes, shouldVerify = false }: EngineOptions): Engine {
+  using opened = new DisposableStack();
   try {
-    closeSync(openSync(options.path, 'a', 0o600)); // SQLite gives its other files the rights of this one
-    const database = new DatabaseSync(options.path, { timeout: OPEN_WAIT_MS });
+    const isNew = !existsSync(path);
+    if (isNew && existsSync(sumsPath(path))) throw damaged(path, 'it is missing, though its checksums are there');
+    // Kept open: closing it would drop the locks that SQLite holds on it. SQLite gives its other files the rights of this one.
+    const fd = opened.adopt(openSync(path, 'a+', 0o600), closeSync);
+    const health = shouldVerify && !isNew ? judgeFiles(path, fd) : undefined;
+    const database = opened.adopt(new DatabaseSync(path, { timeout: OPEN_WAIT_MS }), (open) => open.close());
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-    if (options.maxBytes !== undefined)
-      database.exec(`PRAGMA max_page_count = ${Math.ceil(options.maxBytes / PAGE_BYTES)}`);
+    database.exec('PRAGMA wal_autocheckpoint = 0'); // the guard's work
+    refuseNewer(database);
+    if (health?.isProven === false) {
+      requireSound(database, path);
+      dropSums(path);
+    }
+    const guard = opened.adopt(new PageGuard(database, { path, fd }), (open) => open.close());
+    if (maxBytes !== undefined) database.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`);
     migrate(database);
+    if (shouldVerify) guard.begin();
     database.exec('PRAGMA busy_timeout = 0'); // from here on waiting is the thread's work, so that reads go on meanwhile
-    return { database, methods: methodsOver(new Kysely<Tables>({ dialect: nodeSqliteDialect(database) })) };
+    const parts = opened.move();
+    const methods = methodsOver(new Kysely<Tables>({ dialect: nodeSqliteDialect(database) }));
+    return { database, methods, guard, notices: health?.notices ?? [], close: () => parts.dispose() };
   } catch (error) {
-    throw fromSqlite(error);
+    const reason = fromSqlite(error);
+    throw reason === error || reason.code !== 'corrupt' ? reason : damaged(path, reason.message);
   }
 }
 

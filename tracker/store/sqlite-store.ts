@@ -3,29 +3,30 @@ import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ensurePrivateDir } from '../../common/runtime/files.js';
-import { acquireLock, type ProcessLock } from '../../common/runtime/process-lock.js';
+import { acquireLock, LockedError, type ProcessLock } from '../../common/runtime/process-lock.js';
 import type { EngineOptions } from './sqlite-engine.js';
 import type { AnswerMessage, CallMessage } from './sqlite-thread.js';
 import type { Store } from './store.js';
 import { StoreError } from './store-error.js';
 
-export interface SqliteStoreOptions extends EngineOptions {
+export interface SqliteStoreOptions extends Omit<EngineOptions, 'shouldVerify'> {
   /** A tracker is the only one on its store; commands that manage users may work beside it. */
   readonly isTracker: boolean;
+  /** Told in a sentence what was found when the store was looked through, and does not keep it from working. */
+  readonly onNotice?: (notice: string) => void;
 }
 
 /**
  * Opens the store at `path`, making it and its folder when they are not there.
  * @throws {LockedError} when `isTracker` and another tracker has it. @throws {StoreError} when it cannot be opened.
  */
-export async function openSqliteStore({ isTracker, ...options }: SqliteStoreOptions): Promise<Store> {
+export async function openSqliteStore({ isTracker, onNotice, ...options }: SqliteStoreOptions): Promise<Store> {
   await ensurePrivateDir(dirname(options.path));
-  const lock = isTracker
-    ? acquireLock(`${options.path}.lock`, { what: `the tracker's store ${options.path}` })
-    : undefined;
+  const lock = lockFor(options.path, isTracker);
   try {
-    const thread = new StoreThread(options, lock);
-    await thread.opened;
+    const thread = new StoreThread({ ...options, shouldVerify: lock !== undefined }, isTracker ? lock : undefined);
+    for (const notice of await thread.opened) onNotice?.(notice);
+    if (!isTracker) lock?.[Symbol.dispose]();
     return storeOver(thread);
   } catch (error) {
     lock?.[Symbol.dispose]();
@@ -33,8 +34,19 @@ export async function openSqliteStore({ isTracker, ...options }: SqliteStoreOpti
   }
 }
 
+/** A command holds it only while the store is looked through, and works without where a tracker has it. */
+function lockFor(path: string, isTracker: boolean): ProcessLock | undefined {
+  try {
+    return acquireLock(`${path}.lock`, { what: `the tracker's store ${path}` });
+  } catch (error) {
+    if (isTracker || !(error instanceof LockedError)) throw error;
+    return undefined;
+  }
+}
+
 class StoreThread {
-  readonly opened: Promise<void>;
+  /** Resolves with what there is to say of the store. */
+  readonly opened: Promise<readonly string[]>;
   readonly #worker: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #lastId = 0;
@@ -51,7 +63,7 @@ class StoreThread {
       this.#fail(new StoreError('internal', 'the store has stopped', { cause: error })),
     );
     this.#worker.on('exit', () => this.#fail(new StoreError('closed', 'the store is closed')));
-    this.opened = this.#expect(0) as Promise<void>;
+    this.opened = this.#expect(0) as Promise<readonly string[]>;
   }
 
   call(method: string, args: readonly unknown[]): Promise<unknown> {

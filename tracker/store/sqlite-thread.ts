@@ -21,22 +21,23 @@ function serve(port: NonNullable<typeof parentPort>, options: EngineOptions): vo
   const answer = (message: AnswerMessage): void => port.postMessage(message);
   const fail = (id: number, { code, message }: StoreError): void => answer({ id, error: { code, message } });
   try {
-    const { database, methods } = openEngine(options);
-    const queue = new GroupCommit(database);
+    const engine = openEngine(options);
+    const methods = engine.methods as unknown as AnyMethods;
+    const queue = new GroupCommit(engine.database, () => engine.guard.afterCommit());
     port.on('message', ({ id, method, args }: CallMessage) => {
       queue.push({
         isWrite: WRITES.has(method) || method === 'close',
-        run: async () => (methods as unknown as AnyMethods)[method]?.(...args), // `close` changes nothing by itself
+        run: async () => methods[method]?.(...args), // `close` changes nothing by itself
         resolve: (value) => {
           answer({ id, value });
           if (method !== 'close') return;
-          database.close();
+          engine.close();
           port.close();
         },
         reject: (error) => fail(id, error),
       });
     });
-    answer({ id: 0, value: undefined });
+    answer({ id: 0, value: engine.notices });
   } catch (error) {
     fail(0, fromSqlite(error));
     port.close();
