@@ -10,7 +10,9 @@ async function run() {
   if (!isBuilt()) return;
   prepareNode();
   const words = process.argv.slice(2);
-  const isTracker = TRACKER_WORDS.includes(words[0]);
+  // `admin` with --tracker speaks to it over the network, as its user: that is the peer's work.
+  const isRemote = words[0] === 'admin' && words.some((word) => word === '--tracker' || word.startsWith('--tracker='));
+  const isTracker = TRACKER_WORDS.includes(words[0]) && !isRemote;
   if (!isTracker) keepHeapSmall();
   const { main } = await loadBuilt(isTracker ? 'tracker/main.js' : 'peer/main.js');
   process.exitCode = await main(words);

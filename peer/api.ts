@@ -17,6 +17,8 @@ import type { PeerProblem } from './peer-error.js';
 export * from './api-sharing.js';
 export * from './peer-error.js';
 
+import type { AdminAction, AdminRow } from '../common/protocol/admin-messages.js';
+
 /** How an interface comes to a peer: learn the tracker's identity, trust it, then open. */
 export interface PeerDoor {
   /** Asks a tracker for its identity without sending anything about the user. @throws {PeerError} `tracker-unreachable`. */
@@ -119,6 +121,11 @@ export interface Commands {
   priority: {
     input: TransferInput & { readonly priority: TransferPriority };
     result: { readonly transfer: TransferRow };
+  };
+  /** Administers the tracker; its account needs admin rights there. A list may go on behind `cursor`. */
+  admin: {
+    input: { readonly action: AdminAction };
+    result: { readonly rows: readonly AdminRow[]; readonly cursor?: string | undefined };
   };
   status: { input: Record<string, never>; result: PeerState };
   whoami: {

@@ -73,6 +73,7 @@ export function commandRunners(parts: CommandParts): CommandRunners {
       transfer: await downloads.setPriority(chosen('priority', transfer), checkedPriority(priority)),
     }),
     link: async (input) => ({ link: await serving(links).make(input) }),
+    admin: ({ action }, options) => tracker.request('admin', { action }, options),
     links: async () => ({ links: serving(links).list() }),
     unlink: async ({ linkId }) => ({ link: await serving(links).revoke(linkId) }),
   };

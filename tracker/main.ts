@@ -34,6 +34,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       stderr,
       signal: controller.signal,
       clock: systemClock,
+      onReload: (listener) => {
+        if (stdin.isTTY) return () => undefined; // there it means that the terminal is gone, and ends the process as ever
+        process.on('SIGHUP', listener);
+        return () => void process.off('SIGHUP', listener);
+      },
     });
   } finally {
     process.off('SIGTERM', stop);

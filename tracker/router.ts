@@ -7,6 +7,7 @@ import { MUTATIONS, type Reply, type ReplyBody, type Request, type RequestType }
 import type { Carrier } from './carrier.js';
 import type { Entry } from './entry.js';
 import { errorBodyOf } from './error-body.js';
+import { admin } from './handlers/admin.js';
 import type { Handler } from './handlers/call.js';
 import { heartbeat } from './handlers/heartbeat.js';
 import { hold } from './handlers/hold.js';
@@ -42,7 +43,11 @@ const HANDLERS: { readonly [T in SessionVerb]: Handler<T> } = {
   hold,
   revocations,
   path,
+  admin,
 };
+
+/** They keep a session alive, or end it: no rate keeps anybody from that. */
+const UNLIMITED: ReadonlySet<RequestType> = new Set(['heartbeat', 'path', 'logout']);
 
 export interface EntryReply {
   readonly reply: Reply;
@@ -58,16 +63,18 @@ export class Router {
   /** From now on every request is answered `shutting-down`. */
   close(): void {
     this.#isClosing = true;
+    this.services.health.isClosing = true;
   }
 
   /** A request of somebody who has no session yet: only `login` and `resume` make one. */
   async enter(request: Request, carrier: Carrier): Promise<EntryReply> {
+    const startedAt = this.services.clock.monotonic();
     try {
       this.#refuseWhenClosing();
       const { session, grant } = await this.#enter(request, carrier);
-      return { reply: success<'login'>(request.id, grant), session };
+      return { reply: this.#counted(success<'login'>(request.id, grant), { request, carrier, startedAt }), session };
     } catch (error) {
-      return { reply: this.#failure(request.id, error) };
+      return { reply: this.#counted(this.#failure(request.id, error), { request, carrier, startedAt }) };
     }
   }
 
@@ -77,11 +84,17 @@ export class Router {
   }
 
   async answer(session: Session, request: Request, carrier: Carrier): Promise<Reply> {
+    const startedAt = this.services.clock.monotonic();
+    return this.#counted(await this.#answer(session, request, carrier), { request, carrier, startedAt });
+  }
+
+  async #answer(session: Session, request: Request, carrier: Carrier): Promise<Reply> {
     try {
       this.#refuseWhenClosing();
       if (session.isEnded && request.type !== 'logout') throw new ProtocolError('session-ended');
       if (request.type === 'login' || request.type === 'resume') throw new ProtocolError('not-allowed');
       this.services.registry.touch(session);
+      if (!UNLIMITED.has(request.type)) this.services.rates.take(session.user, 'requestRate', 1);
       session.outbox.seen(request.seen ?? []);
       return success(request.id, await this.#handleWithAcks(request, session, carrier));
     } catch (error) {
@@ -128,6 +141,16 @@ export class Router {
       session.owedAcks.owe(acks);
       this.services.log.write('warn', 'acknowledgements could not be stored', { error });
     }
+  }
+
+  #counted(
+    reply: Reply,
+    { request, carrier, startedAt }: { request: Request; carrier: Carrier; startedAt: number },
+  ): Reply {
+    const code = reply.ok ? 'ok' : reply.error.code;
+    this.services.metrics.answered(request.type, carrier.kind, code, startedAt);
+    if (MUTATIONS.has(request.type)) this.services.health.noteWrite(code);
+    return reply;
   }
 
   #refuseWhenClosing(): void {

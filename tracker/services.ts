@@ -1,12 +1,18 @@
 import type { Clock } from '../common/runtime/clock.js';
 import type { Log } from '../common/runtime/log.js';
 import type { Identity } from '../common/wire/identity.js';
+import type { LiveDesk } from './admin/perform-admin.js';
 import type { Attempts } from './auth/attempts.js';
 import type { GuessLimits } from './auth/guess-limits.js';
 import type { PasscodeChecks } from './auth/passcode-checks.js';
 import type { PasswordHasher } from './auth/password-hasher.js';
 import type { ResumeTokens } from './auth/resume-tokens.js';
 import type { Address } from './carrier.js';
+import type { AuditTrail } from './operate/audit-trail.js';
+import type { Health } from './operate/health.js';
+import type { TrackerMetrics } from './operate/tracker-metrics.js';
+import type { Policy } from './policy/policy.js';
+import type { Rates } from './policy/rates.js';
 import type { DialBack } from './registry/dial-back.js';
 import type { PathChallenges } from './registry/path-challenges.js';
 import type { Registry } from './registry/registry.js';
@@ -26,12 +32,18 @@ export interface Services {
   readonly identity: Identity;
   readonly clock: Clock;
   readonly log: Log;
-  /** Publications one user may have. */
-  readonly quota: number;
+  /** Bans and limits, those of the whole tracker included. */
+  readonly policy: Policy;
+  readonly rates: Rates;
+  readonly audit: AuditTrail;
+  readonly metrics: TrackerMetrics;
+  readonly health: Health;
   /** A hash that no password has, for users that do not exist. */
   readonly dummyHash: string;
   /** The tracker's own host as others reach it, when that is known. */
   readonly advertised: string | undefined;
   /** Where peers find this tracker's nodes; known once it listens. */
   nodes: readonly Address[];
+  /** What administrators ask of a running tracker; there once it listens. */
+  live?: LiveDesk;
 }

@@ -12,11 +12,18 @@ import type { Log } from '../common/runtime/log.js';
 import { RepeatingTask } from '../common/runtime/repeating-task.js';
 import type { Identity } from '../common/wire/identity.js';
 import { dummyHash } from '../common/wire/phc.js';
+import { liveDesk } from './admin/live-desk.js';
 import { Attempts } from './auth/attempts.js';
 import { GuessLimits } from './auth/guess-limits.js';
 import { PasscodeChecks } from './auth/passcode-checks.js';
 import type { PasswordHasher } from './auth/password-hasher.js';
 import { ResumeTokens } from './auth/resume-tokens.js';
+import { AuditTrail } from './operate/audit-trail.js';
+import { Health } from './operate/health.js';
+import { TrackerMetrics } from './operate/tracker-metrics.js';
+import { type DefaultLimits, Policy } from './policy/policy.js';
+import { PolicyWatch } from './policy/policy-watch.js';
+import { Rates } from './policy/rates.js';
 import { DialBack } from './registry/dial-back.js';
 import { PathChallenges } from './registry/path-challenges.js';
 import { Registry } from './registry/registry.js';
@@ -24,10 +31,14 @@ import { RevocationWatch } from './registry/revocation-watch.js';
 import { Router } from './router.js';
 import type { Services } from './services.js';
 import type { Store } from './store/store.js';
+import { StatusPages } from './transport/status-pages.js';
 import { TcpTransport } from './transport/tcp.js';
 import { UdpTransport } from './transport/udp.js';
 
-export const DEFAULT_QUOTA = 1_000_000;
+/** What one user may have and ask for, where nobody has decided otherwise. A whole library may be published at once. */
+export const DEFAULT_LIMITS: DefaultLimits = { publications: 1_000_000, publishRate: 10_000, requestRate: 10_000 };
+export const DEFAULT_AUDIT_DAYS = 90;
+const DAY_MS = 86_400_000;
 /** How often it is noted who is online, for "last seen". */
 const SEEN_INTERVAL_MS = 60_000;
 const PRUNE_INTERVAL_MS = 3_600_000;
@@ -52,8 +63,21 @@ export interface TrackerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly advertise?: string | undefined;
-  /** Publications one user may have; default `DEFAULT_QUOTA`. */
-  readonly quota?: number;
+  /** Those that are missing are as in `DEFAULT_LIMITS`. */
+  readonly limits?: Partial<DefaultLimits> | undefined;
+  /** How long the audit is kept. */
+  readonly auditDays?: number;
+  /** A plain HTTP port for health and metrics; absent: none. 0: any free one. */
+  readonly status?: { readonly host: string; readonly port: number } | undefined;
+  /** An administrator wants the settings read again. */
+  readonly onReload?: () => void;
+  readonly setLogLevel?: (level: string) => Promise<void>;
+}
+
+/** Settings that may change while the tracker runs. */
+export interface LiveSettings {
+  readonly limits: DefaultLimits;
+  readonly auditDays: number;
 }
 
 export interface Tracker extends Part {
@@ -63,6 +87,9 @@ export interface Tracker extends Part {
   readonly activeCount: number;
   readonly udp: UdpTransport;
   readonly registry: Registry;
+  /** Of the port for health and metrics. */
+  readonly statusPort: number | undefined;
+  apply(settings: LiveSettings): void;
 }
 
 /** Resolves when the tracker listens on both transports. @throws the system's error when it cannot. */
@@ -79,14 +106,21 @@ export async function startTracker(options: TrackerOptions, abort: AbortOptions)
 async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: AbortOptions): Promise<Tracker> {
   const services = makeServices(options);
   const { registry, dialBack, clock, log, store } = services;
+  lifecycle.add(services.metrics);
+  lifecycle.add(services.audit);
   lifecycle.add(registry);
   lifecycle.add(dialBack);
   await store.expire(Math.floor(clock.now())); // before anybody can ask for what ended while no tracker ran
+  const policyWatch = new PolicyWatch({ ...services, onReload: options.onReload ?? (() => undefined) });
+  await lifecycle.add(policyWatch).start();
   const watch = lifecycle.add(new RevocationWatch(store, registry, { clock, log }));
   await watch.start();
   const router = new Router(services);
   const address = isIP(options.host) === 0 ? (await lookup(options.host)).address : options.host;
-  const { tcp, udp } = await listenOnBoth({ services, router, host: address, port: options.port }, abort);
+  const pages = lifecycle.add(
+    new StatusPages({ health: services.health, metrics: () => services.metrics.expose(), clock }),
+  );
+  const { tcp, udp } = await listenOnBoth({ services, router, pages, host: address, port: options.port }, abort);
   lifecycle.add(udp);
   lifecycle.add(tcp);
   services.nodes = nodesOf(options, tcp.port);
@@ -94,7 +128,12 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
     tcp.closeSession(session);
     services.attempts.forget(session);
   });
-  for (const task of housekeeping(services)) lifecycle.add(task).start();
+  services.metrics.watch(services, { drops: () => ({ ...udp.drops }), connections: () => tcp.connectionCount });
+  services.live = liveDesk(services, { setLogLevel: options.setLogLevel, refresh: () => policyWatch.look() });
+  const { status, auditDays = DEFAULT_AUDIT_DAYS } = options;
+  const statusPort = status === undefined ? undefined : await pages.listen(status.host, status.port, abort);
+  const kept = { auditDays };
+  for (const task of housekeeping(services, kept)) lifecycle.add(task).start();
   lifecycle.defer(async () => {
     router.close();
     registry.broadcast({ event: 'shutting-down' });
@@ -105,6 +144,11 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
     port: tcp.port,
     udp,
     registry,
+    statusPort,
+    apply(settings) {
+      services.policy.defaults = settings.limits;
+      kept.auditDays = settings.auditDays;
+    },
     get activeCount() {
       return registry.activeCount;
     },
@@ -120,16 +164,21 @@ function makeServices({
   clock,
   log,
   advertise,
-  quota = DEFAULT_QUOTA,
+  limits,
   host,
 }: TrackerOptions): Services {
+  const policy = new Policy(clock, { ...DEFAULT_LIMITS, ...limits });
   return {
     store,
     hasher,
     identity,
     clock,
     log,
-    quota,
+    policy,
+    rates: new Rates(policy, clock),
+    audit: new AuditTrail(store, clock, log),
+    metrics: new TrackerMetrics(clock),
+    health: new Health(store, clock),
     registry: new Registry(store, clock),
     guesses: new GuessLimits(clock),
     passcodes: new PasscodeChecks(hasher, clock),
@@ -154,7 +203,7 @@ function isWildcard(host: string): boolean {
 
 /** Peers know one port number: what TCP got, UDP needs too. */
 async function listenOnBoth(
-  options: { services: Services; router: Router; host: string; port: number },
+  options: { services: Services; router: Router; pages: StatusPages; host: string; port: number },
   abort: AbortOptions,
 ): Promise<{ tcp: TcpTransport; udp: UdpTransport }> {
   for (let tries = 1; ; tries += 1) {
@@ -169,7 +218,7 @@ async function listenOnBoth(
   }
 }
 
-function housekeeping({ registry, store, clock, log }: Services): RepeatingTask[] {
+function housekeeping({ registry, store, clock, log }: Services, kept: { auditDays: number }): RepeatingTask[] {
   const repeat = (what: string, intervalMs: number, run: () => Promise<void> | void): RepeatingTask =>
     new RepeatingTask(run, { intervalMs, clock, onError: (error) => log.write('warn', `${what} failed`, { error }) });
   return [
@@ -178,6 +227,9 @@ function housekeeping({ registry, store, clock, log }: Services): RepeatingTask[
     repeat('noting who is online', SEEN_INTERVAL_MS, () =>
       store.recordSeen(registry.takeSeen(), Math.floor(clock.now())),
     ),
-    repeat('forgetting old rows', PRUNE_INTERVAL_MS, () => store.prune(Math.floor(clock.now()))),
+    repeat('forgetting old rows', PRUNE_INTERVAL_MS, async () => {
+      await store.prune(Math.floor(clock.now()));
+      await store.pruneAudit(Math.floor(clock.now()) - kept.auditDays * DAY_MS);
+    }),
   ];
 }

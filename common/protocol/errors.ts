@@ -11,6 +11,7 @@ export const ERROR_TEXTS = {
   'session-ended': 'The session was ended. Log in again.',
   'bad-token': 'The resume token is not valid any more. Log in again.',
   'rate-limited': 'Too many attempts. Wait and try again.',
+  banned: 'This account is banned from the tracker.',
   busy: 'The tracker is busy. Try again.',
   'not-found': 'There is no such publication.',
   'unknown-name': 'There is no such user or group.',

@@ -3,6 +3,7 @@
  * The prose is docs/protocol.md; a test compares both. Unknown fields are dropped, never refused.
  */
 import { z } from 'zod';
+import { adminAction, adminRow } from './admin-messages.js';
 import { isBase64url } from './base64url.js';
 import { ERROR_TEXTS, type ErrorCode } from './errors.js';
 import {
@@ -196,6 +197,8 @@ export const requestSchemas = {
   revocations: z.object({ ...envelope, type: z.literal('revocations'), since: safeInteger, ...page }),
   /** Answers a path challenge from the new address. */
   path: z.object({ ...envelope, type: z.literal('path'), challenge: base64url(16) }),
+  /** Of an account with admin rights. */
+  admin: z.object({ ...envelope, type: z.literal('admin'), action: adminAction }),
 } as const;
 
 export type RequestType = keyof typeof requestSchemas;
@@ -332,6 +335,7 @@ export const replySchemas = {
     cursor: cursor.optional(),
   }),
   path: z.object({}),
+  admin: z.object({ rows: z.array(adminRow), cursor: cursor.optional() }),
 } as const satisfies Record<RequestType, z.ZodType>;
 
 export type ReplyBody<T extends RequestType> = z.output<(typeof replySchemas)[T]>;

@@ -1,5 +1,6 @@
 /** Bytes of the wire to typed values. Whatever the bytes are, these functions return a value or throw a ProtocolError, nothing else. */
 import type { z } from 'zod';
+import { type AdminAction, adminAction } from './admin-messages.js';
 import { type ErrorCode, ProtocolError } from './errors.js';
 import { parseJson } from './json.js';
 import {
@@ -51,6 +52,11 @@ export function parseRequest(bytes: Uint8Array, headerToken?: string): Request {
   if (!result.success)
     throw new RequestError('bad-message', { requestId: id, message: complaint(`The ${type} request`, result.error) });
   return result.data;
+}
+
+/** What an administrator asks for; undefined when it is nothing that can be asked. */
+export function parseAdminAction(value: unknown): AdminAction | undefined {
+  return adminAction.safeParse(value).data;
 }
 
 export type Incoming =

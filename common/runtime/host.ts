@@ -10,6 +10,12 @@ export interface Host {
   readonly pid: number;
 }
 
+/** What the process uses. */
+export function processFacts(): { readonly residentBytes: number; readonly cpuSeconds: number } {
+  const { user, system } = process.cpuUsage();
+  return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 };
+}
+
 /** The running process. With `main.ts` and `bin/`, the only place that reads it. */
 export function currentHost(): Host {
   return { env: process.env, cwd: process.cwd(), home: homedir(), platform: process.platform, pid: process.pid };

@@ -35,27 +35,73 @@ export interface LogOptions {
   readonly clock?: Clock;
 }
 
-/** Opens the program's log; dispose it last. @throws {ConfigError} for a level that does not exist. */
-export async function openLog(options: LogOptions): Promise<Log & Disposable> {
-  const { level, file, onProblem, clock = systemClock } = options;
-  if (level === 'silent') return { ...silentLog, [Symbol.dispose]: () => undefined };
-  if (!LOG_LEVELS.some((known) => known === level)) {
-    throw new ConfigError(`there is no log level ${JSON.stringify(level)}: use silent, ${LOG_LEVELS.join(', ')}.`);
-  }
-  const { pino } = await import('pino');
-  const sink = new LogSink({ file, onProblem });
-  const timestamp = (): string => `,"time":"${new Date(clock.now()).toISOString()}"`;
-  const formatters = { level: (label: string) => ({ level: label }) };
-  const logger = pino({ level, base: null, timestamp, formatters }, sink);
-  return { ...logOver(logger), [Symbol.dispose]: () => sink.close() };
+/** A log whose level may change while it is in use. */
+export interface OpenLog extends Log, Disposable {
+  /** @throws {ConfigError} for a level that does not exist; the old one stays. */
+  setLevel(level: string): Promise<void>;
 }
 
-function logOver(logger: Logger): Log {
+/** Opens the program's log; dispose it last. @throws {ConfigError} for a level that does not exist. */
+export async function openLog(options: LogOptions): Promise<OpenLog> {
+  const gate = new Gate(options);
+  await gate.setLevel(options.level);
+  return {
+    ...logOver(gate, (root) => root),
+    setLevel: (level) => gate.setLevel(level),
+    [Symbol.dispose]: () => gate.close(),
+  };
+}
+
+const RANKS: ReadonlyMap<string, number> = new Map([
+  ['silent', 0],
+  ...LOG_LEVELS.map((level, index) => [level, index + 1] as const),
+]);
+
+/** How much is written now: one comparison decides, and nothing is loaded before the first record. */
+class Gate {
+  logger: Logger | undefined;
+  #rank = 0;
+  #sink: LogSink | undefined;
+
+  constructor(private readonly options: LogOptions) {}
+
+  async setLevel(level: string): Promise<void> {
+    const rank = RANKS.get(level);
+    if (rank === undefined)
+      throw new ConfigError(`there is no log level ${JSON.stringify(level)}: use silent, ${LOG_LEVELS.join(', ')}.`);
+    if (rank > 0) this.logger ??= await this.#open();
+    this.#rank = rank;
+  }
+
+  isOpen(level: LogLevel): boolean {
+    return this.#rank > 0 && (RANKS.get(level) ?? 0) <= this.#rank;
+  }
+
+  close(): void {
+    this.#rank = 0;
+    this.#sink?.close();
+  }
+
+  async #open(): Promise<Logger> {
+    const { file, onProblem, clock = systemClock } = this.options;
+    const { pino } = await import('pino');
+    this.#sink ??= new LogSink({ file, onProblem });
+    const timestamp = (): string => `,"time":"${new Date(clock.now()).toISOString()}"`;
+    const formatters = { level: (label: string) => ({ level: label }) };
+    return pino({ level: 'debug', base: null, timestamp, formatters }, this.#sink);
+  }
+}
+
+/** `bind` adds the fields of a child to the logger, once there is one. */
+function logOver(gate: Gate, bind: (root: Logger) => Logger): Log {
+  let bound: Logger | undefined;
   return {
     write(level, message, fields = {}) {
-      if (logger.isLevelEnabled(level)) logger[level](cleanFields(fields), cleanText(message));
+      if (!gate.isOpen(level) || gate.logger === undefined) return;
+      bound ??= bind(gate.logger);
+      bound[level](cleanFields(fields), cleanText(message));
     },
-    isEnabled: (level) => logger.isLevelEnabled(level),
-    child: (fields) => logOver(logger.child(cleanFields(fields))),
+    isEnabled: (level) => gate.isOpen(level),
+    child: (fields) => logOver(gate, (root) => bind(root).child(cleanFields(fields))),
   };
 }

@@ -38,6 +38,12 @@ export const TRACKER_SETTINGS = {
   tlsCert: { kind: 'path' },
   tlsKey: { kind: 'path' },
   exitWhenIdle: { kind: 'duration' },
+  quota: { kind: 'integer', default: 1_000_000 },
+  publishRate: { kind: 'integer', default: 10_000 },
+  requestRate: { kind: 'integer', default: 10_000 },
+  auditDays: { kind: 'count', default: 90 },
+  statusPort: { kind: 'port' },
+  statusHost: { kind: 'text', default: '127.0.0.1' },
 } as const satisfies SettingTable;
 
 export const PEER_SETTINGS = {

@@ -1,5 +1,6 @@
 /** The words and options of the command line, and their help. It runs nothing: a parsed line is data for `run-cli.ts`. */
 import { Command, CommanderError, Option } from 'commander';
+import { ADMIN_HELP, ADMIN_OPTIONS } from '../../common/admin/admin-words.js';
 import { LATER_WORDS } from './words.js';
 
 /** What was asked for. `word` is `tui` when no command was given; `unknown` with the words that are no command. */
@@ -72,6 +73,7 @@ const HELP_END = `
 Programs of the same command, each with its own --help:
   shoal tracker                 run a tracker
   shoal user add|passwd|…       manage the accounts of a tracker
+  shoal admin …                 bans, limits, audit: of the tracker on this computer, or with --tracker of another
 
 A SELECTOR is NAME, @OWNER/NAME, or id: and 16 or more digits of an id. "shoal help COMMAND" tells more about one command.
 Exit codes: 0 done, 1 failed, 2 usage, 3 not authenticated or not allowed, 4 not found, 5 no source reachable, 6 integrity,
@@ -205,6 +207,13 @@ function addListWords(program: Command, found: Found): void {
 }
 
 function addPeerWords(program: Command, found: Found): void {
+  const admin = add(program, 'admin <words...>', {
+    does: 'administer a tracker (with --tracker)',
+    run: 'admin',
+    found,
+  });
+  for (const [flags, description] of ADMIN_OPTIONS) admin.option(flags, description);
+  admin.addHelpText('after', ADMIN_HELP);
   add(program, 'serve', { does: 'run the peer without a terminal, until SIGTERM or xit', run: 'serve', found });
   add(program, 'status', { does: 'show the connection and all transfers', run: 'status', found });
   add(program, 'xit', { does: 'end the running peer', run: 'xit', found });

@@ -112,6 +112,7 @@ const LOADERS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['resume', async () => (await import('./commands/transfers.js')).resume],
   ['retry', async () => (await import('./commands/transfers.js')).retry],
   ['priority', async () => (await import('./commands/transfers.js')).priority],
+  ['admin', async () => (await import('./commands/admin.js')).admin],
   ['serve', async () => (await import('./commands/serve.js')).serve],
   ['trust add', async () => (await import('./commands/trust.js')).trustAdd],
   ['trust list', async () => (await import('./commands/trust.js')).trustList],

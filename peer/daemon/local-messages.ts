@@ -103,7 +103,7 @@ export function problemOf(error: unknown, signal?: AbortSignal): PeerProblem {
   return { code, message: error instanceof Error ? error.message : String(error) };
 }
 
-type FieldType = 'string' | 'boolean' | 'number' | 'strings' | 'rights' | 'terms';
+type FieldType = 'object' | 'string' | 'boolean' | 'number' | 'strings' | 'rights' | 'terms';
 type Fields = Readonly<Record<string, FieldType>>;
 
 /** Fields of every command's input; a name that ends in `?` may be absent. Unknown fields are ignored. */
@@ -139,6 +139,7 @@ const INPUT_FIELDS: { readonly [K in keyof Commands]: Fields } = {
   resume: { 'transfer?': 'string' },
   retry: { 'transfer?': 'string' },
   priority: { 'transfer?': 'string', priority: 'string' },
+  admin: { action: 'object' },
   status: {},
   whoami: {},
   logout: {},
@@ -159,6 +160,7 @@ const TYPE_TEXTS: Readonly<Record<FieldType, string>> = {
   boolean: 'true or false',
   number: 'a number',
   strings: 'a list of strings',
+  object: 'an object',
   rights: '"public", or lists of users and groups',
   terms: 'an object of passcode, expiresAt and downloads',
 };
@@ -170,6 +172,7 @@ function isOfType(value: unknown, type: FieldType): boolean {
       value === 'public' || (isObject(value) && ['users', 'groups'].every((key) => isOfType(value[key], 'strings')))
     );
   if (type === 'terms') return isTerms(value);
+  if (type === 'object') return isObject(value);
   return typeof value === type;
 }
 

@@ -23,7 +23,7 @@ describe('every request over UDP and over TCP', () => {
   const sessions: RawSession[] = [];
 
   before(async () => {
-    world = await World.open({ proxy: {} });
+    world = await World.open({ proxy: {}, admins: ['alice'] });
     device = await loadOrCreateIdentity(world.path('device.pem'), { commonName: 'test' });
   });
 

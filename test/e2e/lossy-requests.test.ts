@@ -19,7 +19,7 @@ describe('requests over a network that loses, doubles and reorders', function ()
 
   beforeEach(async function () {
     sessions = [];
-    world = await World.open({ proxy: { seed: seedFor(this.currentTest?.fullTitle() ?? '') } });
+    world = await World.open({ admins: ['alice'], proxy: { seed: seedFor(this.currentTest?.fullTitle() ?? '') } });
     device = await loadOrCreateIdentity(world.path('device.pem'), { commonName: 'test' });
   });
 

@@ -69,6 +69,11 @@ export const SAMPLES: { readonly [T in SampledType]: Sample<T> } = {
     body: () => ({ since: 0 }),
     check: (reply) => expect(reply.epoch).to.be.a('number'),
   },
+  admin: {
+    body: () => ({ action: { do: 'list', what: 'limits' } }),
+    check: (reply) =>
+      expect(reply.rows).to.deep.include({ kind: 'tracker', subject: '', limit: 'publications', value: 1_000_000 }),
+  },
   logout: {
     body: () => ({}),
     check: (reply) => expect(reply.ok).to.equal(true),

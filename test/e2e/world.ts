@@ -25,6 +25,8 @@ import { type RawLogin, RawSession } from './raw-session.js';
 
 export interface WorldOptions {
   readonly users?: readonly string[];
+  /** Those of them who have admin rights. */
+  readonly admins?: readonly string[];
   /** Put files on /dev/shm. */
   readonly ram?: boolean;
   readonly trackerArgs?: readonly string[];
@@ -98,6 +100,7 @@ export class World implements AsyncDisposable {
     world.#cleanUp.use(dir);
     try {
       await world.startTracker();
+      for (const user of options.admins ?? []) await world.#grant(user);
       if (options.proxy !== undefined) await world.#startProxy(options.proxy);
     } catch (error) {
       await world[Symbol.asyncDispose]();
@@ -140,6 +143,12 @@ export class World implements AsyncDisposable {
     this.#tracker = await startTracker({ data: this.#dir.join('tracker'), credentials: accounts, args, env, ...again });
     this.#cleanUp.use(this.#tracker);
     this.#programs.push(this.#tracker.process);
+  }
+
+  async #grant(user: string): Promise<void> {
+    const env = await sharedEnvironment();
+    const granted = await runCli(['admin', 'grant', user, '--data', this.#dir.join('tracker')], { env });
+    expect(granted.code, granted.stderr).to.equal(0);
   }
 
   async killTracker(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {

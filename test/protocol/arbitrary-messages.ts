@@ -199,6 +199,20 @@ export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = 
     since: count,
     ...page,
   }),
+  admin: message<Request<'admin'>>({
+    ...envelope,
+    type: fc.constant('admin'),
+    action: fc.oneof(
+      fc.record({ do: fc.constant('ban' as const), kind: fc.constant('user' as const), subject: user, until: count }),
+      fc.record({ do: fc.constant('unban' as const), kind: fc.constant('network' as const), subject: fc.ipV4() }),
+      fc.record({
+        do: fc.constant('list' as const),
+        what: fc.constantFrom('audit' as const, 'bans' as const),
+        limit: page.limit,
+      }),
+      fc.record({ do: fc.constant('reload' as const) }),
+    ),
+  }),
   path: message<Request<'path'>>({ ...envelope, type: fc.constant('path'), challenge: base64url(16) }),
 };
 
@@ -306,6 +320,10 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
     cursor,
   }),
   path: message<ReplyBody<'path'>>({}),
+  admin: message<ReplyBody<'admin'>>({
+    rows: rows(fc.dictionary(fc.stringMatching(/^[a-zA-Z]{1,32}$/), fc.oneof(text(1_000), count, fc.boolean()))),
+    cursor,
+  }),
 };
 
 export const errors = error;

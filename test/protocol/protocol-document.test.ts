@@ -26,7 +26,9 @@ interface Example {
 const examples: readonly Example[] = [...text.matchAll(/^```json ?(\S*) ?(\S*)\n([\s\S]*?)^```$/gm)].map(
   ([, kind = '', name = '', json = '']) => ({ kind, name, json }),
 );
-const named = (kind: string): string[] => examples.filter((example) => example.kind === kind).map(({ name }) => name);
+const named = (kind: string): string[] => [
+  ...new Set(examples.filter((example) => example.kind === kind).map(({ name }) => name)),
+];
 
 describe('docs/protocol.md', () => {
   for (const { kind, name, json } of examples) {

@@ -10,10 +10,15 @@ import { TestTracker } from './test-tracker.js';
 
 const text = readFileSync(join(projectRoot(), 'docs', 'protocol.md'), 'utf8');
 
+function examples(kind: string, name: string): (RawRequest & RawReply)[] {
+  const pattern = new RegExp(`^\`\`\`json ${kind} ${name}\n([\\s\\S]*?)^\`\`\`$`, 'gm');
+  return [...text.matchAll(pattern)].map(([, json = '']) => JSON.parse(json) as RawRequest & RawReply);
+}
+
 function example(kind: string, name: string): RawRequest & RawReply {
-  const found = new RegExp(`^\`\`\`json ${kind} ${name}\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(text)?.[1];
+  const [found] = examples(kind, name);
   if (found === undefined) throw new Error(`docs/protocol.md has no example "${kind} ${name}"`);
-  return JSON.parse(found) as RawRequest & RawReply;
+  return found;
 }
 
 type Ask = (message: RawRequest) => Promise<RawReply>;
@@ -53,6 +58,11 @@ const REPLAYS: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (stage:
     await tracker.addUser('mallory');
     await tracker.store.changeAccount('mallory', { kind: 'disable' }, Date.now());
     return alice(example('request', 'revocations'));
+  },
+  admin: async ({ tracker, alice }) => {
+    await tracker.grantAdmin('alice');
+    await tracker.addUser('mallory');
+    return alice(example('request', 'admin'));
   },
   logout: ({ alice }) => alice(example('request', 'logout')),
 };
@@ -110,6 +120,21 @@ describe('docs/protocol.md, replayed', () => {
     const reply = await moved.ask({ ...example('request', 'path'), challenge });
 
     expectShape(reply, example('reply', 'path'));
+  });
+
+  it('every example of admin is answered as the one beside it', async () => {
+    const stage = await setStage('TCP');
+    await tracker.grantAdmin('alice');
+    await tracker.addUser('mallory');
+    await tracker.store.addGroup('team');
+    const replies = examples('reply', 'admin');
+    for (const [index, asked] of examples('request', 'admin').entries()) {
+      const reply = await stage.alice(asked);
+
+      expect(reply, JSON.stringify(reply)).to.have.property('ok', true);
+      const answer = replies.find(({ id }) => id === asked.id) ?? replies[0];
+      expectShape(reply, answer, `example ${index}`);
+    }
   });
 
   async function setStage(kind: 'TCP' | 'UDP'): Promise<Stage> {

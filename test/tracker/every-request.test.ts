@@ -24,12 +24,14 @@ const SAMPLES: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (prepar
   sources: ({ publicationId }) => request('sources', { publicationId, ticket: true }),
   hold: ({ publicationId }) => request('hold', { publicationId, fileId: 'ab'.repeat(32), has: 'all' }),
   revocations: () => request('revocations', { since: 0 }),
+  admin: () => request('admin', { action: { do: 'list', what: 'status' } }),
 };
 
 describe('every request type', () => {
   let tracker: TestTracker;
   beforeEach(async () => {
     tracker = await TestTracker.start();
+    await tracker.grantAdmin('alice');
   });
   afterEach(() => tracker[Symbol.asyncDispose]());
 

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import { silentLog } from '../../common/runtime/log.js';
 import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
 import type { PasswordHasher } from '../../tracker/auth/password-hasher.js';
+import type { DefaultLimits } from '../../tracker/policy/policy.js';
 import { openSqliteStore } from '../../tracker/store/sqlite-store.js';
 import type { Store } from '../../tracker/store/store.js';
 import { startTracker, type Tracker } from '../../tracker/tracker.js';
@@ -19,6 +20,7 @@ export interface TestTrackerOptions {
   readonly hasher?: PasswordHasher;
   readonly advertise?: string;
   readonly quota?: number;
+  readonly limits?: Partial<DefaultLimits>;
 }
 
 const hashOf = (password: string): string => createHash('sha256').update(password).digest('hex');
@@ -62,7 +64,7 @@ export class TestTracker implements AsyncDisposable {
 
   /** After `close`: the same data on the same port, as after a restart. */
   async open(): Promise<void> {
-    const { clock = systemClock, advertise, quota } = this.options;
+    const { clock = systemClock, advertise, quota, limits } = this.options;
     this.store = await openSqliteStore({ path: this.dir.join('data', 'tracker.sqlite'), isTracker: true });
     this.tracker = await startTracker(
       {
@@ -75,7 +77,8 @@ export class TestTracker implements AsyncDisposable {
         clock,
         log: silentLog,
         advertise,
-        ...(quota === undefined ? {} : { quota }),
+        limits: { ...limits, ...(quota === undefined ? {} : { publications: quota }) },
+        status: { host: '127.0.0.1', port: 0 },
       },
       { signal: new AbortController().signal },
     );
@@ -91,6 +94,10 @@ export class TestTracker implements AsyncDisposable {
     await this.store.addAccounts([
       { user, passwordHash: await this.hasher.hash(userOf(user).password), at: Date.now() },
     ]);
+  }
+
+  async grantAdmin(user: string): Promise<void> {
+    await this.store.changePolicy({ do: 'grant', user, admin: true }, { at: Date.now(), kind: 'admin', user: 'test' });
   }
 
   get place(): Place {

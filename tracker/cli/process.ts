@@ -12,6 +12,8 @@ export interface CliProcess {
   /** Aborted by SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
+  /** Calls `listener` when the settings are to be read again (SIGHUP, where no terminal sends it). Returns the undo. */
+  readonly onReload?: (listener: () => void) => () => void;
 }
 
 /** What a command could not do, as one sentence for a person, and how the process ends. */

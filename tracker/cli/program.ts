@@ -1,7 +1,9 @@
 /** The words of `shoal tracker` and `shoal user`, their flags, and how their failures are told. The tracker's home of `commander`. */
 import { Command, CommanderError } from 'commander';
+import { ADMIN_HELP, ADMIN_OPTIONS } from '../../common/admin/admin-words.js';
 import { LockedError } from '../../common/runtime/process-lock.js';
 import { ConfigError } from '../../common/runtime/setting-value.js';
+import { type AdminFlags, runAdmin } from './admin-command.js';
 import { addGroup, changeMembers, listGroups, removeGroup } from './group-command.js';
 import { CliError, type CliProcess, EXIT } from './process.js';
 import type { CareFlags } from './store-command.js';
@@ -9,14 +11,10 @@ import type { TrackerFlags } from './tracker-command.js';
 import { addUser, changePassword, changeState, importUsers, listUsers, type UserFlags } from './user-command.js';
 import type { StoreFlags } from './with-store.js';
 
-const NOT_YET = ['admin'];
-
 /** Runs `shoal ARGV…` and resolves with the exit code; every failure has been told in one sentence by then. */
 export async function runProgram(argv: readonly string[], process: CliProcess): Promise<number> {
   const [word = ''] = argv;
   try {
-    if (NOT_YET.includes(word))
-      throw new CliError('not in this version yet.', { code: 'not-yet', exitCode: EXIT.usage });
     await program(process).parseAsync([...argv], { from: 'user' });
     return EXIT.done;
   } catch (error) {
@@ -53,6 +51,7 @@ function program(process: CliProcess): Command {
   root.addCommand(trackerCommand(root, process));
   root.addCommand(userCommand(root, process).copyInheritedSettings(root));
   root.addCommand(groupCommand(root, process).copyInheritedSettings(root));
+  root.addCommand(adminCommand(process).copyInheritedSettings(root));
   return root;
 }
 
@@ -97,6 +96,12 @@ function runCommand(process: CliProcess): Command {
       .option('--tls-cert <FILE>', 'not in this version yet')
       .option('--tls-key <FILE>', 'not in this version yet')
       .option('--exit-when-idle <TIME>', 'ends when nobody has been there for so long, such as 5m')
+      .option('--quota <NUMBER>', 'publications one user may have (default 1000000)')
+      .option('--publish-rate <NUMBER>', 'entries a second one user may publish (default 10000; 0: any number)')
+      .option('--request-rate <NUMBER>', 'requests a second one user may make (default 10000; 0: any number)')
+      .option('--audit-days <NUMBER>', 'how long the audit is kept (default 90)')
+      .option('--status-port <PORT>', 'HTTP port for /healthz, /readyz and /metrics (default: none)')
+      .option('--status-host <HOST>', 'its address (default 127.0.0.1: this machine alone)')
       .option('--print-pin', 'prints the pin that peers trust, and ends')
       .option('--config <FILE>', 'settings as JSON (default: config.json in the data folder)')
       .option('--log-level <LEVEL>', 'silent (default), error, warn, info or debug')
@@ -143,6 +148,21 @@ function userCommand(root: Command, process: CliProcess): Command {
     importUsers(file, flags, process),
   );
   return user;
+}
+
+function adminCommand(process: CliProcess): Command {
+  const admin = new Command('admin')
+    .description(
+      'Administers a tracker: the one whose store is here, also while it runs; with --tracker HOST:PORT, one elsewhere.',
+    )
+    .argument('<words...>')
+    .option('--data <DIR>', "the tracker's data folder")
+    .option('--store <URL>', 'sqlite:PATH (default: in the data folder)')
+    .option('--config <FILE>', 'settings as JSON')
+    .option('--json', 'prints the result as JSON')
+    .addHelpText('after', ADMIN_HELP);
+  for (const [flags, description] of ADMIN_OPTIONS) admin.option(flags, description);
+  return admin.action((words: string[], flags: AdminFlags) => runAdmin(words, flags, process));
 }
 
 function groupCommand(root: Command, process: CliProcess): Command {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { loadTrackerConfig, type TrackerConfig } from '../../common/runtime/config.js';
 import { sleep } from '../../common/runtime/deadline.js';
 import { ensurePrivateDir, writeFileDurably } from '../../common/runtime/files.js';
-import { type Log, openLog } from '../../common/runtime/log.js';
+import { type OpenLog, openLog } from '../../common/runtime/log.js';
 import { ownCommand } from '../../common/runtime/own-command.js';
 import { formatPin, type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
 import { readCredentials } from '../auth/credentials-file.js';
@@ -14,6 +14,7 @@ import { loadSealKey } from '../auth/seal-key.js';
 import { openSqliteStore } from '../store/sqlite-store.js';
 import type { Store } from '../store/store.js';
 import { startTracker, type Tracker } from '../tracker.js';
+import { liveSettings, SettingsReload } from './live-settings.js';
 import { CliError, type CliProcess, EXIT, outputTo } from './process.js';
 import { storePath } from './store-location.js';
 
@@ -50,7 +51,7 @@ interface Start {
   readonly flags: TrackerFlags;
   readonly process: CliProcess;
   readonly identity: Identity;
-  readonly log: Log;
+  readonly log: OpenLog;
 }
 
 async function serve({ config, flags, process, identity, log }: Start): Promise<void> {
@@ -71,18 +72,30 @@ async function serve({ config, flags, process, identity, log }: Start): Promise<
   );
   const hasher = cleanUp.adopt(new ChildHasher(), (started) => started.stop());
   await prepareAccounts({ config, process, store, hasher });
-  const { host, port, advertise } = config;
+  const { host, port, advertise, statusHost, statusPort } = config;
+  const reload = new SettingsReload({ flags, process, log, config });
   const tracker = cleanUp.adopt(
     await listen(
-      { host, port, advertise, store, hasher, identity, sealKey, clock: process.clock, log },
+      {
+        ...{ host, port, advertise, store, hasher, identity, sealKey, clock: process.clock, log },
+        ...liveSettings(config),
+        status: statusPort === undefined ? undefined : { host: statusHost, port: statusPort },
+        onReload: () => reload.run(),
+        setLogLevel: (level) => log.setLevel(level),
+      },
       process.signal,
     ),
     (started) => started.stop(),
   );
+  reload.attach(tracker);
+  cleanUp.defer(process.onReload?.(() => reload.run()) ?? (() => undefined));
   const pin = formatPin(identity.pin);
   const place = `${host.includes(':') ? `[${host}]` : host}:${tracker.port}`;
   outputTo(process, flags).say(
-    { event: 'listening', host, port: tracker.port, pin },
+    {
+      ...{ event: 'listening', host, port: tracker.port, pin },
+      ...(tracker.statusPort === undefined ? {} : { statusPort: tracker.statusPort }),
+    },
     `tracker listening on ${place} pin ${pin}`,
   );
   await untilStopped(tracker, config.exitWhenIdle, process);

@@ -18,9 +18,15 @@ export const hold: Handler<'hold'> = async (services, call) => {
   const { isRepeated } = await mutateOnce(services, call, { type: 'hold' });
   // A repetition is old news, unless a restart of the tracker has made it forget.
   if (isRepeated && session.holds.has(publicationId)) return {};
+  if (has === 'all' && row !== undefined)
+    services.audit.note('fetched', { ...who(session), subject: publicationId, detail: `@${row.owner}/${row.name}` });
   services.registry.setHold(session, publicationId, has === 'none' ? undefined : { fileId, has });
   return {};
 };
+
+function who({ user, device, observed }: Session) {
+  return { user, device, address: observed.host };
+}
 
 /** Knowing an id is not having fetched under it: only who got a ticket, or the owner, is offered to others as a source. */
 async function checkMayHold(

@@ -22,7 +22,21 @@ const ATTEMPT_BYTES = 16;
  * Unknown, disabled and wrong take the same way, with one hash each: a stranger learns nothing from text, size or time.
  */
 export function login(services: Services, request: Request<'login'>, carrier: Carrier): Promise<Entry> {
-  return services.attempts.once(request, () => logInOnce(services, request, carrier));
+  return services.attempts.once(request, () => logInNoted(services, request, carrier));
+}
+
+async function logInNoted(services: Services, request: Request<'login'>, carrier: Carrier): Promise<Entry> {
+  const address = carrier.from.host;
+  try {
+    const entry = await logInOnce(services, request, carrier);
+    const { user, device } = entry.session;
+    services.audit.note('login', { user, device, address, detail: carrier.kind });
+    return entry;
+  } catch (error) {
+    const detail = error instanceof ProtocolError ? error.code : 'internal';
+    if (detail !== 'busy') services.audit.note('login-failed', { user: request.user, address, detail });
+    throw error;
+  }
 }
 
 async function logInOnce(services: Services, request: Request<'login'>, carrier: Carrier): Promise<Entry> {
@@ -44,6 +58,7 @@ async function logInOnce(services: Services, request: Request<'login'>, carrier:
     bucket: isKnown ? `${user}/${device}` : user,
     lane: isKnown ? { knownUser: user } : { source: sourceOf(carrier.from.host) },
   });
+  services.policy.refuseBanned(account.user);
   await remember(services, { user: account.user, device, at: Math.floor(clock.now()) });
   await requireUnchanged(services, account);
   return admit(services, {

@@ -5,5 +5,7 @@ import { mutateOnce } from './mutation.js';
 export const logout: Handler<'logout'> = async (services, call) => {
   await mutateOnce(services, call, { type: 'logout' });
   services.registry.end(call.session);
+  const { user, device, observed } = call.session;
+  services.audit.note('logout', { user, device, address: observed.host });
   return {};
 };

@@ -12,13 +12,14 @@ export const publish: Handler<'publish'> = async (services, call) => {
   const { request, session, carrier } = call;
   if (carrier.kind === 'udp' && request.entries.length > 1) throw new ProtocolError('use-tcp');
   const { user, device } = session;
+  services.rates.take(user, 'publishRate', request.entries.length);
   const entries = request.entries.map(toEntry);
   const outcome = await mutateOnce(services, call, {
     type: 'publish',
     user,
     device,
     entries,
-    quota: services.quota,
+    quota: services.policy.limitOf(user, 'publications'),
     rights: request.rights,
     terms: request.terms,
   });

@@ -22,6 +22,7 @@ async function resumeOnce(services: Services, request: Request<'resume'>, carrie
   const isCurrent = account?.state === 'active' && account.generation === claim.generation;
   if (account === undefined || !isCurrent || isEnded || registry.find(claim.session)?.isEnded === true)
     throw new ProtocolError('bad-token');
+  services.policy.refuseBanned(account.user);
   // A fork gets everything of its own: two programs under one access key would throw each other out.
   const own =
     request.fork === true

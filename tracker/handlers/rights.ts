@@ -1,5 +1,5 @@
 import { ProtocolError } from '../../common/protocol/errors.js';
-import type { ReplyBody } from '../../common/protocol/messages.js';
+import type { ReplyBody, Rights } from '../../common/protocol/messages.js';
 import type { Handler } from './call.js';
 import { mutateOnce } from './mutation.js';
 import { endSwarms } from './swarm.js';
@@ -12,5 +12,17 @@ export const rights: Handler<'rights'> = async (services, call) => {
   const outcome = await mutateOnce(services, call, { type: 'rights', user: session.user, names, rights, terms });
   const body = outcome.body as ReplyBody<'rights'>;
   if (terms?.downloads) endSwarms(services, body.results);
+  if (!outcome.isRepeated) {
+    const { user, device, observed } = session;
+    const detail = [rights === undefined ? '' : textOf(rights), terms === undefined ? '' : 'terms'].join(' ').trim();
+    for (const name of names)
+      services.audit.note('rights', { user, device, address: observed.host, subject: name, detail });
+    await services.audit.flush();
+  }
   return body;
 };
+
+function textOf(given: Rights): string {
+  if (given === 'public') return given;
+  return `users ${given.users.join(',') || 'none'}; groups ${given.groups.join(',') || 'none'}`;
+}

@@ -100,6 +100,22 @@ export class Registry {
     return this.#active.size;
   }
 
+  /** All there are, ended ones included. */
+  sessions(): Session[] {
+    return [...this.#sessions.values()];
+  }
+
+  /** How many sessions are active, how many of those serve, and how many are silent or ended. */
+  counts(): { readonly active: number; readonly serving: number; readonly silent: number; readonly ended: number } {
+    this.sweep();
+    return {
+      active: this.#active.size,
+      serving: this.#servingCount,
+      silent: this.#idle.size,
+      ended: this.#ended.size,
+    };
+  }
+
   /** Active serving sessions by user name. */
   peers(): Session[] {
     this.sweep();

@@ -46,6 +46,7 @@ function accountValues({ user, passwordHash, at }: NewAccount) {
     generation: 1,
     publications: 0,
     created_at: at,
+    is_admin: 0, // also for a name that was removed and comes back
   };
 }
 
@@ -69,6 +70,7 @@ function toAccount(row: {
   generation: number;
   created_at: number;
   publications: number;
+  is_admin: number;
 }): Account {
   return {
     user: row.user,
@@ -77,6 +79,7 @@ function toAccount(row: {
     generation: row.generation,
     createdAt: row.created_at,
     publications: row.publications,
+    isAdmin: row.is_admin === 1,
   };
 }
 
@@ -105,7 +108,7 @@ export async function changeAccount(
 function columnsOf(change: Exclude<AccountChange, { kind: 'enable' }>) {
   if (change.kind === 'password') return { password_hash: change.passwordHash };
   if (change.kind === 'disable') return { state: 'disabled' as const };
-  return { state: 'removed' as const, password_hash: '', publications: 0 };
+  return { state: 'removed' as const, password_hash: '', publications: 0, is_admin: 0 };
 }
 
 async function removeBelongings(db: Db, fold: string): Promise<void> {

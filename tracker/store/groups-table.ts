@@ -1,6 +1,7 @@
 /** Groups of users in SQL. Whoever leaves one loses what was shared with it, in the same step. */
 import { type Kysely, sql } from 'kysely';
 import { foldUser } from './fold-user.js';
+import { notePolicy } from './policy-table.js';
 import { revokeLost } from './rights-table.js';
 import type { Group, MembersChange } from './store.js';
 import type { Tables } from './tables.js';
@@ -25,6 +26,7 @@ export async function removeGroup(db: Db, group: string, at: number): Promise<bo
     .returning('row_id')
     .execute();
   await db.deleteFrom('groups').where('id', '=', found.id).execute();
+  await notePolicy(db);
   const rows = JSON.stringify(given.map(({ row_id }) => row_id));
   await revokeLost(db, sql`p.row_id IN (SELECT value FROM json_each(${rows}))`, at);
   return true;
@@ -72,6 +74,7 @@ export async function changeMembers(
       await revokeLost(db, sql`t.user_fold = ${user_fold}`, at);
     }
   }
+  await notePolicy(db);
   return { unknown };
 }
 

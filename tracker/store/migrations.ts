@@ -172,7 +172,43 @@ CREATE TRIGGER publications_renamed AFTER UPDATE OF fold ON publications BEGIN
 END;
 `;
 
-const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS];
+/** What administrators have decided, and what was done. `counters.policy` rises with each decision, `reload` when one asks for it. */
+const POLICY = `
+ALTER TABLE accounts ADD COLUMN is_admin INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE bans (
+  kind TEXT NOT NULL,
+  fold TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  until INTEGER,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (kind, fold)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE limits (
+  kind TEXT NOT NULL,
+  fold TEXT NOT NULL,
+  name TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  value INTEGER NOT NULL,
+  PRIMARY KEY (kind, fold, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  user TEXT NOT NULL,
+  user_fold TEXT NOT NULL,
+  device TEXT,
+  address TEXT,
+  subject TEXT,
+  detail TEXT
+) STRICT;
+CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_user ON audit (user_fold, id);
+INSERT INTO counters (name, value) VALUES ('policy', 0), ('reload', 0);
+`;
+
+const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS, POLICY];
 
 /**
  * Brings the file to the newest schema, each step in its own transaction.

@@ -7,12 +7,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import { systemClock } from '../../common/runtime/clock.js';
 import * as accounts from './accounts-table.js';
+import * as audit from './audit-table.js';
 import * as groups from './groups-table.js';
 import { LiveSet } from './live-set.js';
 import { migrate, refuseNewer } from './migrations.js';
 import * as outcomes from './outcomes-table.js';
 import { PageGuard } from './page-guard.js';
 import { dropSums, sumsPath } from './page-sums.js';
+import { changePolicy, policy } from './policy-table.js';
 import * as publications from './publications-table.js';
 import { revocations } from './revocations-table.js';
 import { search } from './search.js';
@@ -94,6 +96,9 @@ export const WRITES: ReadonlySet<string> = new Set<keyof Methods>([
   'changeMembers',
   'recordSeen',
   'prune',
+  'changePolicy',
+  'recordAudit',
+  'pruneAudit',
 ]);
 
 function methodsOver(db: Kysely<Tables>): Methods {
@@ -127,5 +132,14 @@ function methodsOver(db: Kysely<Tables>): Methods {
     recordSeen: (devices, at) => accounts.recordSeen(db, devices, at),
     setLive: async (changes) => live.apply(changes),
     prune: (at) => outcomes.prune(db, at),
+    changePolicy: async (change, row) => {
+      const isKnown = await changePolicy(db, change, row.at);
+      if (isKnown) await audit.recordAudit(db, [row]);
+      return isKnown;
+    },
+    policy: (revision) => policy(db, revision),
+    recordAudit: (rows) => audit.recordAudit(db, rows),
+    listAudit: (query) => audit.listAudit(db, query),
+    pruneAudit: (before) => audit.pruneAudit(db, before),
   };
 }

@@ -145,6 +145,11 @@ function storeOver(thread: StoreThread): Store {
     recordSeen: method('recordSeen'),
     setLive: method('setLive'),
     prune: method('prune'),
+    changePolicy: method('changePolicy'),
+    policy: method('policy'),
+    recordAudit: method('recordAudit'),
+    listAudit: method('listAudit'),
+    pruneAudit: method('pruneAudit'),
     close: () => thread.close(),
   };
 }

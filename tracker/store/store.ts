@@ -11,6 +11,7 @@
  * - Without room on the disk writes reject with `StoreError('storage')` and change nothing; reads go on.
  * - After `close()` each call rejects with `StoreError('closed')`.
  */
+import type { AdminAction, AuditKind, BanKind, LimitName } from '../../common/protocol/admin-messages.js';
 import type { ErrorBody, ReplyBody, Rights, Terms } from '../../common/protocol/messages.js';
 
 export interface Store {
@@ -87,6 +88,15 @@ export interface Store {
   setLive(changes: LiveChanges): Promise<void>;
   /** Forgets what nobody can ask for any more. */
   prune(at: number): Promise<void>;
+
+  /** A decision of an administrator, with its row of the audit. The same once more changes nothing. False: no such user or group. */
+  changePolicy(change: PolicyChange, audit: AuditRow): Promise<boolean>;
+  /** Undefined: nothing was decided since `revision`; none has a revision below 0. */
+  policy(revision: number): Promise<PolicyState | undefined>;
+  recordAudit(rows: readonly AuditRow[]): Promise<void>;
+  /** Newest first. */
+  listAudit(query: AuditQuery): Promise<AuditEntry[]>;
+  pruneAudit(before: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -105,6 +115,7 @@ export interface Account {
   readonly generation: number;
   readonly createdAt: number;
   readonly publications: number;
+  readonly isAdmin: boolean;
 }
 
 export type AccountChange =
@@ -282,4 +293,56 @@ export interface LiveChanges {
   readonly devices: readonly (DeviceKey & { readonly isLive: boolean })[];
   /** Publications that are live for another reason than their device. */
   readonly publications: readonly { readonly publicationId: string; readonly isLive: boolean }[];
+}
+
+export type PolicyChange = Extract<AdminAction, { do: 'ban' | 'unban' | 'limit' | 'grant' | 'reload' }>;
+
+export interface PolicyState {
+  readonly revision: number;
+  /** Rises when an administrator asks for the settings to be read again. */
+  readonly reloads: number;
+  readonly bans: readonly Ban[];
+  readonly limits: readonly Limit[];
+  /** Folded names of users, by folded name of each group that occurs above. */
+  readonly members: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface Ban {
+  readonly kind: BanKind;
+  readonly subject: string;
+  readonly reason: string;
+  readonly until: number | undefined;
+  readonly at: number;
+}
+
+export interface Limit {
+  readonly kind: 'user' | 'group';
+  readonly subject: string;
+  readonly name: LimitName;
+  readonly value: number;
+}
+
+export interface AuditRow {
+  readonly at: number;
+  readonly kind: AuditKind;
+  /** Who did it. */
+  readonly user: string;
+  readonly device?: string | undefined;
+  readonly address?: string | undefined;
+  /** To what: a publicationId, a name. */
+  readonly subject?: string | undefined;
+  readonly detail?: string | undefined;
+}
+
+export interface AuditEntry extends AuditRow {
+  readonly id: number;
+}
+
+export interface AuditQuery {
+  readonly before?: number | undefined;
+  readonly kind?: AuditKind | undefined;
+  readonly user?: string | undefined;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  readonly limit: number;
 }

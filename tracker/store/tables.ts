@@ -1,5 +1,6 @@
 /** The columns of the store, as `migrations.ts` makes them. Times are ms since epoch, ids of rows are local to the store. */
 import type { Generated } from 'kysely';
+import type { AuditKind, BanKind, LimitName } from '../../common/protocol/admin-messages.js';
 
 export interface Tables {
   accounts: {
@@ -12,6 +13,7 @@ export interface Tables {
     /** How many rows the user has in `publications`. */
     publications: number;
     created_at: number;
+    is_admin: Generated<number>;
   };
   devices: {
     id: Generated<number>;
@@ -70,10 +72,23 @@ export interface Tables {
     user: string | null;
     at: number;
   };
-  counters: { name: 'epoch'; value: number };
+  counters: { name: 'epoch' | 'policy' | 'reload'; value: number };
   tickets: { publication_id: string; device: string; user_fold: string; file_id: string; size: number; at: number };
   /** Who has given the passcode, and when last. */
   unlocks: { row_id: number; account_id: number; at: number };
   /** Whose download was counted, and when. */
   counted_downloads: { row_id: number; account_id: number; at: number };
+  bans: { kind: BanKind; fold: string; subject: string; reason: string; until: number | null; at: number };
+  limits: { kind: 'user' | 'group'; fold: string; name: LimitName; subject: string; value: number };
+  audit: {
+    id: Generated<number>;
+    at: number;
+    kind: AuditKind;
+    user: string;
+    user_fold: string;
+    device: string | null;
+    address: string | null;
+    subject: string | null;
+    detail: string | null;
+  };
 }

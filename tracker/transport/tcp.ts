@@ -12,10 +12,12 @@ import type { Session } from '../registry/session.js';
 import type { Router } from '../router.js';
 import type { Services } from '../services.js';
 import { HandshakeGate } from './handshake-gate.js';
+import type { StatusPages } from './status-pages.js';
 import { TcpConnection } from './tcp-connection.js';
 import { TcpPlaces } from './tcp-places.js';
 
 export const TRACKER_ALPN = 'shoal-tracker/1';
+const HTTP_ALPN = 'http/1.1';
 const KEEP_ALIVE_MS = 30_000;
 const BACKLOG = 1_024;
 /** Beyond so many connections new ones are closed at once: file descriptors must not run out. */
@@ -27,6 +29,8 @@ const GOODBYE_MS = 300;
 export interface TcpOptions {
   readonly services: Services;
   readonly router: Router;
+  /** For connections that speak HTTP. */
+  readonly pages: StatusPages;
   readonly host: string;
   readonly port: number;
 }
@@ -41,7 +45,7 @@ export class TcpTransport implements Part {
 
   private constructor(private readonly options: TcpOptions) {
     const { services } = options;
-    const tls = createTlsServer(serverTlsOptions(services.identity, [TRACKER_ALPN]));
+    const tls = createTlsServer(serverTlsOptions(services.identity, [TRACKER_ALPN, HTTP_ALPN]));
     tls.on('secureConnection', (socket) => this.#welcome(socket));
     tls.on('tlsClientError', (error, socket) => {
       services.log.write('debug', 'a TLS handshake failed', { error });
@@ -96,7 +100,15 @@ export class TcpTransport implements Part {
     timer.cancel();
   }
 
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
   #accept(socket: Socket): void {
+    if (this.options.services.policy.isBannedHost(socket.remoteAddress ?? '')) {
+      socket.destroy();
+      return;
+    }
     const peer = peerOf(socket);
     this.#rawByPeer.set(peer, socket);
     socket.once('close', () => this.#rawByPeer.delete(peer));
@@ -107,7 +119,7 @@ export class TcpTransport implements Part {
     const raw = this.#rawByPeer.get(peerOf(socket));
     if (raw !== undefined) this.#gate.leave(raw);
     if (socket.alpnProtocol !== TRACKER_ALPN) {
-      socket.destroy();
+      this.options.pages.take(socket); // HTTP, or nothing was said
       return;
     }
     const { router, services } = this.options;

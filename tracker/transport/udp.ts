@@ -46,6 +46,7 @@ export interface DropCounts {
   badSeal: number;
   noSession: number;
   tooMany: number;
+  banned: number;
   failed: number;
 }
 
@@ -59,6 +60,7 @@ export class UdpTransport implements Part {
     badSeal: 0,
     noSession: 0,
     tooMany: 0,
+    banned: 0,
     failed: 0,
   };
   readonly #services: Services;
@@ -137,6 +139,7 @@ export class UdpTransport implements Part {
     const fields = decodeDatagram(datagram);
     // Attacker: a forged source port 0, to which no socket can send. Nobody honest has it.
     if (fields === undefined || remote.port === 0) return void this.#drop('malformed');
+    if (this.#services.policy.isBannedHost(remote.address)) return void this.#drop('banned');
     const from: From = { address: { host: plainHost(remote.address), port: remote.port }, size: datagram.length };
     switch (fields.kind) {
       case KIND.peerData:

@@ -1,0 +1,140 @@
+/** The words behind `shoal admin`: the same on the tracker's computer and, with `--tracker`, over the network. */
+import { type AdminAction, type AdminList, AUDIT_KINDS, LIMIT_NAMES, LISTS } from '../protocol/admin-messages.js';
+import { parseAdminAction } from '../protocol/parse.js';
+
+/** What cannot be understood, and what would be. */
+export class AdminUsageError extends Error {
+  override readonly name = 'AdminUsageError';
+  readonly code = 'usage';
+}
+
+export const ADMIN_HELP = `
+Words:
+  status, sessions                          what goes on now (asks a running tracker: --tracker)
+  users, bans, limits                       what is decided
+  audit                                     who did what, newest first (--since, --until, --user, --kind, --limit, --csv)
+  ban user|group|network WHOM               ends their sessions and keeps them out (--for TIME, --reason TEXT)
+  unban user|group|network WHOM
+  limit user|group WHOM NAME NUMBER         NAME is ${LIMIT_NAMES.join(', ')}; NUMBER or "default"
+  grant USER, revoke USER                   admin rights
+  disable USER, enable USER, remove USER    accounts
+  log-level LEVEL                           of a running tracker, until its next start (--tracker)
+  reload                                    a running tracker reads its settings again`;
+
+/** Flags and what they say; each is known to both programs. */
+export const ADMIN_OPTIONS: readonly (readonly [flags: string, description: string])[] = [
+  ['--for <TIME>', 'ban: ends by itself after so long, such as 30m, 12h or 7d'],
+  ['--reason <TEXT>', 'ban: what the banned user is told'],
+  ['--since <TIME>', 'audit: from this date on, or so long ago, such as 7d'],
+  ['--until <TIME>', 'audit: before this date, or so long ago'],
+  ['--of <USER>', 'audit: what this user did'],
+  ['--kind <KIND>', `audit: ${AUDIT_KINDS.join(', ')}`],
+  ['--limit <ROWS>', 'most rows (default: 100; audit --limit all: every one)'],
+  ['--csv', 'rows as comma-separated values'],
+];
+
+export type AdminOptions = Readonly<Record<string, unknown>>;
+
+/** The rows wanted in all, over as many pages as that takes. */
+export function rowsWantedOf({ limit }: AdminOptions): number {
+  if (limit === undefined) return 100;
+  if (limit === 'all') return Number.MAX_SAFE_INTEGER;
+  if (typeof limit === 'string' && /^[1-9]\d{0,8}$/.test(limit)) return Number(limit);
+  throw new AdminUsageError(`--limit is ${JSON.stringify(limit)}, which is neither a number from 1 on nor "all".`);
+}
+
+/** @throws {AdminUsageError} */
+export function readAdminWords(words: readonly string[], options: AdminOptions, now: number): AdminAction {
+  const action = actionOf(words, options, now);
+  const parsed = action === undefined ? undefined : parseAdminAction(action);
+  if (parsed === undefined)
+    throw new AdminUsageError(`"admin ${words.join(' ')}" is not understood. See: shoal admin --help`);
+  return parsed;
+}
+
+function actionOf(words: readonly string[], options: AdminOptions, now: number): object | undefined {
+  const [word = '', first, second, third, fourth] = words;
+  const isLength = (count: number): boolean => words.length === count;
+  switch (word) {
+    case 'ban':
+      return isLength(3) ? { do: 'ban', kind: first, subject: second, ...banOptions(options, now) } : undefined;
+    case 'unban':
+      return isLength(3) ? { do: 'unban', kind: first, subject: second } : undefined;
+    case 'limit':
+      return isLength(5) ? limitOf({ kind: first, subject: second, limit: third }, fourth) : undefined;
+    case 'grant':
+    case 'revoke':
+      return isLength(2) ? { do: 'grant', user: first, admin: word === 'grant' } : undefined;
+    case 'disable':
+    case 'enable':
+    case 'remove':
+      return isLength(2) ? { do: 'user', user: first, change: word } : undefined;
+    case 'log-level':
+      return isLength(2) ? { do: 'logLevel', level: first } : undefined;
+    case 'reload':
+      return isLength(1) ? { do: 'reload' } : undefined;
+    default:
+      return isLength(1) && (LISTS as readonly string[]).includes(word) ? listOf(word, options, now) : undefined;
+  }
+}
+
+function limitOf(limit: object, value: string | undefined): object | undefined {
+  if (value === 'default') return { do: 'limit', ...limit };
+  return value !== undefined && /^\d{1,15}$/.test(value) ? { do: 'limit', ...limit, value: Number(value) } : undefined;
+}
+
+function banOptions(options: AdminOptions, now: number): object {
+  const { reason } = options;
+  const forMs = options['for'] === undefined ? undefined : durationMs(options['for']);
+  if (options['for'] !== undefined && forMs === undefined)
+    throw new AdminUsageError(`--for is ${JSON.stringify(options['for'])}, which is no time such as 30m, 12h or 7d.`);
+  return {
+    ...(reason === undefined ? {} : { reason }),
+    ...(forMs === undefined ? {} : { until: Math.floor(now + forMs) }),
+  };
+}
+
+function listOf(what: string, { kind, of, since, until }: AdminOptions, now: number): object {
+  const moments = { since: momentOf('--since', since, now), until: momentOf('--until', until, now) };
+  const given = Object.entries({ kind, user: of, ...moments }).filter(([, value]) => value !== undefined);
+  return { do: 'list', what, ...Object.fromEntries(given) };
+}
+
+/** A date, or how long ago. */
+function momentOf(flag: string, text: unknown, now: number): number | undefined {
+  if (text === undefined) return undefined;
+  const agoMs = durationMs(text);
+  if (agoMs !== undefined) return Math.max(0, Math.floor(now - agoMs));
+  const at = typeof text === 'string' && /^\d{4}-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (at >= 0) return at;
+  throw new AdminUsageError(
+    `${flag} is ${JSON.stringify(text)}, which is no date such as 2026-11-21 and no time such as 7d.`,
+  );
+}
+
+const MS_PER_UNIT: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function durationMs(text: unknown): number | undefined {
+  const [, digits, unit = ''] = typeof text === 'string' ? (/^(\d{1,9})([smhd])$/.exec(text) ?? []) : [];
+  return digits === undefined ? undefined : Number(digits) * (MS_PER_UNIT[unit] ?? 0);
+}
+
+/** What has been done, for a person. The same once more is true again. */
+export function doneText(action: Exclude<AdminAction, AdminList>): string {
+  switch (action.do) {
+    case 'ban':
+      return `${action.kind} ${action.subject} is banned${action.until === undefined ? '' : ` until ${new Date(action.until).toISOString()}`}`;
+    case 'unban':
+      return `${action.kind} ${action.subject} is not banned`;
+    case 'limit':
+      return `${action.limit} of ${action.kind} ${action.subject}: ${action.value ?? "the tracker's own"}`;
+    case 'grant':
+      return `${action.user} ${action.admin ? 'has admin rights' : 'has no admin rights'}`;
+    case 'user':
+      return `${action.user} ${{ disable: 'is disabled', enable: 'is enabled', remove: 'is removed' }[action.change]}`;
+    case 'logLevel':
+      return `the log level is ${action.level}`;
+    case 'reload':
+      return 'a running tracker reads its settings again; what is wrong with them is in its log';
+  }
+}

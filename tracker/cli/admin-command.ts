@@ -1,0 +1,72 @@
+/** `shoal admin …` on the tracker's own computer: whoever may read the store is its administrator. A tracker may run beside. */
+import { adminCsv, adminTable } from '../../common/admin/admin-rows.js';
+import {
+  type AdminOptions,
+  AdminUsageError,
+  doneText,
+  readAdminWords,
+  rowsWantedOf,
+} from '../../common/admin/admin-words.js';
+import type { AdminAction, AdminList, AdminRow } from '../../common/protocol/admin-messages.js';
+import { type ErrorCode, ProtocolError } from '../../common/protocol/errors.js';
+import { MAX_PAGE_ROWS } from '../../common/protocol/limits.js';
+import { performAdmin } from '../admin/perform-admin.js';
+import type { Store } from '../store/store.js';
+import { CliError, type CliProcess, EXIT } from './process.js';
+import { type StoreFlags, withStore } from './with-store.js';
+
+/** Who acts, in the audit. */
+const ACTOR = { user: '(this computer)' };
+
+export type AdminFlags = StoreFlags & AdminOptions;
+
+export async function runAdmin(words: readonly string[], flags: AdminFlags, process: CliProcess): Promise<void> {
+  const action = read(words, flags, process);
+  const { data, config, store: location, json } = flags;
+  const storeFlags = { data, config, store: location, json } as StoreFlags;
+  await withStore(storeFlags, process, async ({ store, output }) => {
+    try {
+      if (action.do === 'list') {
+        const rows = await listAll(store, action, flags, process);
+        output.say({ event: 'result', rows }, flags['csv'] === true ? adminCsv(rows) : adminTable(rows));
+        return;
+      }
+      await performAdmin({ store }, { actor: ACTOR, action, at: Math.floor(process.clock.now()) });
+      output.say({ event: 'result', done: action }, doneText(action));
+    } catch (error) {
+      throw told(error);
+    }
+  });
+}
+
+function read(words: readonly string[], flags: AdminFlags, process: CliProcess): AdminAction {
+  try {
+    rowsWantedOf(flags);
+    return readAdminWords(words, flags, process.clock.now());
+  } catch (error) {
+    if (!(error instanceof AdminUsageError)) throw error;
+    throw new CliError(error.message, { code: 'usage', exitCode: EXIT.usage, cause: error });
+  }
+}
+
+async function listAll(store: Store, action: AdminList, flags: AdminFlags, process: CliProcess): Promise<AdminRow[]> {
+  const wanted = rowsWantedOf(flags);
+  const rows: AdminRow[] = [];
+  let cursor: number | undefined;
+  do {
+    const limit = Math.min(MAX_PAGE_ROWS, wanted - rows.length);
+    const at = Math.floor(process.clock.now());
+    const page = await performAdmin({ store }, { actor: ACTOR, action: { ...action, limit }, at, cursor });
+    rows.push(...page.rows.map(({ row }) => row));
+    cursor = page.next;
+  } while (cursor !== undefined && rows.length < wanted);
+  return rows;
+}
+
+const EXIT_OF: Partial<Record<ErrorCode, number>> = { 'unknown-name': EXIT.notFound, 'bad-message': EXIT.usage };
+
+function told(error: unknown): unknown {
+  if (!(error instanceof ProtocolError)) return error;
+  const { code, message } = error;
+  return new CliError(message, { code, exitCode: EXIT_OF[code] ?? EXIT.failed, cause: error });
+}

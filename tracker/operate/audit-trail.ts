@@ -1,0 +1,88 @@
+/**
+ * Notes who did what. Rows gather and are written together a moment later, so that nobody waits for them: kill -9 may lose the last ones.
+ * What an administrator does, and a change of rights, is on the disk before it is answered.
+ */
+import type { AuditKind } from '../../common/protocol/admin-messages.js';
+import type { Clock } from '../../common/runtime/clock.js';
+import type { Part } from '../../common/runtime/lifecycle.js';
+import type { Log } from '../../common/runtime/log.js';
+import { RepeatingTask } from '../../common/runtime/repeating-task.js';
+import type { AuditRow, Store } from '../store/store.js';
+
+const WRITE_INTERVAL_MS = 200;
+/** While the store cannot write; more are lost, and counted. */
+const MAX_WAITING = 10_000;
+/** Attacker: who fails at logins without end would fill the disk with it. */
+const FAILURES_PER_SECOND = 10;
+const FAILURES_AT_ONCE = 100;
+/** A ticket that is renewed is noted once in this time. */
+const SAME_TICKET_MS = 3_600_000;
+const MAX_TICKETS = 100_000;
+
+type Note = Omit<AuditRow, 'at' | 'kind'>;
+
+export class AuditTrail implements Part {
+  /** Rows that were left out, because they were too many. */
+  lost = 0;
+  #waiting: AuditRow[] = [];
+  #failures = { tokens: FAILURES_AT_ONCE, at: 0 };
+  readonly #tickets = new Map<string, number>();
+  readonly #task: RepeatingTask;
+
+  constructor(
+    private readonly store: Pick<Store, 'recordAudit'>,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {
+    this.#task = new RepeatingTask(() => this.flush(), {
+      intervalMs: WRITE_INTERVAL_MS,
+      clock,
+      onError: (error) => log.write('warn', 'the audit could not be written', { error }),
+    });
+    this.#task.start();
+  }
+
+  note(kind: AuditKind, row: Note): void {
+    if (kind === 'login-failed' && !this.#mayNoteFailure()) this.lost += 1;
+    else if (this.#waiting.length >= MAX_WAITING) this.lost += 1;
+    else this.#waiting.push({ at: Math.floor(this.clock.now()), kind, ...row });
+  }
+
+  noteTicket(row: Note & { readonly device: string; readonly subject: string }): void {
+    const key = `${row.subject} ${row.device} ${row.user}`;
+    const now = this.clock.monotonic();
+    const before = this.#tickets.get(key);
+    if (before !== undefined && now - before < SAME_TICKET_MS) return;
+    this.#tickets.delete(key);
+    this.#tickets.set(key, now);
+    const [oldest] = this.#tickets.keys();
+    if (this.#tickets.size > MAX_TICKETS && oldest !== undefined) this.#tickets.delete(oldest);
+    this.note('ticket', row);
+  }
+
+  /** Resolves when everything noted so far is on the disk. @throws {StoreError}; the rows are tried again. */
+  async flush(): Promise<void> {
+    const rows = this.#waiting.splice(0);
+    if (rows.length === 0) return;
+    try {
+      await this.store.recordAudit(rows);
+    } catch (error) {
+      this.#waiting = [...rows, ...this.#waiting].slice(0, MAX_WAITING);
+      throw error;
+    }
+  }
+
+  /** Writes what is left, where the store takes it. */
+  async stop(): Promise<void> {
+    await this.#task.stop();
+    await this.flush().catch((error: unknown) => this.log.write('warn', 'the end of the audit was lost', { error }));
+  }
+
+  #mayNoteFailure(): boolean {
+    const now = this.clock.monotonic();
+    const { tokens, at } = this.#failures;
+    const filled = Math.min(FAILURES_AT_ONCE, tokens + ((now - at) / 1_000) * FAILURES_PER_SECOND);
+    this.#failures = { tokens: Math.max(0, filled - 1), at: now };
+    return filled >= 1;
+  }
+}

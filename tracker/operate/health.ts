@@ -1,0 +1,44 @@
+/** Whether a tracker is alive, and whether peers should be sent to it. */
+import type { ErrorCode } from '../../common/protocol/errors.js';
+import type { Clock } from '../../common/runtime/clock.js';
+import type { Store } from '../store/store.js';
+
+/** The store answers within this, or counts as stuck. */
+const ANSWER_MS = 2_000;
+
+export class Health {
+  isClosing = false;
+  #writeProblem: ErrorCode | undefined;
+
+  constructor(
+    private readonly store: Pick<Store, 'revocations'>,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The outcome of a request that changes the store. */
+  noteWrite(code: ErrorCode | 'ok'): void {
+    if (code === 'storage' || code === 'internal') this.#writeProblem = code;
+    else if (code === 'ok') this.#writeProblem = undefined;
+  }
+
+  /** Why the process should be started anew; undefined when it is alive. */
+  async livenessProblem(): Promise<string | undefined> {
+    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+    const timer = this.clock.setTimer(() => resolve('the store does not answer'), ANSWER_MS);
+    this.store.revocations(Number.MAX_SAFE_INTEGER, 1).then(
+      () => resolve(undefined),
+      () => resolve('the store cannot be read'),
+    );
+    const problem = await promise;
+    timer.cancel();
+    return problem;
+  }
+
+  /** Why no peer should be sent here now. */
+  async readinessProblem(): Promise<string | undefined> {
+    if (this.isClosing) return 'the tracker is shutting down';
+    if (this.#writeProblem !== undefined)
+      return `the store cannot be written (${this.#writeProblem}): look at its disk`;
+    return this.livenessProblem();
+  }
+}
