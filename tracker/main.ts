@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { systemClock } from '../common/runtime/clock.js';
+import { steadyClock, systemClock } from '../common/runtime/clock.js';
 import { currentHost } from '../common/runtime/host.js';
 import { runProgram } from './cli/program.js';
 
@@ -33,7 +33,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       stdout,
       stderr,
       signal: controller.signal,
-      clock: systemClock,
+      clock: steadyClock(systemClock),
       onReload: (listener) => {
         if (stdin.isTTY) return () => undefined; // there it means that the terminal is gone, and ends the process as ever
         process.on('SIGHUP', listener);

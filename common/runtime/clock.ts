@@ -40,6 +40,30 @@ export const systemClock: Clock = {
   },
 };
 
+/** How much faster or slower than time itself a steady clock may run. */
+const SLEW = 0.5;
+
+/**
+ * `clock` with a wall clock that never jumps and never goes back: it follows the other one by running up to half as fast again, or half
+ * as fast. For a program that judges by times it has given out: set back by an hour, a wall clock would make what was issued before a
+ * revocation look as if it came after it.
+ */
+export function steadyClock(clock: Clock): Clock {
+  let shownMs = clock.now();
+  let seenMs = clock.monotonic();
+  return {
+    now() {
+      const passedMs = clock.monotonic() - seenMs;
+      seenMs += passedMs;
+      const behindMs = clock.now() - (shownMs + passedMs);
+      shownMs += passedMs + Math.max(-SLEW * passedMs, Math.min(SLEW * passedMs, behindMs));
+      return shownMs;
+    },
+    monotonic: () => clock.monotonic(),
+    setTimer: (fn, ms) => clock.setTimer(fn, ms),
+  };
+}
+
 interface VirtualTimer extends Timer {
   readonly dueAt: number;
   readonly fn: () => void;

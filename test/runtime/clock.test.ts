@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { expect } from 'chai';
 import fc from 'fast-check';
 
-import { systemClock, VirtualClock } from '../../common/runtime/clock.js';
+import { steadyClock, systemClock, VirtualClock } from '../../common/runtime/clock.js';
 
 describe('VirtualClock', () => {
   it('runs due timers in the order they fall due, at their own time', () => {
@@ -115,4 +115,33 @@ describe('systemClock', () => {
     timer.cancel();
     expect(hasFired).to.equal(false);
   });
+});
+
+describe('steadyClock', () => {
+  it('shows the time of its clock while that one does not jump', () => {
+    const clock = new VirtualClock(1_000);
+    const steady = steadyClock(clock);
+
+    clock.advance(500);
+
+    expect(steady.now()).to.equal(1_500);
+  });
+
+  for (const hours of [1, -1, 24, -24]) {
+    it(`neither jumps nor goes back when the wall clock is set by ${hours} h, and comes to the same time later`, () => {
+      const clock = new VirtualClock();
+      const steady = steadyClock(clock);
+      let before = steady.now();
+      clock.jumpWall(hours * 3_600_000);
+
+      expect(steady.now()).to.equal(before);
+      for (let minute = 0; minute < Math.abs(hours) * 120; minute += 1) {
+        clock.advance(60_000);
+        const now = steady.now();
+        expect(now - before).to.be.within(30_000, 90_000);
+        before = now;
+      }
+      expect(steady.now()).to.equal(clock.now());
+    });
+  }
 });

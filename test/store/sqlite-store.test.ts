@@ -27,6 +27,9 @@ describeStore('the SQLite store', async () => {
   };
 });
 
+/** For some hundred publications beyond the empty schema. */
+const ROOM_BYTES = 340_000;
+
 describe('openSqliteStore', () => {
   let cleanUp: AsyncDisposableStack;
   let path: string;
@@ -84,12 +87,13 @@ describe('openSqliteStore', () => {
   });
 
   it('answers "storage" when full, changes nothing, goes on reading, and works again once there is room', async () => {
-    const store = await open({ maxBytes: 600_000 });
+    await (await open()).close();
+    const store = await open({ maxBytes: statSync(path).size + ROOM_BYTES });
     await addUsers(store, 'alice');
     const kept: string[] = [];
     let refused: (Error & { code?: string }) | undefined;
     for (let index = 0; refused === undefined; index += 1) {
-      const names = Array.from({ length: 20 }, (_, part) => `file number ${index}, part ${part}`);
+      const names = Array.from({ length: 100 }, (_, part) => `file number ${index}, part ${part}`);
       refused = await publish(store, { user: 'alice' }, ...names.map((name) => entry(name))).then(
         () => void kept.push(...names),
         (error: Error) => error,
@@ -100,8 +104,8 @@ describe('openSqliteStore', () => {
     expect(await store.listPublished({ user: 'alice', limit: 10_000 })).to.have.length(kept.length);
     expect(await namesFound(store, query('number 0, part 19'))).to.deep.equal(['file number 0, part 19']);
 
-    for (let first = 0; first < kept.length / 2; first += 20)
-      await unpublish(store, 'alice', ...kept.slice(first, first + 20));
+    for (let first = 0; first < kept.length / 2; first += 10)
+      await unpublish(store, 'alice', ...kept.slice(first, first + 10));
     const again = await publish(store, { user: 'alice' }, entry('fits now'));
     expect(again.results[0]?.ok).to.equal(true);
   });
