@@ -33,13 +33,8 @@ export async function giveTicket(services: Services, { session, request, row, co
   session.tickets.add(publicationId);
   const issuedAt = Math.floor(clock.now());
   const notAfter = Math.min(issuedAt + TICKET_LIFE_MS, expiresAt ?? Number.MAX_SAFE_INTEGER);
-  services.audit.noteTicket({
-    user: session.user,
-    device: session.device,
-    address: session.observed.host,
-    subject: row.publicationId,
-    detail: `@${row.owner}/${row.name}`,
-  });
+  const address = session.observed.host;
+  services.audit.noteTicket({ user, device, address, subject: publicationId, detail: `@${row.owner}/${row.name}` });
   return signTicket(
     { v: 1, ticketId: newId(), publicationId, ...content, user, device, limits: {}, issuedAt, notAfter },
     identity,
