@@ -113,9 +113,11 @@ export class Uploads implements Part {
 
   /** For the link lane, whose transfers count like all others. */
   startTally(name: string, user: string): UploadTally {
-    const tally = new UploadTally(name, user, this.#clock);
+    const tally = new UploadTally(name, user, {
+      clock: this.#clock,
+      onBegin: () => this.#options.onUpdate?.(),
+    });
     this.#tallies.add(tally);
-    this.#options.onUpdate?.();
     return tally;
   }
 
