@@ -1,7 +1,7 @@
 /** The whole screen: first the way in, then the peer, then the way out. It decides what a key means when and what the end is. */
 import { safeDisplay } from '../../common/content/safe-display.js';
 import type { Clock } from '../../common/runtime/clock.js';
-import type { Peer, PeerDoor } from '../api.js';
+import type { Peer, PeerDoor, PeerProblem } from '../api.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED } from '../wording/exit-code.js';
 import { problemOf, problemText } from '../wording/problem.js';
 import { isUnderWay, keptText } from '../wording/transfers.js';
@@ -42,6 +42,7 @@ export class AppModel {
   readonly #end = Promise.withResolvers<AppEnd>();
   #main: MainModel | undefined;
   #peer: Peer | undefined;
+  #undo: (() => void) | undefined;
   #size: ScreenSize;
   #isLeaving = false;
   #interrupts = 0;
@@ -117,6 +118,22 @@ export class AppModel {
       onChange: () => this.#changed(),
       onQuit: () => this.leave(EXIT_DONE),
     });
+    this.#undo = peer.onState(({ connection }) => {
+      if (connection.kind === 'ended') this.#backToLogin(peer, connection.problem);
+    });
+    this.#changed();
+  }
+
+  /** A peer whose session is over can do nothing any more; logging in makes another one. */
+  #backToLogin(peer: Peer, problem: PeerProblem): void {
+    if (this.#isLeaving || this.#peer !== peer) return;
+    this.#undo?.();
+    this.#main?.stop();
+    [this.#main, this.#peer] = [undefined, undefined];
+    const { user } = peer.state();
+    const text = `The running peer of ${safeDisplay(user)} has ended. Type the password to start one here.`;
+    this.#login.comeBack(peer.attached ? text : problemText(problem));
+    peer.close().catch((error: unknown) => this.#login.comeBack(problemText(problemOf(error))));
     this.#changed();
   }
 

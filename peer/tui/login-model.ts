@@ -69,6 +69,11 @@ export class LoginModel {
     if (LOGIN_FIELDS.every((field) => this.#text(field) !== '')) this.#submit();
   }
 
+  /** Again at the password, which is all that is missing; `problem` says why. */
+  comeBack(problem: string): void {
+    this.#backTo('password', problem);
+  }
+
   /** Stops whatever is under way. */
   stop(): void {
     this.#attempt?.abort();

@@ -7,7 +7,7 @@ import { safeDisplay } from '../../common/content/safe-display.js';
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 import type { Peer, PeerState, PublicationRow } from '../api.js';
 import { type Layout, listingOf, paragraph, stackedLayouts } from '../wording/listing.js';
-import { problemLayout, problemText } from '../wording/problem.js';
+import { problemLayout } from '../wording/problem.js';
 import { span } from '../wording/row.js';
 import { isUnderWay, keptText } from '../wording/transfers.js';
 import { lookUpCandidates } from './candidates.js';
@@ -247,11 +247,8 @@ export class MainModel {
   }
 
   #peerChanged(peer: PeerState): void {
-    const before = this.#state.peer.connection.kind;
     this.#change({ peer });
     this.#takeNotices(peer);
-    const { connection } = peer;
-    if (connection.kind === 'ended' && before !== 'ended') this.#say('error', problemText(connection.problem));
     this.#tick();
   }
 

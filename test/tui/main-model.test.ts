@@ -121,16 +121,6 @@ describe('MainModel', () => {
     expect(model.state().messages.map(({ text }) => text)).to.deep.equal(['one', 'two<U+001B>[2J']);
   });
 
-  it('says why the session is over', () => {
-    const { model, peer } = desk();
-
-    peer.change({
-      connection: { kind: 'ended', problem: { code: 'not-allowed', message: 'The account was disabled.' } },
-    });
-
-    expect(model.state().messages.at(-1)?.text).to.equal('Not allowed. The account was disabled.');
-  });
-
   it('leaves on xit, and on Ctrl-D in an empty line only', async () => {
     const created = desk();
 
