@@ -170,7 +170,8 @@ class RunningParts implements Peer {
   /** `shoal login` leaves its session for later commands; every other end is told to the tracker, so that nobody waits for us. */
   async #leave(): Promise<void> {
     await this.#tracker.stop({ logout: !this.#options.keepSession });
-    if (this.#options.serving) await this.#savedSession.remove();
+    // Without a session of ours the saved one is that of a run that crashed: whoever comes next may need it.
+    if (this.#options.serving && this.#tracker.savedSession !== undefined) await this.#savedSession.remove();
   }
 
   async #openLog(): Promise<void> {
