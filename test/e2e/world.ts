@@ -234,6 +234,14 @@ export class World implements AsyncDisposable {
     this.#rows(user).delete(name);
   }
 
+  /** The tracker has acknowledged another name. */
+  noteRename(user: string, from: string, to: string): void {
+    const rows = this.#rows(user);
+    rows.set(to, rows.get(from) ?? '');
+    rows.delete(from);
+    for (const sha256 of this.#contents.get(from) ?? []) this.noteContent(to, sha256);
+  }
+
   /** A content that a download of this name may have. */
   noteContent(name: string, sha256: string): void {
     const known = this.#contents.get(name) ?? new Set();
