@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { runCli } from '../support/program.js';
+import { waitFor } from '../support/wait-for.js';
 import { errorCodeOf } from './json-results.js';
 import { inWorld, type World } from './world.js';
 
@@ -68,6 +69,39 @@ describe('rights between real processes', function () {
   );
 
   it(
+    'lost while no tracker runs cut running downloads as soon as it is back',
+    inWorld({ users: ['alice', 'bob', 'carol', 'dave'], ram: true }, async (world) => {
+      const admin = async (...args: string[]): Promise<void> => {
+        const done = await runCli([...args, '--data', world.path('tracker')]);
+        expect(done.code, done.stderr).to.equal(0);
+      };
+      await admin('group', 'add', 'team');
+      await admin('group', 'join', 'team', 'bob', 'carol', 'dave');
+      await world.serve('alice', { args: ['--upload-limit', String(2 * MIB)] });
+      await world.publish('alice', await world.file('alice', 'big.bin', 24 * MIB), ['--for-group', 'team']);
+      world.mayBeUnfinished('big.bin');
+      const users = ['bob', 'carol', 'dave'];
+      const running = await Promise.all(users.map((user) => world.start(user, ['get', 'big.bin'])));
+      await bytesCame(world, users);
+
+      await world.killTracker();
+      await admin('user', 'disable', 'carol');
+      await admin('group', 'leave', 'team', 'dave');
+      const goesOn = await sentTo(world, ['carol', 'dave']);
+      await world.startTracker();
+      await waitFor(async () => (await connectionOf(world)) === 'online', { timeoutMs: 10_000 });
+      const backAt = performance.now();
+      const quietSince = await Promise.all(['carol', 'dave'].map((user) => noUploadTo(world, user)));
+
+      expect(goesOn, 'tickets hold while no tracker runs').to.equal(true);
+      for (const at of quietSince) expect(at - backAt).to.be.below(CUT_MS);
+      const [bob, ...others] = running;
+      for (const other of others) await other.stop('SIGINT'); // they would wait for another source
+      expect((await bob?.exit)?.code).to.equal(0);
+    }),
+  );
+
+  it(
     'asked for while the tracker is away are those with which it is published later',
     inWorld({ users: ['alice', 'bob', 'carol'] }, async (world) => {
       await world.serve('alice');
@@ -110,6 +144,22 @@ async function cutRunning(world: World, narrow: (run: Run) => Promise<void>, mor
   expect(quietSince - changedAt).to.be.below(CUT_MS);
   expect((await carol.exit).code).to.be.oneOf([3, 4, 5]);
   expect((await bob.exit).code).to.equal(0);
+}
+
+/** Whether bytes go to each of them. */
+async function sentTo(world: World, users: readonly string[]): Promise<boolean> {
+  const before = await uploads(world);
+  const sent = (rows: readonly Upload[], user: string): number => rows.find((row) => row.user === user)?.sentBytes ?? 0;
+  await waitFor(async () => {
+    const now = await uploads(world);
+    return users.every((user) => sent(now, user) > sent(before, user));
+  });
+  return true;
+}
+
+async function connectionOf(world: World): Promise<string> {
+  const { result } = await world.cli('alice', ['status']);
+  return (result as unknown as { connection: { kind: string } }).connection.kind;
 }
 
 interface Upload {
