@@ -21,6 +21,8 @@ export interface TestTrackerOptions {
   readonly advertise?: string;
   readonly quota?: number;
   readonly limits?: Partial<DefaultLimits>;
+  /** Comes between the tracker and its store. */
+  readonly wrapStore?: (store: Store) => Store;
 }
 
 const hashOf = (password: string): string => createHash('sha256').update(password).digest('hex');
@@ -64,8 +66,8 @@ export class TestTracker implements AsyncDisposable {
 
   /** After `close`: the same data on the same port, as after a restart. */
   async open(): Promise<void> {
-    const { clock = systemClock, advertise, quota, limits } = this.options;
-    this.store = await openSqliteStore({ path: this.dir.join('data', 'tracker.sqlite'), isTracker: true });
+    const { clock = systemClock, advertise, quota, limits, wrapStore = (store) => store } = this.options;
+    this.store = wrapStore(await openSqliteStore({ path: this.storePath, isTracker: true }));
     this.tracker = await startTracker(
       {
         store: this.store,
@@ -83,6 +85,10 @@ export class TestTracker implements AsyncDisposable {
       { signal: new AbortController().signal },
     );
     this.port = this.tracker.port;
+  }
+
+  get storePath(): string {
+    return this.dir.join('data', 'tracker.sqlite');
   }
 
   async close(): Promise<void> {
