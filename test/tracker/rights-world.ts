@@ -170,9 +170,9 @@ export class RightsWorld implements AsyncDisposable {
     await this.#tracker[Symbol.asyncDispose]();
   }
 
-  /** Housekeeping goes on beside requests, and the audit is written now and then: neither is one request's work. */
+  /** Housekeeping, the audit and the end of sessions of who was disabled go on beside requests: none of it is one request's work. */
   #counting(store: Store): Store {
-    const beside = new Set(['revocations', 'expire', 'recordSeen', 'prune', 'policy', 'recordAudit']);
+    const beside = new Set(['revocations', 'expire', 'recordSeen', 'prune', 'policy', 'recordAudit', 'findAccount']);
     return new Proxy(store, {
       get: (target, name, receiver) => {
         const method: unknown = Reflect.get(target, name, receiver);
