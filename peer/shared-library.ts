@@ -1,5 +1,6 @@
 /** The library as the upload side sees it: which file stands behind a publication or an id. */
 import { chunkSizeFor } from '../common/content/chunk-size.js';
+import { ProtocolError } from '../common/protocol/errors.js';
 import type { Content, Library } from './library/library.js';
 import type { SharedFile, SharedFiles } from './upload/shared-file.js';
 
@@ -11,7 +12,11 @@ export function sharedLibrary(library: Library): SharedFiles {
     path,
     size,
     identity,
-    manifest: () => ({ size, chunkSize: chunkSizeFor(size), hashes: library.hashes(fileId) }),
+    manifest: () => {
+      const hashes = library.hashes(fileId);
+      if (hashes === undefined) throw new ProtocolError('gone'); // withdrawn meanwhile: an empty list would be a lie
+      return { size, chunkSize: chunkSizeFor(size), hashes };
+    },
     have: () => 'all',
   });
   return {

@@ -132,12 +132,12 @@ export class Library {
     return this.#select(`state <> 'published' OR wished_name IS NOT NULL LIMIT 1`).get() !== undefined;
   }
 
-  /** Chunk hashes of a present or former content, 32 bytes each. */
-  hashes(fileId: string): Uint8Array {
+  /** Chunk hashes of a present or former content, 32 bytes each; undefined when it is none any more. */
+  hashes(fileId: string): Uint8Array | undefined {
     const row =
       this.#db.prepare('SELECT hashes FROM entry WHERE file_id = ? LIMIT 1').get(fileId) ??
       this.#db.prepare('SELECT hashes FROM former WHERE file_id = ? LIMIT 1').get(fileId);
-    return (row?.['hashes'] as Uint8Array | undefined) ?? new Uint8Array();
+    return row?.['hashes'] as Uint8Array | undefined;
   }
 
   /** Records a hashed file under `name`; keeps the publicationId and revision the name already had, and what was there before apart. */

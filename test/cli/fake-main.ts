@@ -91,13 +91,25 @@ const publishing: FakePeer['handlers'] = {
     });
     return { outcomes };
   },
+  rights: async ({ selectors, terms }) => ({
+    outcomes: selectors.map((selector) => ({
+      ok: true,
+      selector,
+      name: selector,
+      terms: { locked: terms?.passcode === 'sesame' },
+    })),
+  }),
   unp: async ({ selectors }) => ({
     outcomes: selectors.map((selector) => ({ ok: true, selector, publication: publication(selector) })),
   }),
 };
 
 const fetching: FakePeer['handlers'] = {
-  get: async ({ selector, directory, as }, { signal, onProgress }) => {
+  get: async ({ selector, directory, as, passcode }, { signal, onProgress }) => {
+    if (selector === 'locked' && passcode !== 'sesame') {
+      const code = passcode === undefined ? 'passcode-needed' : 'wrong-passcode';
+      throw new PeerError({ code, message: 'It is locked.' });
+    }
     if (selector.startsWith('code-'))
       throw new PeerError({ code: selector.slice(5) as PeerErrorCode, message: `It failed with ${selector}` });
     if (selector === 'ambiguous') {

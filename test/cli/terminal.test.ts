@@ -43,6 +43,30 @@ describe('shoal in a terminal', () => {
     expect(after).to.equal(before);
   });
 
+  it('asks for the passcode of what is locked, again when it was wrong, and never shows it', async () => {
+    await using terminal = await open(['get', 'locked', ...ANA, '--downloads', dir.path], PASSWORD);
+    await terminal.waitForText('Passcode of locked:');
+    terminal.type('guess\r');
+    await terminal.waitForText('Wrong. Passcode of locked:');
+    terminal.type('sesame\r');
+
+    expect((await terminal.waitForExit()).code).to.equal(0);
+
+    for (const secret of ['guess', 'sesame']) expect(terminal.recording.text).to.not.contain(secret);
+  });
+
+  it('asks twice for a passcode that is to be set', async () => {
+    await using terminal = await open(['rights', 'plan.pdf', '--passcode', ...ANA], PASSWORD);
+    await terminal.waitForText('New passcode:');
+    terminal.type('sesame\r');
+    await terminal.waitForText('The same again:');
+    terminal.type('sesame\r');
+
+    expect((await terminal.waitForExit()).code).to.equal(0);
+    expect(terminal.screen().join('\n')).to.contain('plan.pdf has a passcode');
+    expect(terminal.recording.text).to.not.contain('sesame');
+  });
+
   it('trusts nobody without a yes', async () => {
     await using terminal = await open(['lpf', '--tracker', TRACKER, '--user', 'ana'], PASSWORD);
     await terminal.waitForText('Trust this tracker?');

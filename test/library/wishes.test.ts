@@ -1,0 +1,157 @@
+/** What waits in the library until the tracker has it: passcodes as hashes, other names, and contents that were replaced. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { expect } from 'chai';
+import { ProtocolError } from '../../common/protocol/errors.js';
+import { isPasswordOf } from '../../common/wire/password-hash.js';
+import { PeerError } from '../../peer/api.js';
+import { changeRights } from '../../peer/library/change-rights.js';
+import { FileHasher } from '../../peer/library/hashing/hash-file.js';
+import { Library } from '../../peer/library/library.js';
+import { Publisher } from '../../peer/library/publisher.js';
+import { renameMine } from '../../peer/library/rename.js';
+import { sharedLibrary } from '../../peer/shared-library.js';
+import { type TempDir, tempDir } from '../support/temp.js';
+
+const signal = new AbortController().signal;
+
+interface Sent {
+  readonly type: string;
+  readonly body: { readonly [field: string]: unknown };
+}
+
+/** Says yes to everything, while it is there. */
+class Tracker {
+  isAway = false;
+  /** Codes of refusals by request. */
+  readonly refusals = new Map<string, string>();
+  readonly sent: Sent[] = [];
+  revision = 0;
+
+  request = async (type: string, body: Sent['body']): Promise<never> => {
+    this.sent.push({ type, body });
+    if (this.isAway) throw new PeerError({ code: 'tracker-unreachable', message: 'away' });
+    this.revision += 1;
+    const items = (body['entries'] ?? body['names']) as readonly unknown[];
+    const code = this.refusals.get(type);
+    const publicationId = 'p'.repeat(21);
+    const result =
+      code === undefined
+        ? { ok: true, publicationId, revision: this.revision, change: 'new', rights: 'public' }
+        : { ok: false, error: { code, message: '' } };
+    return { results: items.map(() => result), libraryRevision: this.revision } as never;
+  };
+
+  bodies(type: string): Sent['body'][] {
+    return this.sent.filter((one) => one.type === type).map(({ body }) => body);
+  }
+}
+
+describe('wishes of the library', () => {
+  let dir: TempDir;
+  let library: Library;
+  let hasher: FileHasher;
+  let tracker: Tracker;
+  let publisher: Publisher;
+  const notices: string[] = [];
+
+  beforeEach(async () => {
+    dir = await tempDir();
+    library = new Library(dir.join('library.sqlite'));
+    hasher = new FileHasher({ threads: 1 });
+    tracker = new Tracker();
+    notices.length = 0;
+    publisher = new Publisher({
+      library,
+      hasher,
+      tracker: tracker as never,
+      user: () => 'alice',
+      now: () => 0,
+      onHashing: () => undefined,
+      notice: (_level, text) => notices.push(text),
+    });
+  });
+  afterEach(async () => {
+    await hasher.close();
+    library.close();
+    await dir[Symbol.asyncDispose]();
+  });
+
+  const parts = () => ({ library, tracker: tracker as never, user: 'alice' });
+  async function file(name: string, content: string): Promise<string> {
+    await writeFile(dir.join(name), content);
+    return dir.join(name);
+  }
+
+  it('keep the hash of a passcode while the tracker is away, not the passcode, and tell it with the publication', async () => {
+    tracker.isAway = true;
+    const terms = { passcode: 'open sesame', expiresAt: 5 };
+    const [away] = await publisher.publish({ paths: [await file('a.txt', 'a')], terms }, { signal });
+    const [again] = await publisher.publish({ paths: [dir.join('a.txt')], terms: { expiresAt: 6 } }, { signal });
+    tracker.isAway = false;
+
+    await publisher.sync({ signal });
+
+    expect([away?.ok, again?.ok]).to.deep.equal([false, false]);
+    const sent = tracker.bodies('publish').at(-1)?.['terms'] as { passcodeHash: string; expiresAt: number };
+    expect(sent.expiresAt).to.equal(6);
+    expect(await isPasswordOf('open sesame', sent.passcodeHash)).to.equal(true);
+    for (const name of ['library.sqlite', 'library.sqlite-wal'])
+      expect((await readFile(dir.join(name))).includes('open sesame'), name).to.equal(false);
+    expect(library.byName('a.txt')).to.not.have.property('wishedTerms');
+  });
+
+  it('show no passcode in the outcome of rights', async () => {
+    const input = { selectors: ['a.txt'], terms: { passcode: 'open sesame' } };
+
+    const outcomes = await changeRights(input, parts(), { signal });
+
+    expect(outcomes).to.deep.equal([{ ok: true, selector: 'a.txt', name: 'a.txt', terms: { locked: true } }]);
+  });
+
+  it('rename when the tracker is back, and once, though its reply was lost', async () => {
+    await publisher.publish({ paths: [await file('a.txt', 'a')] }, { signal });
+    tracker.isAway = true;
+    const error = await renameMine({ selector: 'a.txt', name: 'b.txt' }, parts(), { signal }).catch((e: unknown) => e);
+    const [taken] = await publisher.publish({ paths: [await file('b.txt', 'b')] }, { signal });
+    tracker.isAway = false;
+
+    await publisher.sync({ signal });
+
+    expect(error).to.have.property('code', 'tracker-unreachable');
+    expect(taken).to.have.nested.property('problem.code', 'name-taken');
+    expect([library.byName('a.txt'), library.byName('b.txt')?.path]).to.deep.equal([undefined, dir.join('a.txt')]);
+    expect(tracker.bodies('publish').at(-1)?.['entries']).to.have.nested.property('[0].name', 'b.txt');
+  });
+
+  it('of a name that is refused are dropped, and it is said', async () => {
+    await publisher.publish({ paths: [await file('a.txt', 'a'), await file('c.txt', 'c')] }, { signal });
+    tracker.refusals.set('rename', 'name-taken');
+
+    const error = await renameMine({ selector: 'a.txt', name: 'b.txt' }, parts(), { signal }).catch((e: unknown) => e);
+    const own = await renameMine({ selector: 'a.txt', name: 'c.txt' }, parts(), { signal }).catch((e: unknown) => e);
+
+    expect([error, own].map((e) => (e as PeerError).code)).to.deep.equal(['name-taken', 'name-taken']);
+    expect(library.hasUnsettled()).to.equal(false);
+    expect(library.byName('a.txt')).to.not.equal(undefined);
+  });
+
+  it('leave a replaced content to who began with it, with its own hashes, until the publication is withdrawn', async () => {
+    const [first] = await publisher.publish({ paths: [await file('a.txt', 'old content')] }, { signal });
+    const old = first?.ok === true ? first.publication : undefined;
+    await publisher.publish({ paths: [await file('next.txt', 'new')], as: 'a.txt', replace: true }, { signal });
+    const shared = sharedLibrary(library);
+    const find = () => shared.find(old?.publicationId ?? '', old?.fileId ?? '');
+
+    const found = find();
+    const manifest = await found?.manifest();
+    library.withdraw('a.txt');
+    library.forget('a.txt');
+
+    expect(found).to.include({ path: dir.join('a.txt'), size: 11, isFormer: true });
+    expect(manifest?.hashes).to.have.length(32);
+    expect(() => found?.manifest())
+      .to.throw(ProtocolError)
+      .with.property('code', 'gone');
+    expect(find()).to.equal(undefined);
+  });
+});
