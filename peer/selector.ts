@@ -25,13 +25,18 @@ export async function findPublication(
     const message = `${selector} stands for several files. Say which with @OWNER/NAME or id:PREFIX.`;
     throw new PeerError({ code: 'ambiguous', message, choices: rows });
   }
-  const publication = rows.toSorted((a, b) => b.sources - a.sources)[0] ?? first;
+  const publication = rows.toSorted((a, b) => costOf(a) - costOf(b) || b.sources - a.sources)[0] ?? first;
   const twins = await tracker.request(
     'search',
     { text: '', idPrefix: publication.fileId, all: true, mine: true },
     { signal },
   );
   return { publication, same: twins.publications.map(publicationRow) };
+}
+
+/** Somebody should have it; then better without a passcode, and without using up a download. */
+function costOf({ sources, locked, downloads }: PublicationRow): number {
+  return (sources === 0 ? 4 : 0) + (locked ? 2 : 0) + (downloads ? 1 : 0);
 }
 
 interface Query {

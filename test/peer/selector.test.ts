@@ -10,6 +10,7 @@ interface Row {
   readonly owner: string;
   readonly fileId: string;
   readonly sources?: number;
+  readonly locked?: boolean;
 }
 
 /** Answers `search` as docs/protocol.md says, for the fields that selectors use. */
@@ -67,6 +68,16 @@ describe('findPublication', () => {
         { name: 'a', owner: 'carol', fileId: ONE, sources: 2 },
       ],
       'carol/a',
+    ],
+    [
+      'takes what needs no passcode, where it is there',
+      'a',
+      [
+        { name: 'a', owner: 'bob', fileId: ONE, sources: 0 },
+        { name: 'a', owner: 'carol', fileId: ONE, sources: 2, locked: true },
+        { name: 'a', owner: 'dave', fileId: ONE, sources: 1 },
+      ],
+      'dave/a',
     ],
     [
       'tells owners apart',

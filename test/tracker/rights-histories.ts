@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { type RawRequest, request } from './raw-messages.js';
 import { quickPasscodeHash } from './raw-passcode.js';
-import { type ModelPublication, type ModelRights, OTHERS, OWNER, TEAM } from './rights-model.js';
+import { type ModelPublication, type ModelRights, type ModelTicket, OTHERS, OWNER, TEAM } from './rights-model.js';
 import { type Client, RightsWorld, TRANSPORTS, type Transport } from './rights-world.js';
 
 export const LOCKED = 'open sesame';
@@ -120,7 +120,7 @@ async function fetch(
 /** What everybody sees over one transport, and what a source says to every ticket there is. */
 export async function checkNow(world: RightsWorld, transport: Transport): Promise<void> {
   await world.tellSource();
-  checkTickets(world);
+  checkTickets(world, revokedNow(world));
   await Promise.all(
     [OWNER, ...OTHERS]
       .filter((user) => !world.model.disabled.has(user))
@@ -128,11 +128,18 @@ export async function checkNow(world: RightsWorld, transport: Transport): Promis
   );
 }
 
-function checkTickets(world: RightsWorld): void {
-  for (const { publication, user, text, isRevoked } of world.model.tickets)
+/** `revoked`: as the source knows them. */
+function checkTickets(world: RightsWorld, revoked: ReadonlySet<ModelTicket>): void {
+  for (const ticket of world.model.tickets) {
+    const { publication, user, text } = ticket;
     expect(world.judge(text, user), `${user}'s ticket for ${publication.name}`).to.equal(
-      isRevoked ? 'ticket-revoked' : 'ok',
+      revoked.has(ticket) ? 'ticket-revoked' : 'ok',
     );
+  }
+}
+
+function revokedNow({ model }: RightsWorld): Set<ModelTicket> {
+  return new Set(model.tickets.filter(({ isRevoked }) => isRevoked));
 }
 
 async function checkUser({ model }: RightsWorld, user: string, client: Client): Promise<void> {
@@ -271,12 +278,17 @@ export async function runHistory(plan: readonly Planned[]): Promise<void> {
   await using world = await RightsWorld.open();
   for (let index = 0; index < 3; index += 1) await world.publish(`file ${index}.bin`, `${index}`.repeat(64));
   const wrong = new Map<string, number>();
+  let known = revokedNow(world);
   for (const [index, one] of plan.entries()) {
     await step(world, toStep(world, one, wrong));
     const transport = TRANSPORTS[index % TRANSPORTS.length] ?? 'tcp';
-    // While no tracker runs a source knows what it knew; only what was revoked since is not known yet.
-    if (!world.isUp) continue;
+    // Tickets hold while no tracker runs; what is revoked meanwhile ends as soon as it is back.
+    if (!world.isUp) {
+      checkTickets(world, known);
+      continue;
+    }
     await checkNow(world, transport);
+    known = revokedNow(world);
     const hidden = OTHERS.flatMap((name) =>
       world.model.disabled.has(name)
         ? []
