@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path';
 
 import { runCli, type ServeHandle, startServe, startTracker, type TrackerHandle } from '../../test/support/program.js';
 import { isolatedEnvironment, shoalCommand } from '../../test/support/shoal-command.js';
+import { waitFor } from '../../test/support/wait-for.js';
 import { costOf } from '../support/process-cost.js';
 import { tool } from '../support/tools.js';
 import { CIPHER, type Contender, type Course, type Run } from './contender.js';
@@ -10,6 +11,13 @@ import { CIPHER, type Contender, type Course, type Run } from './contender.js';
 const MIB = 2 ** 20;
 const PUBLISHER = { user: 'alice', password: 'a password for alice' };
 const READER = { user: 'bob', password: 'a password for bob' };
+
+interface CostOptions {
+  readonly data: string;
+  readonly servers: readonly number[];
+  readonly onStdout?: (text: string) => void;
+  readonly prefix?: readonly string[];
+}
 
 /** A tracker and a serving peer that has published the file: real processes of `bin/shoal.js`. */
 export class ShoalWorld implements AsyncDisposable {
@@ -34,9 +42,8 @@ export class ShoalWorld implements AsyncDisposable {
   async opened(): Promise<Contender> {
     return {
       name: 'shoal get ← shoal serve',
-      about:
-        'TLS 1.3 as the two Nodes agree, mutual; every 256 KiB chunk verified by BLAKE3 before it is written; fsync',
-      move: (target) => this.#get(target),
+      about: `TLS 1.3, ${CIPHER}, X25519MLKEM768, mutual; every 256 KiB chunk verified by BLAKE3 before it is written; fsync`,
+      move: (target) => this.get(target),
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
@@ -50,8 +57,7 @@ export class ShoalWorld implements AsyncDisposable {
     return {
       name: 'curl ← shoal link',
       about: `TLS 1.3, ${CIPHER}; verifies nothing`,
-      move: (target) =>
-        costOf({ command: [curl, ...words, '--output', target, link.url], servers: [this.publisher.process.pid] }),
+      move: (target) => costOf({ command: [curl, ...words, '--output', target, link.url], servers: [this.sourcePid] }),
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
@@ -61,9 +67,22 @@ export class ShoalWorld implements AsyncDisposable {
     await utimes(this.course.source, new Date(), new Date());
     const run = await this.#cost(['pub', this.course.source], PUBLISHER, {
       data: this.publisher.data,
-      servers: [this.publisher.process.pid],
+      servers: [this.sourcePid],
     });
     return run;
+  }
+
+  /** Until the reader's search finds `text` in the name of a file. @throws {Error} when it does not. */
+  async findAsReader(text: string): Promise<void> {
+    const { dir } = this.course;
+    const place = { tracker: this.tracker, ...READER, data: dir.join('shoal-b'), home: dir.join('shoal-b-home') };
+    await waitFor(
+      async () => {
+        const { stdout } = await runCli(['sch', basename(text)], place);
+        return stdout.includes(basename(text));
+      },
+      { what: `${text} to be found` },
+    );
   }
 
   /** `shoal id`, offline. */
@@ -76,7 +95,12 @@ export class ShoalWorld implements AsyncDisposable {
     await this.tracker[Symbol.asyncDispose]();
   }
 
-  async #get(target: string): Promise<Run> {
+  get sourcePid(): number {
+    return this.publisher.process.pid;
+  }
+
+  /** One `shoal get`; `prefix` is a command that runs it. */
+  async get(target: string, prefix: readonly string[] = []): Promise<Run> {
     const { dir, source, sizeBytes } = this.course;
     let first: { at: number; bytes: number } | undefined;
     let lastAt = 0;
@@ -94,7 +118,7 @@ export class ShoalWorld implements AsyncDisposable {
       basename(target),
     ];
     const data = dir.join('shoal-b');
-    const cost = await this.#cost(words, READER, { data, servers: [this.publisher.process.pid], onStdout });
+    const cost = await this.#cost(words, READER, { data, servers: [this.sourcePid], onStdout, prefix });
     if (first === undefined || lastAt <= first.at) return cost;
     return { ...cost, movingMiBPerSecond: (sizeBytes - first.bytes) / MIB / ((lastAt - first.at) / 1_000) };
   }
@@ -102,9 +126,9 @@ export class ShoalWorld implements AsyncDisposable {
   async #cost(
     words: readonly string[],
     { user, password }: typeof READER,
-    { data, ...more }: { data: string; servers: readonly number[]; onStdout?: (text: string) => void },
+    { data, prefix = [], ...more }: CostOptions,
   ): Promise<Run> {
-    const [file, ...args] = shoalCommand();
+    const [file = '', ...args] = [...prefix, ...shoalCommand()];
     const place = ['--json', '--tracker', this.tracker.address, '--user', user, '--data', data];
     const env = { ...(await isolatedEnvironment(`${data}-home`)), SHOAL_PASSWORD: password };
     return costOf({ command: [file, ...args, ...words, ...place], env, cwd: this.course.dir.path, ...more });

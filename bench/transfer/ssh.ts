@@ -38,16 +38,33 @@ export async function openScp(course: Course): Promise<Contender> {
 
 /** `rsync` over the same ssh; the whole file, since nothing is at the target. */
 export async function openRsync(course: Course): Promise<Contender> {
+  return rsyncContender(course, { name: 'rsync over ssh', words: ['--whole-file', '--inplace'], from: course.source });
+}
+
+/** A folder with everything in it; `isDurable`: on the disk when it ends, file by file. */
+export async function openRsyncFolder(course: Course, { isDurable }: { isDurable: boolean }): Promise<Contender> {
+  const name = isDurable ? 'rsync --fsync over ssh' : 'rsync over ssh';
+  return rsyncContender(course, {
+    name,
+    words: ['--archive', ...(isDurable ? ['--fsync'] : [])],
+    from: `${course.source}/`,
+  });
+}
+
+async function rsyncContender(
+  course: Course,
+  { name, words, from }: { name: string; words: readonly string[]; from: string },
+): Promise<Contender> {
   const rsync = await tool('rsync', 'rsync');
   const ssh = await tool('ssh', 'openssh-client');
   const sshd = await startSshd(course);
   const shell = [ssh, '-p', String(sshd.port), ...sshd.options].join(' ');
-  const from = `${userInfo().username}@127.0.0.1:${course.source}`;
+  const remote = `${userInfo().username}@127.0.0.1:${from}`;
+  const version = await versionOf(rsync, ['--version'], /rsync +version [\d.]+/);
   return {
-    name: 'rsync over ssh',
-    about: `${await versionOf(rsync, ['--version'], /rsync +version [\d.]+/)}, --whole-file --inplace, ${SSH_CIPHER}; verifies one sum over the file`,
-    move: (target) =>
-      costOf({ command: [rsync, '--whole-file', '--inplace', '-e', shell, from, target], servers: [sshd.pid] }),
+    name,
+    about: `${version}, ${words.join(' ')}, ${SSH_CIPHER}; verifies one sum over each file`,
+    move: (target) => costOf({ command: [rsync, ...words, '-e', shell, remote, target], servers: [sshd.pid] }),
     [Symbol.asyncDispose]: () => sshd[Symbol.asyncDispose](),
   };
 }
