@@ -33,6 +33,45 @@ export async function syncDir(path: string): Promise<void> {
   await dir.sync();
 }
 
+/**
+ * Makes the folder `path` and the parents it lacks. Node's own `recursive` never ends where a file system takes no folders and says that
+ * there is none (/proc); this throws what the file system said.
+ */
+export async function makeFolders(path: string, mode = 0o777): Promise<void> {
+  const first = await tryMakeFolder(path, mode);
+  if (first === undefined) return;
+  const parent = dirname(path);
+  if (errnoOf(first) !== 'ENOENT' || parent === path || (await isThere(parent))) throw first;
+  await makeFolders(parent, mode);
+  const second = await tryMakeFolder(path, mode);
+  if (second !== undefined) throw second;
+}
+
+/** Returns what stood against it; undefined when the folder is there now. */
+async function tryMakeFolder(path: string, mode: number): Promise<unknown> {
+  try {
+    await mkdir(path, mode);
+    return undefined;
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') return error;
+    return (await stat(path)).isDirectory() ? undefined : error;
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function errnoOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
 /** A folder cannot be made private. */
 export class FolderError extends Error {
   override readonly name = 'FolderError';
@@ -47,7 +86,7 @@ const STICKY = 0o1000;
  * @throws {FolderError} when it belongs to someone else, or is a shared place such as /tmp or the home folder.
  */
 export async function ensurePrivateDir(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeFolders(path, 0o700);
   if (platform() === 'win32') return; // access lists are inherited from the user's profile there
   const { mode, uid } = await stat(path);
   if (uid !== userInfo().uid) throw unsuitable(path, 'belongs to another user');

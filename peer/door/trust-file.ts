@@ -91,7 +91,10 @@ export class TrustFile {
       await writeFileDurably(this.path, `${JSON.stringify(Object.fromEntries(pins), undefined, 2)}\n`, 0o600);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new PeerError({ code: 'unwritable', message: `Cannot write ${this.path}: ${reason}` }, { cause });
+      throw new PeerError(
+        { code: 'unwritable', message: `Cannot write ${this.path}: ${reason}. Choose another folder with --data.` },
+        { cause },
+      );
     }
   }
 

@@ -43,11 +43,15 @@ const TITLES = {
   internal: 'Internal error',
 } as const satisfies Record<PeerErrorCode, string>;
 
+/** Such a message says itself what it is about, a file or something else. */
+const SAYS_ALL = /^(?:Cannot|No|There is no) /;
+
 /** The failure in one line: `File not found. Nothing … is called x.` */
 export function problemText({ code, message }: PeerProblem): string {
   const title = TITLES[code];
   const rest = safeDisplay(message.trim());
   if (title === '' || rest === '') return rest || title || code;
+  if (code !== 'internal' && SAYS_ALL.test(rest)) return rest;
   return rest.toLowerCase().startsWith(title.toLowerCase()) ? rest : `${title}. ${upperFirst(rest)}`;
 }
 

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 
 import { expect } from 'chai';
 
-import { ensurePrivateDir, FolderError, writeFileDurably } from '../../common/runtime/files.js';
+import { ensurePrivateDir, FolderError, makeFolders, writeFileDurably } from '../../common/runtime/files.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 
 describe('files', () => {
@@ -15,6 +15,44 @@ describe('files', () => {
 
   afterEach(async () => {
     await dir[Symbol.asyncDispose]();
+  });
+
+  describe('makeFolders', () => {
+    it('makes a folder with all its parents, and takes one that is there', async () => {
+      await makeFolders(dir.join('a/b/c'));
+      await makeFolders(dir.join('a/b/c'));
+
+      expect((await stat(dir.join('a/b/c'))).isDirectory()).to.equal(true);
+    });
+
+    it('takes one to which a link leads', async () => {
+      await symlink(dir.path, dir.join('link'));
+
+      await makeFolders(dir.join('link/a'));
+
+      expect((await stat(dir.join('a'))).isDirectory()).to.equal(true);
+    });
+
+    for (const [what, path, code] of [
+      ['a file', 'file', 'EEXIST'],
+      ['a file on the way', 'file/a', 'ENOTDIR'],
+    ] as const) {
+      it(`fails on ${what}`, async () => {
+        await writeFile(dir.join('file'), '');
+
+        const error: unknown = await makeFolders(dir.join(path)).catch((thrown: unknown) => thrown);
+
+        expect(error).to.have.property('code', code);
+      });
+    }
+
+    it('fails at once where a file system takes no folders', async function () {
+      if (!(await stat('/proc/self').catch(() => undefined))) this.skip();
+
+      const error: unknown = await makeFolders('/proc/nope/a').catch((thrown: unknown) => thrown);
+
+      expect(error).to.have.property('code', 'ENOENT');
+    });
   });
 
   describe('writeFileDurably', () => {

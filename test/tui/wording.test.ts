@@ -100,6 +100,12 @@ describe('wording of failures', () => {
       expect(problemText({ code, message: 'nothing is called x.' })).to.equal(text));
   }
 
+  it('does not speak of a file where it is about something else', () => {
+    const message = 'No download is under way.';
+
+    expect(problemText({ code: 'not-found', message })).to.equal(message);
+  });
+
   it('does not say a thing twice', () => {
     expect(problemText({ code: 'not-found', message: 'File not found: x' })).to.equal('File not found: x');
   });

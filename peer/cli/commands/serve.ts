@@ -3,12 +3,14 @@ import { ownCommand } from '../../../common/runtime/own-command.js';
 import { type Notice, type Peer, PeerError, type PeerProblem, type PeerState } from '../../api.js';
 import { problemText } from '../../wording/problem.js';
 import type { CommandContext } from '../context.js';
+import { makeFolder } from '../make-folder.js';
 import { openPeer, trackerOf } from '../open-peer.js';
 import { untilEnded, untilState } from './serving.js';
 
 /** Runs the peer until SIGTERM, SIGINT or `xit`: the daemon. */
 export async function serve(context: CommandContext): Promise<number> {
   const { config, process, output } = context;
+  if (config.downloads !== undefined) await makeFolder(config.downloads);
   const door = context.openDoor({ downloads: config.downloads ?? join(process.host.home, 'Downloads', 'Shoal') });
   try {
     const peer = await openPeer(context, { door, serving: true, wait: true, onWaiting: waitingTeller(context) });
