@@ -22,10 +22,12 @@ import { resume } from './handlers/resume.js';
 import { revocations } from './handlers/revocations.js';
 import { rights } from './handlers/rights.js';
 import { search } from './handlers/search.js';
+import { searches } from './handlers/searches.js';
 import { sources } from './handlers/sources.js';
 import { unpublish } from './handlers/unpublish.js';
 import type { Session } from './registry/session.js';
 import type { Services } from './services.js';
+import { Transcript } from './transcript.js';
 
 type SessionVerb = Exclude<RequestType, 'login' | 'resume'>;
 
@@ -39,6 +41,7 @@ const HANDLERS: { readonly [T in SessionVerb]: Handler<T> } = {
   listPublished,
   listPeers,
   search,
+  searches,
   sources,
   hold,
   revocations,
@@ -58,7 +61,11 @@ export interface EntryReply {
 export class Router {
   #isClosing = false;
 
-  constructor(private readonly services: Services) {}
+  readonly #transcript: Transcript;
+
+  constructor(private readonly services: Services) {
+    this.#transcript = new Transcript(services.log, services.clock);
+  }
 
   /** From now on every request is answered `shutting-down`. */
   close(): void {
@@ -68,6 +75,12 @@ export class Router {
 
   /** A request of somebody who has no session yet: only `login` and `resume` make one. */
   async enter(request: Request, carrier: Carrier): Promise<EntryReply> {
+    const entered = await this.#tryToEnter(request, carrier);
+    this.#transcript.entered(request, entered.reply, carrier);
+    return entered;
+  }
+
+  async #tryToEnter(request: Request, carrier: Carrier): Promise<EntryReply> {
     const startedAt = this.services.clock.monotonic();
     try {
       this.#refuseWhenClosing();
@@ -85,10 +98,12 @@ export class Router {
 
   async answer(session: Session, request: Request, carrier: Carrier): Promise<Reply> {
     const startedAt = this.services.clock.monotonic();
-    return this.#counted(await this.#answer(session, request, carrier), { request, carrier, startedAt });
+    const reply = this.#counted(await this.#replyTo(session, request, carrier), { request, carrier, startedAt });
+    this.#transcript.answered(session, request, reply);
+    return reply;
   }
 
-  async #answer(session: Session, request: Request, carrier: Carrier): Promise<Reply> {
+  async #replyTo(session: Session, request: Request, carrier: Carrier): Promise<Reply> {
     try {
       this.#refuseWhenClosing();
       if (session.isEnded && request.type !== 'logout') throw new ProtocolError('session-ended');

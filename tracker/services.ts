@@ -14,6 +14,7 @@ import type { TrackerMetrics } from './operate/tracker-metrics.js';
 import type { Policy } from './policy/policy.js';
 import type { Rates } from './policy/rates.js';
 import type { DialBack } from './registry/dial-back.js';
+import type { Matches } from './registry/matches.js';
 import type { PathChallenges } from './registry/path-challenges.js';
 import type { Registry } from './registry/registry.js';
 import type { Store } from './store/store.js';
@@ -22,6 +23,7 @@ import type { Store } from './store/store.js';
 export interface Services {
   readonly store: Store;
   readonly registry: Registry;
+  readonly matches: Matches;
   readonly hasher: PasswordHasher;
   readonly guesses: GuessLimits;
   readonly passcodes: PasscodeChecks;

@@ -25,6 +25,7 @@ import { type DefaultLimits, Policy } from './policy/policy.js';
 import { PolicyWatch } from './policy/policy-watch.js';
 import { Rates } from './policy/rates.js';
 import { DialBack } from './registry/dial-back.js';
+import { Matches } from './registry/matches.js';
 import { PathChallenges } from './registry/path-challenges.js';
 import { Registry } from './registry/registry.js';
 import { RevocationWatch } from './registry/revocation-watch.js';
@@ -124,9 +125,11 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
   lifecycle.add(udp);
   lifecycle.add(tcp);
   services.nodes = nodesOf(options, tcp.port);
+  registry.onLive((session) => void services.matches.cameUp(session));
   registry.onDrop((session) => {
     tcp.closeSession(session);
     services.attempts.forget(session);
+    services.matches.drop(session);
   });
   services.metrics.watch(services, { drops: () => ({ ...udp.drops }), connections: () => tcp.connectionCount });
   services.live = liveDesk(services, { setLogLevel: options.setLogLevel, refresh: () => policyWatch.look() });
@@ -168,6 +171,7 @@ function makeServices({
   host,
 }: TrackerOptions): Services {
   const policy = new Policy(clock, { ...DEFAULT_LIMITS, ...limits });
+  const registry = new Registry(store, clock);
   return {
     store,
     hasher,
@@ -179,7 +183,8 @@ function makeServices({
     audit: new AuditTrail(store, clock, log),
     metrics: new TrackerMetrics(clock),
     health: new Health(store, clock),
-    registry: new Registry(store, clock),
+    registry,
+    matches: new Matches({ store, registry, clock, log }),
     guesses: new GuessLimits(clock),
     passcodes: new PasscodeChecks(hasher, clock),
     attempts: new Attempts(clock),

@@ -33,6 +33,15 @@ export const MAX_RESUME_TOKEN_LENGTH = 512;
 export const MAX_ADVERTISE_LENGTH = 128;
 /** UTF-16 units of a search text; longer than any name is pointless. */
 export const MAX_SEARCH_TEXT = 255;
+/** Publications that one search may name, and that one `match` event names: it fits a datagram. */
+export const MAX_SEARCH_IDS = 32;
+/** Endings of names in one search: all kinds of pictures together are fewer. */
+export const MAX_ENDINGS = 64;
+export const MAX_ENDING_LENGTH = 16;
+/** Searches of one session that are held against new publications; each is compared with every name that is published. */
+export const MAX_SAVED_SEARCHES = 32;
+/** Characters of the id that a peer gives a saved search. */
+export const MAX_SAVED_SEARCH_ID = 16;
 /** LAN addresses a peer may offer. */
 export const MAX_LAN_ADDRESSES = 4;
 

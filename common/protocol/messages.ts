@@ -6,38 +6,31 @@ import { z } from 'zod';
 import { adminAction, adminRow } from './admin-messages.js';
 import { isBase64url } from './base64url.js';
 import { ERROR_TEXTS, type ErrorCode } from './errors.js';
+import { fileId, publicationId, safeInteger, text, userName } from './fields.js';
 import {
   MAX_ADVERTISE_LENGTH,
   MAX_BULK_ENTRIES,
   MAX_LAN_ADDRESSES,
   MAX_PAGE_ROWS,
   MAX_RESUME_TOKEN_LENGTH,
-  MAX_SEARCH_TEXT,
+  MAX_SAVED_SEARCHES,
   MAX_UNACKNOWLEDGED,
 } from './limits.js';
-import { password, rights, shownTerms, terms, userName } from './rights.js';
+import { password, rights, shownTerms, terms } from './rights.js';
+import { matchFields, SEARCH_ORDERS, savedSearch, searchFilters, searchIds, searchText } from './search-fields.js';
 
 export type { Rights, Terms } from './rights.js';
 
 export const PROTOCOL_VERSION = 1;
 
-/** A string that survives UTF-8: JSON escapes can smuggle lone surrogates in. */
-const text = (most: number) =>
-  z
-    .string()
-    .max(most)
-    .refine((value) => value.isWellFormed(), 'not well-formed');
 const base64url = (bytes: number) =>
   z
     .string()
     .max(Math.ceil((bytes * 4) / 3))
     .refine((value) => isBase64url(value, bytes), 'not base64url');
-const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const port = z.number().int().min(1).max(65_535);
 
 export const requestId = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/);
-const fileId = z.string().regex(/^[0-9a-f]{64}$/);
-const publicationId = z.string().regex(/^[A-Za-z0-9_-]{21}$/);
 /** SHA-256 of a public key (SPKI DER): 64 hex digits, without the `sha256:` of screens. */
 const pin = z.string().regex(/^[0-9a-f]{64}$/);
 /** At most 255 bytes of UTF-8; the full name rules are `common/content/file-name.ts`, answered with `bad-name`. */
@@ -158,8 +151,7 @@ export const requestSchemas = {
   search: z.object({
     ...envelope,
     type: z.literal('search'),
-    /** Substring of the name; empty matches all. */
-    text: text(MAX_SEARCH_TEXT),
+    text: searchText,
     ignoreCase: z.boolean().optional(),
     /** The whole name must equal `text`. */
     exact: z.boolean().optional(),
@@ -167,13 +159,16 @@ export const requestSchemas = {
     all: z.boolean().optional(),
     /** Also my own. */
     mine: z.boolean().optional(),
-    owner: userName.optional(),
-    /** 16 to 64 leading digits of a fileId. */
-    idPrefix: z
-      .string()
-      .regex(/^[0-9a-f]{16,64}$/)
-      .optional(),
+    publicationIds: searchIds.optional(),
+    ...searchFilters,
+    sort: z.enum(SEARCH_ORDERS).optional(),
     ...page,
+  }),
+  /** All searches that this session is to hear `match` events of, in place of those before. */
+  searches: z.object({
+    ...envelope,
+    type: z.literal('searches'),
+    searches: z.array(savedSearch).max(MAX_SAVED_SEARCHES),
   }),
   sources: z.object({
     ...envelope,
@@ -302,6 +297,7 @@ export const replySchemas = {
     cursor: cursor.optional(),
   }),
   search: z.object({ publications: z.array(publication), cursor: cursor.optional(), partial: z.boolean() }),
+  searches: z.object({}),
   sources: z.object({
     publicationId,
     fileId,
@@ -359,5 +355,6 @@ export const eventSchema = z.discriminatedUnion('event', [
     eventId: z.string().max(32),
     error: errorBody,
   }),
+  z.object({ v: z.literal(PROTOCOL_VERSION), event: z.literal('match'), eventId: z.string().max(32), ...matchFields }),
 ]);
 export type TrackerEvent = z.output<typeof eventSchema>;

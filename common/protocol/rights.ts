@@ -1,9 +1,7 @@
 /** Who may fetch a publication, and on which terms: schemas and types. See docs/protocol.md "rights". */
 import { z } from 'zod';
+import { userName } from './fields.js';
 import { MAX_COUNTED_DOWNLOADS, MAX_PASSWORD_BYTES, MAX_RIGHTS_NAMES } from './limits.js';
-
-/** A user name; the tracker ignores case when it looks one up. */
-export const userName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 
 /** Of an account or a publication. Visible at both ends: JSON writes a control character as six bytes, and a login must fit one datagram. */
 export const password = z

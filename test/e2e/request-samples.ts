@@ -55,6 +55,10 @@ export const SAMPLES: { readonly [T in SampledType]: Sample<T> } = {
     body: (prepared) => ({ text: nameOf(prepared), exact: true, mine: true, all: true }),
     check: (reply) => expect(reply.publications).to.have.length(1),
   },
+  searches: {
+    body: () => ({ searches: [{ search: 's1', text: 'sample' }] }),
+    check: (reply) => expect(reply.ok).to.equal(true),
+  },
   sources: {
     prepare: (session) => publishOne(session),
     body: (prepared) => ({ publicationId: idOf(prepared), ticket: true }),

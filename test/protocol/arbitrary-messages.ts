@@ -1,34 +1,29 @@
 /** Valid messages of every type, made at random. A type that is missing here does not compile. */
 import fc, { type Arbitrary } from 'fast-check';
-import { ERROR_CODES } from '../../common/protocol/errors.js';
 import type { ReplyBody, Request, RequestType, Terms, TrackerEvent } from '../../common/protocol/messages.js';
-import type { ChunkRanges, PeerLine, Ticket } from '../../common/protocol/peer-messages.js';
+import { type SavedSearch, SEARCH_ORDERS } from '../../common/protocol/search-fields.js';
+import {
+  BASE64,
+  base64url,
+  count,
+  cursor,
+  digits,
+  error,
+  filters,
+  hex64,
+  id,
+  port,
+  positive,
+  publicationId,
+  SEARCH_OPTIONAL,
+  text,
+  user,
+  WORD,
+} from './arbitrary-fields.js';
 
-const digits = (unit: string, minLength: number, maxLength = minLength): Arbitrary<string> =>
-  fc.string({ unit: fc.constantFrom(...unit), minLength, maxLength });
-const base64url = (bytes: number): Arbitrary<string> =>
-  fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((value) => Buffer.from(value).toString('base64url'));
-/** Well-formed Unicode of at most `most` UTF-16 units. */
-const text = (most: number, least = 0): Arbitrary<string> =>
-  fc.string({ unit: 'grapheme', minLength: least, maxLength: 60 }).filter((value) => value.length <= most);
-
-const WORD = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-';
-const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const count = fc.oneof(fc.nat(), fc.constantFrom(0, Number.MAX_SAFE_INTEGER));
-const positive = fc.integer({ min: 1, max: 2 ** 31 });
-const port = fc.integer({ min: 1, max: 65_535 });
-const id = digits(WORD, 1, 32);
-const user = fc.tuple(digits('aZ9', 1), digits('aZ9._-', 0, 63)).map((parts) => parts.join(''));
-const hex64 = digits('0123456789abcdef', 64);
-const publicationId = digits(WORD, 21);
-const cursor = text(128);
 const token = digits(WORD, 1, 512);
 const host = fc.constantFrom('203.0.113.7', 'fe80::1', 'tracker.example', 'my_host.local');
 const address = fc.record({ host, port });
-const error = fc.record(
-  { code: fc.constantFrom(...ERROR_CODES), message: text(500), retryAfterMs: count },
-  { requiredKeys: ['code', 'message'] },
-);
 
 const opening = { v: fc.constant(1 as const), id };
 const envelope = { ...opening, acks: fc.array(id, { maxLength: 32 }), seen: fc.array(text(32), { maxLength: 32 }) };
@@ -168,12 +163,24 @@ export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = 
       exact: fc.boolean(),
       all: fc.boolean(),
       mine: fc.boolean(),
-      owner: user,
-      idPrefix: digits('0123456789abcdef', 16, 64),
+      publicationIds: fc.array(publicationId, { minLength: 1, maxLength: 4 }),
+      ...filters,
+      sort: fc.constantFrom(...SEARCH_ORDERS),
       ...page,
     },
-    ['owner'],
+    SEARCH_OPTIONAL,
   ),
+  searches: message<Request<'searches'>>({
+    ...envelope,
+    type: fc.constant('searches'),
+    searches: fc.array(
+      message<SavedSearch>(
+        { search: digits(WORD, 1, 16), text: text(255), ignoreCase: fc.boolean(), sources: fc.boolean(), ...filters },
+        [...SEARCH_OPTIONAL, 'sources'],
+      ),
+      { maxLength: 4 },
+    ) as never,
+  }),
   sources: message<Request<'sources'>>(
     {
       ...envelope,
@@ -287,6 +294,7 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
     cursor,
   }),
   search: message<ReplyBody<'search'>>({ publications: rows(publication), cursor, partial: fc.boolean() }),
+  searches: message<ReplyBody<'searches'>>({}),
   sources: message<ReplyBody<'sources'>>(
     {
       publicationId,
@@ -337,57 +345,15 @@ export const events: { readonly [T in TrackerEvent['event']]: Arbitrary<EventOf<
   ended: fc.record({ v: fc.constant(1), event: fc.constant('ended'), eventId, error }) as unknown as Arbitrary<
     EventOf<'ended'>
   >,
+  match: message<EventOf<'match'>>(
+    {
+      v: fc.constant(1),
+      event: fc.constant('match'),
+      eventId,
+      search: digits(WORD, 1, 16),
+      publicationIds: fc.array(publicationId, { maxLength: 4 }),
+      more: fc.boolean(),
+    },
+    ['more'],
+  ),
 };
-
-const number = fc.integer({ min: 1, max: 2 ** 32 - 1 });
-const index = fc.integer({ min: 0, max: 65_535 });
-/** Sorted different numbers, taken in pairs, are ascending ranges that do not touch. */
-const ranges: Arbitrary<ChunkRanges> = fc.uniqueArray(index, { maxLength: 40 }).map((values) => {
-  const sorted = values.toSorted((a, b) => a - b);
-  return Array.from(
-    { length: Math.floor(sorted.length / 2) },
-    (_, pair) => [sorted[2 * pair] ?? 0, sorted[2 * pair + 1] ?? 0] as [number, number],
-  );
-});
-const have = fc.oneof(fc.constant('all' as const), ranges);
-type LineOf<T extends PeerLine['type']> = Extract<PeerLine, { type: T }>;
-
-export const peerLines: { readonly [T in PeerLine['type']]: Arbitrary<LineOf<T>> } = {
-  open: fc.record({ id: number, type: fc.constant('open'), ticket: text(2_048) }),
-  manifest: fc.record({ id: number, type: fc.constant('manifest'), ticketId: publicationId }),
-  chunks: fc.record({
-    id: number,
-    type: fc.constant('chunks'),
-    ticketId: publicationId,
-    first: index,
-    count: fc.integer({ min: 1, max: 65_536 }),
-  }),
-  opened: fc.record({ type: fc.constant('opened'), id: number, size: count, chunkSize: count, have }),
-  run: fc.record({
-    type: fc.constant('run'),
-    id: number,
-    offset: count,
-    bytes: fc.integer({ min: 1, max: 4_194_304 }),
-  }),
-  end: fc.record({ type: fc.constant('end'), id: number }),
-  error: fc.record({ type: fc.constant('error'), id: number, error }) as unknown as Arbitrary<LineOf<'error'>>,
-  queued: message<LineOf<'queued'>>({ type: fc.constant('queued'), id: number, position: positive, etaMs: count }),
-  have: fc.record({ type: fc.constant('have'), ticketId: publicationId, have }),
-  changed: fc.record({ type: fc.constant('changed'), ticketId: publicationId }),
-  cancel: fc.record({ type: fc.constant('cancel'), id: number }),
-  'bad-chunk': fc.record({ type: fc.constant('bad-chunk'), ticketId: publicationId, index }),
-  bye: fc.record({ type: fc.constant('bye') }),
-};
-
-export const tickets: Arbitrary<Ticket> = fc.record({
-  v: fc.constant(1),
-  ticketId: publicationId,
-  publicationId,
-  fileId: hex64,
-  size: count,
-  user,
-  device: hex64,
-  limits: fc.constant({}),
-  issuedAt: count,
-  notAfter: count,
-});

@@ -13,7 +13,8 @@ import {
 } from '../../common/protocol/parse.js';
 import { peerLine } from '../../common/protocol/peer-messages.js';
 import { seedFor } from '../support/seed.js';
-import { errors, events, peerLines, replyBodies, requests, tickets } from './arbitrary-messages.js';
+import { errors, events, replyBodies, requests } from './arbitrary-messages.js';
+import { peerLines, tickets } from './arbitrary-peer-lines.js';
 
 const HEARTBEAT = { v: 1, id: 'a1', type: 'heartbeat' };
 const parsers = { parseRequest, parseIncoming, parsePeerLine, parseTicket };

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import { openSqliteStore } from '../../tracker/store/sqlite-store.js';
-import type { Store } from '../../tracker/store/store.js';
+import type { SearchKey, Store } from '../../tracker/store/store.js';
 import { tempDir } from '../support/temp.js';
 import { describeStore } from './describe-store.js';
 import { addUsers, deviceOf, entry, namesFound, publish, query, unpublish } from './store-samples.js';
@@ -177,11 +177,7 @@ describe('openSqliteStore', () => {
 
     let pages = 0;
     const names: string[] = [];
-    for (
-      let after: { publishedAt: number; publicationId: string } | undefined, isFirst = true;
-      isFirst || after !== undefined;
-      isFirst = false
-    ) {
+    for (let after: SearchKey | undefined, isFirst = true; isFirst || after !== undefined; isFirst = false) {
       const page = await store.search(query('zq', { after }));
       names.push(...page.rows.map(({ name }) => name));
       after = page.next;

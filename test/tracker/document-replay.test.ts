@@ -48,6 +48,7 @@ const REPLAYS: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (stage:
   listPublished: ({ alice }) => alice(example('request', 'listPublished')),
   listPeers: ({ alice }) => alice(example('request', 'listPeers')),
   search: ({ bob }) => bob(example('request', 'search')),
+  searches: ({ bob }) => bob(example('request', 'searches')),
   sources: ({ bob, publicationId }) => bob({ ...example('request', 'sources'), publicationId }),
   hold: async ({ bob, publicationId }) => {
     await bob(request('sources', { publicationId, ticket: true }));

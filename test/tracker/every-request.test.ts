@@ -21,6 +21,7 @@ const SAMPLES: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (prepar
   listPublished: () => request('listPublished', { limit: 10 }),
   listPeers: () => request('listPeers'),
   search: () => request('search', { text: 'bin', ignoreCase: true }),
+  searches: () => request('searches', { searches: [{ search: 's1', text: 'bin', endings: ['bin'] }] }),
   sources: ({ publicationId }) => request('sources', { publicationId, ticket: true }),
   hold: ({ publicationId }) => request('hold', { publicationId, fileId: 'ab'.repeat(32), has: 'all' }),
   revocations: () => request('revocations', { since: 0 }),

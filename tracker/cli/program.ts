@@ -104,8 +104,8 @@ function runCommand(process: CliProcess): Command {
       .option('--status-host <HOST>', 'its address (default 127.0.0.1: this machine alone)')
       .option('--print-pin', 'prints the pin that peers trust, and ends')
       .option('--config <FILE>', 'settings as JSON (default: config.json in the data folder)')
-      .option('--log-level <LEVEL>', 'silent (default), error, warn, info or debug')
-      .option('--log-file <FILE>', 'default: standard error')
+      .option('--log-level <LEVEL>', 'silent (default; with a log file: info), error, warn, info or debug')
+      .option('--log-file <FILE>', 'writes who did what with which outcome, a line of JSON each')
       .option('--json', 'prints events as JSON lines')
       .allowExcessArguments(false)
       // Loaded only now: `shoal user` needs none of it.

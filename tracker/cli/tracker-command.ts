@@ -39,7 +39,7 @@ export async function runTracker(flags: TrackerFlags, process: CliProcess): Prom
     return;
   }
   using log = await openLog({
-    level: config.logLevel,
+    level: config.logFile !== undefined && config.logLevel === 'silent' ? 'info' : config.logLevel,
     file: config.logFile,
     onProblem: (error) => void process.stderr.write(`shoal tracker: the log: ${error.message}\n`),
   });

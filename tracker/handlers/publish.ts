@@ -3,8 +3,9 @@ import { checkFileName } from '../../common/content/file-name.js';
 import { ERROR_TEXTS, ProtocolError } from '../../common/protocol/errors.js';
 import type { ReplyBody, Request } from '../../common/protocol/messages.js';
 import { newId } from '../ids.js';
+import type { NewPublication } from '../registry/matches.js';
 import type { PublishEntry, Refused } from '../store/store.js';
-import type { Handler } from './call.js';
+import type { Call, Handler } from './call.js';
 import { mutateOnce } from './mutation.js';
 
 /** The owner is the session's user, whatever the message says. See docs/protocol.md "publish". */
@@ -34,8 +35,25 @@ export const publish: Handler<'publish'> = async (services, call) => {
     for (const { change, publicationId } of applied)
       if (change === 'replaced' || request.terms?.downloads) services.registry.clearSwarm(publicationId);
   }
+  void services.matches.published(newPublications(call, body, Math.floor(services.clock.now())));
   return body;
 };
+
+/** At a repetition too: whoever was told by the first one knows that. */
+function newPublications(
+  { request, session }: Call<'publish'>,
+  { results }: ReplyBody<'publish'>,
+  publishedAt: number,
+): NewPublication[] {
+  return request.entries.flatMap((entry, index) => {
+    const result = results[index];
+    if (result?.ok !== true || result.change === 'unchanged') return [];
+    const { publicationId, rights } = result;
+    // One that expires may be hidden from the beginning.
+    const isPublic = rights === 'public' && request.terms === undefined;
+    return [{ ...entry, publicationId, owner: session.user, publishedAt, isPublic }];
+  });
+}
 
 function toEntry({ name, fileId, size, kind, replace }: Request<'publish'>['entries'][number]): PublishEntry | Refused {
   const problem = checkFileName(name);

@@ -1,5 +1,7 @@
 import { ProtocolError } from '../../common/protocol/errors.js';
-import type { ReplyBody, Rights } from '../../common/protocol/messages.js';
+import type { ReplyBody, Request, Rights } from '../../common/protocol/messages.js';
+import type { NewPublication } from '../registry/matches.js';
+import type { Services } from '../services.js';
 import type { Handler } from './call.js';
 import { mutateOnce } from './mutation.js';
 import { endSwarms } from './swarm.js';
@@ -9,7 +11,10 @@ export const rights: Handler<'rights'> = async (services, call) => {
   const { request, session, carrier } = call;
   if (carrier.kind === 'udp' && request.names.length > 1) throw new ProtocolError('use-tcp');
   const { names, rights, terms } = request;
-  const outcome = await mutateOnce(services, call, { type: 'rights', user: session.user, names, rights, terms });
+  const limited = await hiddenOf(services, session.user, request);
+  const outcome = await services.matches.revealed(limited, () =>
+    mutateOnce(services, call, { type: 'rights', user: session.user, names, rights, terms }),
+  );
   const body = outcome.body as ReplyBody<'rights'>;
   if (terms?.downloads) endSwarms(services, body.results);
   if (!outcome.isRepeated) {
@@ -25,4 +30,20 @@ export const rights: Handler<'rights'> = async (services, call) => {
 function textOf(given: Rights): string {
   if (given === 'public') return given;
   return `users ${given.users.join(',') || 'none'}; groups ${given.groups.join(',') || 'none'}`;
+}
+
+/** Those of the names that are hidden from some, or may be: others may be told of them when they are not any more. */
+async function hiddenOf(
+  { store, matches }: Services,
+  user: string,
+  { names, terms }: Request<'rights'>,
+): Promise<NewPublication[]> {
+  const found: NewPublication[] = [];
+  if (matches.isEmpty) return found;
+  for (const text of names) {
+    const exact = { text, exact: true, ignoreCase: false, owner: user, viewer: user, liveOnly: false, limit: 1 };
+    const [row] = (await store.search(exact)).rows;
+    if (row !== undefined && (row.rights !== 'public' || terms !== undefined)) found.push({ ...row, isPublic: false });
+  }
+  return found;
 }

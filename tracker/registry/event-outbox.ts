@@ -16,10 +16,17 @@ export interface EventLink {
 
 /** After the last step of the schedule an event is sent again in this interval, as long as the session lasts. */
 const LATER_MS = 5_000;
+/** So many matches of one search wait to be seen; instead of more, one says that there are more. */
+const MAX_WAITING_MATCHES = 8;
 
 interface Waiting {
   readonly event: Kept;
   sentOver: EventLink | undefined;
+}
+
+function isReplaced(older: Kept, notice: Notice): boolean {
+  if (notice.event !== 'match' || older.event !== 'match') return older.event === notice.event;
+  return older.search === notice.search;
 }
 
 /** The events that one session has not said to have `seen`; they are sent until it does. */
@@ -33,10 +40,17 @@ export class EventOutbox {
     private readonly link: () => EventLink | undefined,
   ) {}
 
-  /** A newer event of a kind takes the place of the older one: only the last matters. */
+  /** A newer event of a kind takes the place of the older one: only the last matters. Of matches each does, up to a number. */
   post(notice: Notice): void {
-    for (const [id, { event }] of this.#waiting) if (event.event === notice.event) this.#waiting.delete(id);
-    const event = { v: 1, eventId: newId(), ...notice } as Kept;
+    const older = [...this.#waiting.values()].map(({ event }) => event).filter((event) => isReplaced(event, notice));
+    const isTooMany = notice.event === 'match' && older.length >= MAX_WAITING_MATCHES;
+    if (notice.event !== 'match' || isTooMany) for (const { eventId } of older) this.#waiting.delete(eventId);
+    const event = {
+      v: 1,
+      eventId: newId(),
+      ...notice,
+      ...(isTooMany ? { publicationIds: [], more: true } : {}),
+    } as Kept;
     this.#waiting.set(event.eventId, { event, sentOver: undefined });
     this.#round = 0;
     this.flush();

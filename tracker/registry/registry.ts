@@ -38,6 +38,7 @@ export class Registry {
   /** Devices that became inactive, each once however often that was. */
   readonly #gone = new Map<string, DeviceKey>();
   #onDrop: (session: Session) => void = () => undefined;
+  #onLive: (session: Session) => void = () => undefined;
 
   constructor(
     store: Pick<Store, 'setLive'>,
@@ -50,6 +51,11 @@ export class Registry {
   /** Told of every session that is forgotten. */
   onDrop(listener: (session: Session) => void): void {
     this.#onDrop = listener;
+  }
+
+  /** Told of every session whose device's publications become live, all or some. */
+  onLive(listener: (session: Session) => void): void {
+    this.#onLive = listener;
   }
 
   find(name: string): Session | undefined {
@@ -132,7 +138,9 @@ export class Registry {
   setLibraryLive(session: Session): void {
     if (session.isLibraryLive) return;
     session.isLibraryLive = true;
-    if (session.isServing && this.#active.has(session)) this.#live.setDevice(session, true);
+    if (!session.isServing || !this.#active.has(session)) return;
+    this.#live.setDevice(session, true);
+    this.#onLive(session);
   }
 
   setLibraryNotLive(session: Session): void {
@@ -147,6 +155,7 @@ export class Registry {
       session.published.add(id);
       if (this.#active.has(session)) this.#live.add(id, session);
     }
+    this.#onLive(session);
   }
 
   /** It is withdrawn, or has other content: who held it is no source of it any more. */
@@ -284,6 +293,7 @@ export class Registry {
     if (session.isLibraryLive) this.#live.setDevice(session, true);
     for (const id of session.published) this.#live.add(id, session);
     for (const id of session.holds.keys()) this.#live.add(id, session);
+    if (session.isLibraryLive || session.published.size > 0) this.#onLive(session);
   }
 
   #deactivate(session: Session): void {

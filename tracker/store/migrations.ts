@@ -208,7 +208,10 @@ CREATE INDEX audit_user ON audit (user_fold, id);
 INSERT INTO counters (name, value) VALUES ('policy', 0), ('reload', 0);
 `;
 
-const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS, POLICY];
+/** For searches in the order of sizes. */
+const SIZES = 'CREATE INDEX publications_size ON publications (size, publication_id);';
+
+const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS, POLICY, SIZES];
 
 /**
  * Brings the file to the newest schema, each step in its own transaction.

@@ -2,11 +2,13 @@
 import { type Kysely, sql } from 'kysely';
 import { ERROR_TEXTS, type ErrorCode } from '../../common/protocol/errors.js';
 import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
+import type { SearchOrder } from '../../common/protocol/search-fields.js';
 import { deviceOf } from './accounts-table.js';
 import { foldUser } from './fold-user.js';
 import { mayFetch, resolveRights, setRights } from './rights-table.js';
 import { searchFold } from './search-fold.js';
-import type { Change, PublicationRow, PublishEntry, RowKey } from './store.js';
+import { ORDERS } from './search-order.js';
+import type { Change, PublicationRow, PublishEntry, RowKey, SearchKey } from './store.js';
 import type { Tables } from './tables.js';
 import { expire, setTerms } from './terms-table.js';
 
@@ -311,23 +313,31 @@ export async function listPublished(
     .where('user_fold', '=', foldUser(list.user))
     .executeTakeFirst();
   if (account === undefined) return [];
-  const rows = await newestFirst(db, { ...list, viewer: list.user })
+  const { user, limit } = list;
+  const after = list.after && { value: list.after.publishedAt, publicationId: list.after.publicationId };
+  const rows = await inOrder(db, { order: 'newest', limit, after, viewer: user })
     .where('p.account_id', '=', account.id)
     .execute();
   return rows.map(toRow);
 }
 
-/** The next `limit` rows behind `after` in the order of all lists. */
-export function newestFirst(
+/** The next `limit` rows behind `after`. */
+export function inOrder(
   db: Db,
-  { limit, after, viewer }: { limit: number; after?: RowKey | undefined; viewer: string },
+  wanted: {
+    readonly order: SearchOrder;
+    readonly limit: number;
+    readonly after: SearchKey | undefined;
+    readonly viewer: string;
+  },
 ) {
-  const rows = selectRows(db, viewer)
-    .orderBy('p.published_at', 'desc')
-    .orderBy('p.publication_id', 'desc')
-    .limit(limit);
+  const { order, limit, after, viewer } = wanted;
+  const { column, isDescending } = ORDERS[order];
+  const direction = isDescending ? 'desc' : 'asc';
+  const rows = selectRows(db, viewer).orderBy(column, direction).orderBy('p.publication_id', direction).limit(limit);
   if (after === undefined) return rows;
+  const isBehind = isDescending ? '<' : '>';
   return rows.where((eb) =>
-    eb(eb.refTuple('p.published_at', 'p.publication_id'), '<', eb.tuple(after.publishedAt, after.publicationId)),
+    eb(eb.refTuple(column, 'p.publication_id'), isBehind, eb.tuple(after.value, after.publicationId)),
   );
 }

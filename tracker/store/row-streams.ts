@@ -1,8 +1,10 @@
-/** Rows newest first, from one place or merged from several, loaded a little at a time. */
+/** Rows in the order of a search, from one place or merged from several, loaded a little at a time. */
 import type { Kysely } from 'kysely';
+import type { SearchOrder } from '../../common/protocol/search-fields.js';
 import { foldUser } from './fold-user.js';
-import { newestFirst, selectRows, toRow } from './publications-table.js';
-import type { DeviceKey, PublicationRow, RowKey } from './store.js';
+import { inOrder, selectRows, toRow } from './publications-table.js';
+import { compareKeys, keyOf } from './search-order.js';
+import type { DeviceKey, PublicationRow, RowKey, SearchKey } from './store.js';
 import type { Tables } from './tables.js';
 
 type Db = Kysely<Tables>;
@@ -24,16 +26,22 @@ export function isNewer(a: RowKey, b: RowKey): boolean {
 /** What `viewer` may fetch: all rows, those of one user, or those of one device. */
 export type Scope = { readonly viewer: string; readonly owner?: string; readonly device?: string };
 
-export function streamRows(db: Db, scope: Scope, after: RowKey | undefined): RowStream {
-  return batchStream(scope.device === undefined ? LARGEST_BATCH : FIRST_BATCH, after, (position) =>
+/** Where a stream begins, and which way it goes. */
+export interface From {
+  readonly order: SearchOrder;
+  readonly after: SearchKey | undefined;
+}
+
+export function streamRows(db: Db, scope: Scope, from: From): RowStream {
+  return batchStream(scope.device === undefined ? LARGEST_BATCH : FIRST_BATCH, from, (position) =>
     loadBatch(db, scope, position),
   );
 }
 
-type Position = { readonly limit: number; readonly after: RowKey | undefined };
+type Position = From & { readonly limit: number };
 
 async function loadBatch(db: Db, { viewer, owner, device }: Scope, position: Position): Promise<PublicationRow[]> {
-  let query = newestFirst(db, { ...position, viewer });
+  let query = inOrder(db, { ...position, viewer });
   if (owner !== undefined) {
     const account = await db
       .selectFrom('accounts')
@@ -59,7 +67,7 @@ async function loadBatch(db: Db, { viewer, owner, device }: Scope, position: Pos
 
 function batchStream(
   firstBatch: number,
-  start: RowKey | undefined,
+  { order, after: start }: From,
   load: (position: Position) => Promise<PublicationRow[]>,
 ): RowStream {
   let rows: readonly PublicationRow[] = [];
@@ -70,9 +78,10 @@ function batchStream(
   return {
     async next() {
       if (index === rows.length && !isAtEnd) {
-        rows = await load({ limit, after });
+        rows = await load({ order, limit, after });
         isAtEnd = rows.length < limit;
-        after = rows.at(-1) ?? after;
+        const last = rows.at(-1);
+        if (last !== undefined) after = keyOf(last, order);
         limit = Math.min(LARGEST_BATCH, limit * 2);
         index = 0;
       }
@@ -81,7 +90,7 @@ function batchStream(
   };
 }
 
-/** The rows of these devices and these single publications, merged; a row in both comes once. */
+/** The rows of these devices and these single publications, newest first; a row in both comes once. */
 export async function streamLive(
   db: Db,
   live: {
@@ -89,24 +98,26 @@ export async function streamLive(
     readonly publications: readonly string[];
     readonly viewer: string;
   },
-  after: RowKey | undefined,
+  after: SearchKey | undefined,
 ): Promise<RowStream> {
   const { viewer } = live;
-  const streams = live.devices.map(({ user, device }) => streamRows(db, { viewer, owner: user, device }, after));
+  const from: From = { order: 'newest', after };
+  const streams = live.devices.map(({ user, device }) => streamRows(db, { viewer, owner: user, device }, from));
   if (live.publications.length > 0) {
     const rows = await selectRows(db, viewer).where('p.publication_id', 'in', live.publications).execute();
-    streams.push(sortedStream(rows.map(toRow), after));
+    streams.push(sortedStream(rows.map(toRow), from));
   }
   return mergeStreams(streams);
 }
 
 /** Rows that are in memory already, put in order. */
-export function sortedStream(rows: readonly PublicationRow[], after: RowKey | undefined): RowStream {
+export function sortedStream(rows: readonly PublicationRow[], { order, after }: From): RowStream {
   const sorted = rows
-    .filter((row) => after === undefined || isNewer(after, row))
-    .sort((a, b) => (isNewer(a, b) ? -1 : 1));
+    .map((row) => ({ row, key: keyOf(row, order) }))
+    .filter(({ key }) => after === undefined || compareKeys(after, key, order) < 0)
+    .sort((a, b) => compareKeys(a.key, b.key, order));
   let index = 0;
-  return { next: async () => sorted[index++] };
+  return { next: async () => sorted[index++]?.row };
 }
 
 async function mergeStreams(streams: readonly RowStream[]): Promise<RowStream> {

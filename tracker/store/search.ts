@@ -2,14 +2,16 @@
  * Search: the candidates come from the most selective place there is (an index, the live devices, or all rows newest first),
  * each is then checked exactly. What cannot be told within the budget is `partial`, with the place to go on.
  */
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { Clock } from '../../common/runtime/clock.js';
 import { foldUser } from './fold-user.js';
 import type { LiveSet } from './live-set.js';
 import { selectRows, toRow } from './publications-table.js';
 import { type RowStream, sortedStream, streamLive, streamRows } from './row-streams.js';
 import { searchFold } from './search-fold.js';
-import type { PublicationRow, RowKey, SearchPage, SearchQuery } from './store.js';
+import { matcherOf } from './search-match.js';
+import { isPastEnd, keyOf, startOf } from './search-order.js';
+import type { PublicationRow, SearchKey, SearchPage, SearchQuery } from './store.js';
 import type { Tables } from './tables.js';
 
 type Db = Kysely<Tables>;
@@ -33,69 +35,97 @@ export interface SearchPlace {
 
 export async function search(place: SearchPlace, query: SearchQuery): Promise<SearchPage> {
   const endsAt = place.clock.monotonic() + SEARCH_BUDGET_MS;
-  const matches = matcher(place, query);
-  const stream = await candidates(place, query);
+  const matches = matcherOf(query);
+  const isWanted = (row: PublicationRow): boolean => (!query.liveOnly || place.live.has(row)) && matches(row);
+  const { order = 'newest' } = query;
+  const next = (last: PublicationRow | undefined) => (last === undefined ? undefined : keyOf(last, order));
+  const stream = await candidates(place, { ...query, after: await resolvePosition(place.db, query) });
   const rows: PublicationRow[] = [];
-  let last: RowKey | undefined;
+  let last: PublicationRow | undefined;
   for (let looked = 1; ; looked += 1) {
     const row = await stream.next();
-    if (row === undefined) return { rows, next: undefined, isPartial: false };
-    if (rows.length === query.limit && matches(row)) return { rows, next: keyOf(last), isPartial: false };
-    if (rows.length < query.limit && matches(row)) rows.push(row);
+    if (row === undefined || isPastEnd(row, query)) return { rows, next: undefined, isPartial: false };
+    if (rows.length === query.limit && isWanted(row)) return { rows, next: next(last), isPartial: false };
+    if (rows.length < query.limit && isWanted(row)) rows.push(row);
     last = row;
     if (looked % ROWS_PER_LOOK === 0 && place.clock.monotonic() >= endsAt)
-      return { rows, next: keyOf(last), isPartial: true };
+      return { rows, next: next(last), isPartial: true };
   }
 }
 
-function keyOf(row: RowKey | undefined): RowKey | undefined {
-  return row === undefined ? undefined : { publishedAt: row.publishedAt, publicationId: row.publicationId };
-}
-
-/** The whole meaning of a query: what the candidates come from only decides how fast it is answered. */
-function matcher({ live }: SearchPlace, query: SearchQuery): (row: PublicationRow) => boolean {
-  const form = query.ignoreCase ? searchFold : (name: string): string => name;
-  const text = form(query.text);
-  const hasText = query.exact
-    ? (name: string) => form(name) === text
-    : (name: string) => text === '' || form(name).includes(text);
-  const owner = query.owner === undefined ? undefined : foldUser(query.owner);
-  const notOwner = query.exceptUser === undefined ? undefined : foldUser(query.exceptUser);
-  return (row) =>
-    hasText(row.name) &&
-    (owner === undefined || foldUser(row.owner) === owner) &&
-    (notOwner === undefined || foldUser(row.owner) !== notOwner) &&
-    (query.idPrefix === undefined || row.fileId.startsWith(query.idPrefix)) &&
-    (!query.liveOnly || live.has(row));
+/** A cursor holds only the beginning of a name: the row says the rest, and one that is gone leaves its beginning to go on from. */
+async function resolvePosition(db: Db, { order, after }: SearchQuery): Promise<SearchKey | undefined> {
+  if (order !== 'name' || after === undefined) return after;
+  const { publicationId, value } = after;
+  const row = await db
+    .selectFrom('publications')
+    .select('fold')
+    .where('publication_id', '=', publicationId)
+    .executeTakeFirst();
+  if (row?.fold.startsWith(String(value)) === true) return { value: row.fold, publicationId };
+  return { value, publicationId: '' };
 }
 
 async function candidates(place: SearchPlace, query: SearchQuery): Promise<RowStream> {
-  const rowIds = indexedRows(place.db, query);
+  const { db, live } = place;
+  const rowIds = fewRows(place, query);
   if (rowIds !== undefined) {
     const found = await rowIds.execute();
     if (found.length <= MAX_CANDIDATES)
       return loadCandidates(
-        place.db,
+        db,
         found.map(({ row_id }) => row_id),
         query,
       );
   }
-  if (query.liveOnly && place.live.size <= MAX_LIVE_PLACES)
-    return streamLive(place.db, { ...livePlaces(place), viewer: query.viewer }, query.after);
-  const { viewer, owner } = query;
-  return streamRows(place.db, owner === undefined ? { viewer } : { viewer, owner }, query.after);
+  const { viewer, owner, order = 'newest' } = query;
+  const from = { order, after: startOf(query) };
+  if (order !== 'newest') return streamRows(db, { viewer }, from); // one index for all; whose row it is, is checked
+  if (query.liveOnly && live.size <= MAX_LIVE_PLACES)
+    return streamLive(db, { ...livePlaces(place), viewer }, from.after);
+  return streamRows(db, owner === undefined ? { viewer } : { viewer, owner }, from);
 }
 
 function livePlaces({ live }: SearchPlace) {
   return { devices: live.devices, publications: live.publications };
 }
 
-/** At most one row more than `MAX_CANDIDATES`, from the index that fits the query; undefined when none does. */
-function indexedRows(db: Db, query: SearchQuery) {
-  const rowIds = db
+/**
+ * At most one row more than `MAX_CANDIDATES`, from the index that fits the query; undefined when none does. In other orders than
+ * newest first whose index is not that of an owner or a device, so these are looked up too: few rows are sorted here.
+ */
+function fewRows(place: SearchPlace, query: SearchQuery) {
+  const rowIds = place.db
     .selectFrom('publications')
     .select('row_id')
     .limit(MAX_CANDIDATES + 1);
+  if (query.publicationIds !== undefined) return rowIds.where('publication_id', 'in', query.publicationIds);
+  const indexed = indexedRows(rowIds, query);
+  if (indexed !== undefined || (query.order ?? 'newest') === 'newest') return indexed;
+  if (query.owner !== undefined) return rowIds.where('account_id', '=', accountOf(query.owner));
+  return query.liveOnly && place.live.size <= MAX_LIVE_PLACES ? liveRows(rowIds, place) : undefined;
+}
+
+type RowIds = SelectQueryBuilder<Tables, 'publications', { row_id: number }>;
+
+function accountOf(user: string) {
+  return sql<number>`(SELECT id FROM accounts WHERE user_fold = ${foldUser(user)})`;
+}
+
+function liveRows(rowIds: RowIds, { live }: SearchPlace): RowIds {
+  const { devices, publications } = live;
+  const deviceIds = devices.map(
+    ({ user, device }) => sql`(SELECT id FROM devices WHERE account_id = ${accountOf(user)} AND pin = ${device})`,
+  );
+  return rowIds.where((eb) =>
+    eb.or([
+      ...(deviceIds.length > 0 ? [sql<boolean>`device_id IN (${sql.join(deviceIds)})`] : []),
+      ...(publications.length > 0 ? [eb('publication_id', 'in', publications)] : []),
+    ]),
+  );
+}
+
+function indexedRows(rowIds: RowIds, query: SearchQuery): RowIds | undefined {
   const fold = searchFold(query.text);
   if (query.idPrefix !== undefined) {
     return rowIds.where('file_id', '>=', query.idPrefix).where('file_id', '<', `${query.idPrefix}g`); // "g" follows every digit
@@ -115,13 +145,13 @@ function indexedRows(db: Db, query: SearchQuery) {
 /** Parameters of one statement. */
 const LOAD_BATCH = 250;
 
-async function loadCandidates(db: Db, rowIds: readonly number[], { after, viewer }: SearchQuery): Promise<RowStream> {
+async function loadCandidates(db: Db, rowIds: readonly number[], query: SearchQuery): Promise<RowStream> {
   const rows: PublicationRow[] = [];
   for (let first = 0; first < rowIds.length; first += LOAD_BATCH) {
-    const loaded = await selectRows(db, viewer)
+    const loaded = await selectRows(db, query.viewer)
       .where('p.row_id', 'in', rowIds.slice(first, first + LOAD_BATCH))
       .execute();
     rows.push(...loaded.map(toRow));
   }
-  return sortedStream(rows, after);
+  return sortedStream(rows, { order: query.order ?? 'newest', after: startOf(query) });
 }

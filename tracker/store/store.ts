@@ -5,7 +5,8 @@
  * - Each method is one atomic step; writes are on the disk when their promise resolves.
  * - `publish` of one name by one user replaces, never doubles. Removing an account removes its publications in the same step.
  * - A mutation and its outcome are written together; the same (session, request id) is applied once, also across kill -9.
- * - Search order is (publishedAt, publicationId), both descending, on every store; ids compare as bytes.
+ * - Lists are ordered by (publishedAt, publicationId), both descending; a search by what it asks for, then by publicationId in the
+ *   same direction. On every store texts and ids compare as bytes.
  * - User names are looked up ignoring case and given back as the account spells them.
  * - Times are integers in ms since epoch, from the caller's clock.
  * - Without room on the disk writes reject with `StoreError('storage')` and change nothing; reads go on.
@@ -13,6 +14,7 @@
  */
 import type { AdminAction, AuditKind, BanKind, LimitName } from '../../common/protocol/admin-messages.js';
 import type { ErrorBody, ReplyBody, Rights, Terms } from '../../common/protocol/messages.js';
+import type { SearchOrder } from '../../common/protocol/search-fields.js';
 
 export interface Store {
   /** Adds users never seen, removed ones included; returns the names that were added. */
@@ -251,7 +253,19 @@ export interface PublicationRow extends RowKey {
   readonly lastSeenAt: number | undefined;
 }
 
-export interface SearchQuery {
+/** What narrows a search; all that is there must hold. See docs/protocol.md "search". */
+export interface SearchFilters {
+  readonly owner?: string | undefined;
+  readonly idPrefix?: string | undefined;
+  readonly minSize?: number | undefined;
+  readonly maxSize?: number | undefined;
+  readonly publishedAfter?: number | undefined;
+  readonly publishedBefore?: number | undefined;
+  readonly endings?: readonly string[] | undefined;
+  readonly kind?: 'file' | 'folder' | undefined;
+}
+
+export interface SearchQuery extends SearchFilters {
   /** What this user may not fetch is not found, and not counted. */
   readonly viewer: string;
   readonly text: string;
@@ -260,16 +274,25 @@ export interface SearchQuery {
   /** Only with a live source, see `setLive`. */
   readonly liveOnly: boolean;
   readonly exceptUser?: string | undefined;
-  readonly owner?: string | undefined;
-  readonly idPrefix?: string | undefined;
+  /** Only these. */
+  readonly publicationIds?: readonly string[] | undefined;
+  /** Default: `newest`. */
+  readonly order?: SearchOrder | undefined;
   readonly limit: number;
-  readonly after?: RowKey | undefined;
+  readonly after?: SearchKey | undefined;
+}
+
+/** Where a row stands in the order of its search. */
+export interface SearchKey {
+  /** When it was published, its size, or its folded name: whole, or its beginning. */
+  readonly value: number | string;
+  readonly publicationId: string;
 }
 
 export interface SearchPage {
   readonly rows: readonly PublicationRow[];
   /** Where to go on; absent at the end. */
-  readonly next: RowKey | undefined;
+  readonly next: SearchKey | undefined;
   /** The time budget ended before the page was full. */
   readonly isPartial: boolean;
 }
