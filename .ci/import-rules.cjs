@@ -75,7 +75,10 @@ const pathRules = [
     'interfaces-see-the-api-only',
     'Terminal, scripts and browser have the same abilities because they see the same peer/api.ts.',
     { path: '^(dist/)?peer/(cli|tui|web)/' },
-    { path: '^(dist/)?peer/', pathNot: '^(dist/)?peer/(api\\.|(cli|tui|web|commands|daemon|door|wording)/)' },
+    {
+      path: '^(dist/)?peer/',
+      pathNot: '^(dist/)?peer/(api\\.|api-search\\.|(cli|tui|web|commands|daemon|door|wording)/)',
+    },
   ),
   rule(
     'peer-knows-no-interface',

@@ -18,6 +18,11 @@ export * from './api-sharing.js';
 export * from './peer-error.js';
 
 import type { AdminAction, AdminRow } from '../common/protocol/admin-messages.js';
+import type { LinkInfo, MadeLink } from './api-links.js';
+import type { FolderListing, SavedSearchRow, SaveInput, SearchInput, SearchResult } from './api-search.js';
+
+export type { LinkInfo, MadeLink } from './api-links.js';
+export type { FolderEntry, FolderListing, SavedSearchRow, SaveInput, SearchInput, SearchResult } from './api-search.js';
 
 /** How an interface comes to a peer: learn the tracker's identity, trust it, then open. */
 export interface PeerDoor {
@@ -84,8 +89,8 @@ export type CommandResult<K extends CommandName> = Commands[K]['result'];
 
 /** Every command: what goes in, what comes out. Paths are absolute: the interface resolves them in the caller's directory. */
 export interface Commands {
-  /** My publications, online or not. */
-  lpf: { input: Record<string, never>; result: { readonly publications: readonly PublicationRow[] } };
+  /** My publications, or what `user` publishes and I may fetch, online or not. */
+  lpf: { input: { readonly user?: string }; result: { readonly publications: readonly PublicationRow[] } };
   /** Other active users. */
   lap: { input: Record<string, never>; result: { readonly users: readonly UserRow[] } };
   /** Publishes files; one outcome a path, in order; one failing path does not stop the others. */
@@ -98,6 +103,15 @@ export interface Commands {
   rename: { input: RenameInput; result: { readonly from: string; readonly name: string } };
   /** Searches names. An empty text lists everything (`list`). */
   sch: { input: SearchInput; result: SearchResult };
+  /** Saves a search: from now on what matches is told at once, or fetched. */
+  save: { input: SaveInput; result: { readonly search: SavedSearchRow } };
+  searches: { input: Record<string, never>; result: { readonly searches: readonly SavedSearchRow[] } };
+  /** Ends a saved search. */
+  unsave: { input: { readonly searchId: string }; result: { readonly search: SavedSearchRow } };
+  /** What lies in the download folder. */
+  ls: { input: Record<string, never>; result: FolderListing };
+  /** Says where downloads go that name no folder, or changes it, for later runs too. */
+  dir: { input: { readonly directory?: string }; result: { readonly directory: string } };
   /** Fetches one publication; resolves when the file is durable under its name. */
   get: { input: GetInput; result: GetResult };
   /** Who has it now. */
@@ -138,31 +152,11 @@ export interface Commands {
   xit: { input: Record<string, never>; result: Record<string, never> };
 }
 
-export interface SearchInput {
-  readonly text: string;
-  readonly ignoreCase?: boolean;
-  /** Also what has no live source, with last seen. */
-  readonly all?: boolean;
-  /** Also my own (only `list` does). */
-  readonly mine?: boolean;
-  /** Rows wanted; default 100, most 1,000. */
-  readonly limit?: number;
-  readonly cursor?: string;
-}
-
-export interface SearchResult {
-  readonly publications: readonly PublicationRow[];
-  /** More rows follow: give it back as `cursor`. */
-  readonly cursor?: string;
-  /** The tracker stopped at its time budget; the rows are right, but there may be more behind `cursor`. */
-  readonly partial: boolean;
-}
-
 export interface GetInput {
   /** `NAME`, `@OWNER/NAME` or `id:PREFIX`. */
   readonly selector: string;
-  /** Folder to put the file in. */
-  readonly directory: string;
+  /** Folder to put the file in. Default: the download folder, see `dir`. */
+  readonly directory?: string;
   /** Another name for the file. */
   readonly as?: string;
   /** Replace a file that is already there. */
@@ -220,27 +214,6 @@ export interface SourceRow {
   readonly has: 'all' | 'part';
   /** `HOST:PORT`, best first; empty when it cannot be reached directly. */
   readonly addresses: readonly string[];
-}
-
-/** A link without its token: that is shown once, when it is made. */
-export interface LinkInfo {
-  readonly linkId: string;
-  readonly fileId: string;
-  readonly name: string;
-  /** ms since epoch, as the next three. */
-  readonly createdAt: number;
-  readonly notAfter: number;
-  readonly revokedAt?: number;
-  readonly lastUsedAt?: number;
-  readonly uses: number;
-  readonly sentBytes: number;
-}
-
-export interface MadeLink extends LinkInfo {
-  readonly url: string;
-  /** A whole command line that checks this peer's key. */
-  readonly curl: string;
-  readonly wget: string;
 }
 
 export type TransferState =

@@ -1,7 +1,6 @@
 /** What each command of `api.ts` does, in terms of the peer's parts. One function a word; no sockets, no state of their own. */
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DEFAULT_PAGE_ROWS, MAX_PAGE_ROWS } from '../common/protocol/limits.js';
+import { MAX_PAGE_ROWS } from '../common/protocol/limits.js';
 import type { AbortOptions } from '../common/runtime/deadline.js';
 import { ownCommand } from '../common/runtime/own-command.js';
 import {
@@ -16,7 +15,10 @@ import {
   type TransferPriority,
   type UserRow,
 } from './api.js';
+import { listFolder } from './commands/list-folder.js';
+import { publishedBy, search } from './commands/search.js';
 import type { Downloads } from './download/downloads.js';
+import { type DownloadFolder, requireFolder } from './download-folder.js';
 import type { DownloadSources } from './download-sources.js';
 import { changeRights } from './library/change-rights.js';
 import type { Library } from './library/library.js';
@@ -24,6 +26,7 @@ import { publicationRow } from './library/publication-row.js';
 import type { Publisher } from './library/publisher.js';
 import { renameMine } from './library/rename.js';
 import type { LinkMaker } from './link-maker.js';
+import type { SavedSearches } from './saved-searches.js';
 import { findPublication } from './selector.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
 import { chooseTransfer, type TransferWord } from './wording/choose-transfer.js';
@@ -37,6 +40,8 @@ export interface CommandParts {
   readonly library: Library;
   readonly downloads: Downloads;
   readonly sources: DownloadSources;
+  readonly folder: DownloadFolder;
+  readonly searches: SavedSearches;
   /** Absent when this peer does not serve. */
   readonly links: LinkMaker | undefined;
   readonly isOwn: (devicePin: string) => boolean;
@@ -50,11 +55,15 @@ type PeerWord = 'status' | 'whoami' | 'logout' | 'xit';
 export type CommandRunners = { readonly [K in Exclude<CommandName, PeerWord>]: Runner<K> };
 
 export function commandRunners(parts: CommandParts): CommandRunners {
-  const { tracker, publisher, downloads, links, library } = parts;
+  const { tracker, publisher, downloads, links, library, folder, searches } = parts;
   const chosen = (word: TransferWord, wanted: string | undefined): string =>
     chooseTransfer(word, wanted, downloads.rows());
   return {
-    lpf: async (_input, options) => ({ publications: await listPublished(tracker, options) }),
+    lpf: async ({ user }, options) => ({
+      publications: await (user === undefined
+        ? listPublished(tracker, options)
+        : publishedBy(tracker, { user, mostRows: MAX_LISTED }, options)),
+    }),
     lap: async (_input, options) => ({ users: await listPeers(tracker, options) }),
     pub: async (input, options) => ({ outcomes: await publisher.publish(input, options) }),
     unp: async ({ selectors }, options) => ({ outcomes: await publisher.withdraw(selectors, options) }),
@@ -63,6 +72,17 @@ export function commandRunners(parts: CommandParts): CommandRunners {
       outcomes: await changeRights(input, { tracker, user: parts.user() }, options),
     }),
     sch: (input, options) => search(tracker, input, options),
+    save: async (input, options) => {
+      if (input.into !== undefined) await requireFolder(input.into);
+      return { search: await searches.save(input, options) };
+    },
+    searches: async () => ({ searches: searches.rows() }),
+    unsave: async ({ searchId }, options) => ({ search: await searches.remove(searchId, options) }),
+    ls: async () => listFolder(folder.path),
+    dir: async ({ directory }) => {
+      if (directory !== undefined) await folder.change(directory);
+      return { directory: folder.path };
+    },
     get: (input, options) => get(parts, input, options),
     sources: (input, options) => listSources(parts, input, options),
     cancel: async ({ transfer }) => ({ transfer: await downloads.cancel(chosen('cancel', transfer)) }),
@@ -109,32 +129,14 @@ async function listPeers(tracker: TrackerClient, { signal }: AbortOptions): Prom
   return rows;
 }
 
-/** Pages are joined here: over UDP each holds only what fits a datagram. */
-async function search(
-  tracker: TrackerClient,
-  input: CommandInput<'sch'>,
-  { signal }: AbortOptions,
-): Promise<CommandResult<'sch'>> {
-  const { limit = DEFAULT_PAGE_ROWS, text, cursor: from, ...rest } = input;
-  const publications: PublicationRow[] = [];
-  let cursor = from;
-  let partial = false;
-  do {
-    const page = { limit: limit - publications.length, ...(cursor === undefined ? {} : { cursor }) };
-    const reply = await tracker.request('search', { text, ...rest, ...page }, { signal });
-    publications.push(...reply.publications.map(publicationRow));
-    ({ cursor, partial } = reply);
-  } while (cursor !== undefined && !partial && publications.length < limit);
-  return { publications, partial, ...(cursor === undefined ? {} : { cursor }) };
-}
-
 async function get(
   parts: CommandParts,
   input: CommandInput<'get'>,
   options: CommandOptions,
 ): Promise<CommandResult<'get'>> {
-  const { tracker, downloads, sources } = parts;
-  await requireDirectory(input.directory);
+  const { tracker, downloads, sources, folder } = parts;
+  const directory = input.directory ?? (await folder.ready());
+  await requireFolder(directory);
   const { publication } = await findPublication(input.selector, tracker, options);
   const { publicationId, fileId, sizeBytes, owner, name } = publication;
   if (publication.locked === true) await sources.unlock(publication, input.passcode, options);
@@ -147,7 +149,7 @@ async function get(
       sizeBytes,
       owner,
       name,
-      directory: input.directory,
+      directory,
       fileName,
       force: input.force ?? false,
     },
@@ -157,30 +159,13 @@ async function get(
       ...(onProgress ? { onProgress: (row) => onProgress({ event: 'transfer', transfer: row }) } : {}),
     },
   );
-  return { path: join(input.directory, fileName), transfer };
+  return { path: join(directory, fileName), transfer };
 }
 
 /** From another program it may be any text. @throws {PeerError} `usage`. */
 function checkedPriority(priority: TransferPriority): TransferPriority {
   if (TRANSFER_PRIORITIES.includes(priority)) return priority;
   throw new PeerError({ code: 'usage', message: 'A priority is high, normal or low.' });
-}
-
-async function requireDirectory(directory: string): Promise<void> {
-  const isDirectory = await stat(directory).then(
-    (stats) => stats.isDirectory(),
-    () => undefined,
-  );
-  if (isDirectory === undefined)
-    throw new PeerError({
-      code: 'unwritable',
-      message: `${directory} does not exist. Make it first, or choose another folder with --downloads.`,
-    });
-  if (!isDirectory)
-    throw new PeerError({
-      code: 'unwritable',
-      message: `${directory} is not a folder. Choose another with --downloads.`,
-    });
 }
 
 async function listSources(

@@ -22,6 +22,7 @@ import {
 import { type CommandRunners, commandRunners } from './commands.js';
 import type { StartPeerOptions } from './door/start-peer.js';
 import { Downloads } from './download/downloads.js';
+import { DownloadFolder } from './download-folder.js';
 import { DownloadSources } from './download-sources.js';
 import { dialPeer } from './file-port/dial-peer.js';
 import { FileServer } from './file-server.js';
@@ -31,6 +32,7 @@ import { Publisher } from './library/publisher.js';
 import { logIn } from './log-in.js';
 import { defaultListenHost, lanAddresses, resolveDialable } from './reach/addresses.js';
 import { RevocationList } from './revocation-list.js';
+import { SavedSearches } from './saved-searches.js';
 import { SavedSessionFile } from './saved-session-file.js';
 import { StateBoard } from './state-board.js';
 import type { Presence } from './tracker-client/session-keys.js';
@@ -61,6 +63,8 @@ class RunningParts implements Peer {
   #library!: Library;
   #publisher!: Publisher;
   #downloads!: Downloads;
+  #folder!: DownloadFolder;
+  #searches!: SavedSearches;
   #runners!: CommandRunners;
   /** Of the serving peer: a crash costs no password. */
   #savedSession!: SavedSessionFile;
@@ -96,6 +100,7 @@ class RunningParts implements Peer {
     this.#makePublisher();
     if (serving) await this.#listen(revocations);
     this.#makeDownloads();
+    await Promise.all([this.#folder.load(), this.#searches.load()]);
     const parts = {
       tracker: this.#tracker,
       savedSession: this.#savedSession,
@@ -213,6 +218,7 @@ class RunningParts implements Peer {
 
   #tellEvent(event: TrackerEvent): void {
     if (event.event === 'revoked') this.#onEpoch(event.epoch);
+    if (event.event === 'match') this.#searches.matched(event, this.#stopping);
     if (event.event === 'shutting-down') {
       this.#board.notice(
         'warning',
@@ -279,21 +285,38 @@ class RunningParts implements Peer {
         onUpdate: () => this.#board.touch(),
       }),
     );
+    this.#makeSearches();
     this.#runners = commandRunners({
       tracker: this.#tracker,
       publisher: this.#publisher,
       library: this.#library,
       downloads: this.#downloads,
       sources,
+      folder: this.#folder,
+      searches: this.#searches,
       links: this.#fileServer?.linkMaker((port) => this.#reachedAt(port)),
       isOwn: (devicePin) => devicePin === this.#identity.pin,
       user: () => this.#user,
     });
   }
 
+  #makeSearches(): void {
+    const { serving, stateDir, downloads, settings } = this.#options;
+    this.#folder = new DownloadFolder({ stateDir, configured: settings.downloads, usual: downloads });
+    this.#searches = new SavedSearches({
+      tracker: this.#tracker,
+      stateDir,
+      isServing: serving,
+      notice: (level, text) => this.#notice(level, text),
+      fetch: ({ owner, name }, directory) =>
+        this.call('get', { selector: `@${owner}/${name}`, directory }, { signal: this.#stopping.signal }),
+    });
+  }
+
   #granted(grant: SessionGrant): void {
     this.#user = grant.user;
     if (!this.#options.serving) return;
+    this.#searches.online(this.#stopping);
     if (this.#tracker.savedSession !== undefined) void this.#savedSession.write(this.#tracker.savedSession);
     if (grant.live && !this.#library.hasUnsettled()) return;
     this.#syncing ??= this.#publisher

@@ -51,8 +51,8 @@ export interface InterfaceOptions {
   readonly password: string | undefined;
   readonly passcode: string | undefined;
   readonly trustOnFirstUse: boolean;
-  /** Where downloads go; absolute. */
-  readonly downloads: string;
+  /** Where downloads go, when the settings name a folder; absolute. */
+  readonly downloads: string | undefined;
   readonly signal: AbortSignal;
   readonly host: Host;
 }

@@ -1,6 +1,7 @@
 /** The words and options of the command line, and their help. It runs nothing: a parsed line is data for `run-cli.ts`. */
 import { Command, CommanderError, Option } from 'commander';
 import { ADMIN_HELP, ADMIN_OPTIONS } from '../../common/admin/admin-words.js';
+import { SEARCH_OPTIONS, searchFlag } from '../wording/search-wish.js';
 import { LATER_WORDS } from './words.js';
 
 /** What was asked for. `word` is `tui` when no command was given; `unknown` with the words that are no command. */
@@ -188,22 +189,43 @@ function addDownloadWords(program: Command, found: Found): void {
 }
 
 function addListWords(program: Command, found: Found): void {
-  add(program, 'lpf', { does: 'list what you publish', run: 'lpf', found });
+  add(program, 'lpf [USER]', { does: 'list what you publish, or what a user does', run: 'lpf', found });
   add(program, 'lap', { does: 'list the other active users', run: 'lap', found });
   const searches = [
-    add(program, 'sch <TEXT>', { does: 'search names of files that others publish', run: 'sch', found }).option(
-      '-i, --ignore-case',
-      'upper and lower case are the same',
-    ),
+    add(program, 'sch [TEXT]', { does: 'search names of files that others publish', run: 'sch', found }),
     add(program, 'list', { does: 'list everything', run: 'list', found }),
   ];
   for (const search of searches) {
-    search
-      .option('--all', 'also what is offline now')
-      .option('--limit <ROWS>', 'rows wanted, at most 1000 (default: 100)');
-    search.option('--cursor <CURSOR>', 'go on where an earlier page ended');
+    if (search.name() === 'sch') addIgnoreCase(search);
+    search.option('--all', 'also what is offline now, with when it was seen last');
+    addSearchOptions(search, ['sort'])
+      .option('--limit <ROWS>', 'rows wanted, at most 1000 (default: 100)')
+      .option('--cursor <CURSOR>', 'go on where an earlier page ended');
   }
   add(program, 'sources <SELECTOR>', { does: 'show who has a file now', run: 'sources', found });
+  addSavedSearches(program, found);
+  add(program, 'ls', { does: 'list the download folder: of the running peer, else here', run: 'ls', found });
+  add(program, 'dir [FOLDER]', { does: 'show or change the download folder of the running peer', run: 'dir', found });
+}
+
+function addSavedSearches(program: Command, found: Found): void {
+  const does = 'save a search: what others publish from now on and matches is told, or fetched, at once';
+  const save = add(program, 'save [TEXT]', { does, run: 'save', found });
+  addSearchOptions(addIgnoreCase(save))
+    .option('--into <FOLDER>', 'fetch what matches into this folder by itself')
+    .option('--up', 'what is offline now: tell, or fetch, as soon as a source is up, once');
+  add(program, 'searches', { does: 'list your saved searches', run: 'searches', found });
+  add(program, 'unsave <SEARCH>', { does: 'end a saved search', run: 'unsave', found });
+}
+
+function addIgnoreCase(command: Command): Command {
+  return command.option('-i, --ignore-case', 'upper and lower case are the same');
+}
+
+function addSearchOptions(command: Command, more: readonly 'sort'[] = []): Command {
+  for (const [key, [value, does]] of Object.entries(SEARCH_OPTIONS))
+    if (key !== 'sort' || more.includes(key)) command.option(`${searchFlag(key)} <${value}>`, does);
+  return command;
 }
 
 function addPeerWords(program: Command, found: Found): void {

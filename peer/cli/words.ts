@@ -13,6 +13,11 @@ export const PEER_WORDS = [
   'get',
   'xit',
   'list',
+  'save',
+  'searches',
+  'unsave',
+  'ls',
+  'dir',
   'sources',
   'link',
   'links',
@@ -35,7 +40,7 @@ export const PEER_WORDS = [
 const OTHER_WORDS = ['tracker', 'user', 'group', 'admin', 'help'] as const;
 
 /** Words of later versions: they are known, so that nobody looks for a typing mistake. */
-export const LATER_WORDS = ['put', 'del', 'ls', 'dir', 'doctor', 'at-risk'] as const;
+export const LATER_WORDS = ['put', 'del', 'doctor', 'at-risk'] as const;
 
 /** What to say to a word that is none. */
 export function unknownWord(word: string): PeerProblem {

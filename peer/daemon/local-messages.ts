@@ -106,9 +106,20 @@ export function problemOf(error: unknown, signal?: AbortSignal): PeerProblem {
 type FieldType = 'object' | 'string' | 'boolean' | 'number' | 'strings' | 'rights' | 'terms';
 type Fields = Readonly<Record<string, FieldType>>;
 
+const FILTER_FIELDS: Fields = {
+  'owner?': 'string',
+  'idPrefix?': 'string',
+  'minSize?': 'number',
+  'maxSize?': 'number',
+  'publishedAfter?': 'number',
+  'publishedBefore?': 'number',
+  'endings?': 'strings',
+  'kind?': 'string',
+};
+
 /** Fields of every command's input; a name that ends in `?` may be absent. Unknown fields are ignored. */
 const INPUT_FIELDS: { readonly [K in keyof Commands]: Fields } = {
-  lpf: {},
+  lpf: { 'user?': 'string' },
   lap: {},
   pub: { paths: 'strings', 'as?': 'string', 'replace?': 'boolean', 'rights?': 'rights', 'terms?': 'terms' },
   unp: { selectors: 'strings' },
@@ -119,12 +130,19 @@ const INPUT_FIELDS: { readonly [K in keyof Commands]: Fields } = {
     'ignoreCase?': 'boolean',
     'all?': 'boolean',
     'mine?': 'boolean',
+    ...FILTER_FIELDS,
+    'sort?': 'string',
     'limit?': 'number',
     'cursor?': 'string',
   },
+  save: { text: 'string', 'ignoreCase?': 'boolean', ...FILTER_FIELDS, 'into?': 'string', 'untilUp?': 'boolean' },
+  searches: {},
+  unsave: { searchId: 'string' },
+  ls: {},
+  dir: { 'directory?': 'string' },
   get: {
     selector: 'string',
-    directory: 'string',
+    'directory?': 'string',
     'as?': 'string',
     'force?': 'boolean',
     'priority?': 'string',

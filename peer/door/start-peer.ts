@@ -8,6 +8,8 @@ export interface PeerSettings {
   readonly advertise?: string | undefined;
   /** Bytes a second for all uploads together. Default: no limit. */
   readonly uploadLimit?: number | undefined;
+  /** Where downloads go that name no folder, whatever `dir` chose before; absolute. */
+  readonly downloads?: string | undefined;
   /** Downloads that run at once. Default: 4. */
   readonly maxDownloads?: number | undefined;
   /** Never log in over UDP, whose key exchange is not post-quantum. Default: no. */
@@ -33,7 +35,7 @@ export interface StartPeerOptions extends CallOptions {
   /** Stay until a tracker that is not there yet answers. */
   readonly wait: boolean;
   readonly onWaiting: (reason: PeerProblem) => void;
-  /** Where downloads go that name no folder; absolute. */
+  /** Where downloads go when neither the settings nor `dir` name a folder; absolute. */
   readonly downloads: string;
   /** Go on with the session that an earlier run saved, when it is still good. */
   readonly resumeSaved: boolean;

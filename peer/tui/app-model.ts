@@ -25,7 +25,7 @@ export interface AppOptions {
   readonly trustOnFirstUse?: boolean | undefined;
   readonly cwd: string;
   readonly home?: string | undefined;
-  readonly downloads: string;
+  readonly downloads?: string | undefined;
   readonly size: ScreenSize;
 }
 

@@ -1,7 +1,9 @@
 /** Tab: what could stand at the cursor, and the line with as much of it as is certain. Pure; the candidates come from outside. */
 
 import { TRANSFER_PRIORITIES } from '../api.js';
+import { SEARCH_ORDERS } from '../api-search.js';
 import type { TransferWord } from '../wording/choose-transfer.js';
+import { SEARCH_OPTIONS, searchFlag } from '../wording/search-wish.js';
 import { quoteArgument } from '../wording/selector.js';
 import type { Editor } from './editor.js';
 import { splitShellWords } from './shell-words.js';
@@ -12,7 +14,7 @@ import { wordCalled } from './words.js';
 export type CompletionSource =
   | { readonly kind: 'words' }
   | { readonly kind: 'options'; readonly word: Word }
-  | { readonly kind: 'paths' | 'mine' | 'found' | 'levels' }
+  | { readonly kind: 'paths' | 'mine' | 'found' | 'levels' | 'orders' }
   | { readonly kind: 'downloads'; readonly word: TransferWord };
 
 export interface CompletionRequest {
@@ -38,7 +40,10 @@ const OPERANDS: Partial<Record<Word, 'words' | 'paths' | 'mine' | 'found'>> = {
   get: 'found',
   sources: 'found',
   h: 'words',
+  dir: 'paths',
 };
+
+const SEARCH_FLAGS: readonly string[] = Object.keys(SEARCH_OPTIONS).map(searchFlag);
 
 const ABOUT_DOWNLOADS: readonly Word[] = ['cancel', 'pause', 'resume', 'retry', 'priority'] satisfies TransferWord[];
 
@@ -54,7 +59,10 @@ export function completionRequest({ text, cursor }: Editor): CompletionRequest |
   const word = wordCalled(earlier[0]?.text ?? '');
   if (word === undefined) return undefined;
   const last = earlier.at(-1)?.text ?? '';
-  if (['--as', '--for', '--for-group', '--expires', '--times', '--burn-after'].includes(last)) return undefined;
+  if (last === '--into') return { source: { kind: 'paths' }, prefix, start };
+  if (last === '--sort') return { source: { kind: 'orders' }, prefix, start };
+  if (['--as', '--for', '--for-group', '--expires', '--times', '--burn-after', ...SEARCH_FLAGS].includes(last))
+    return undefined;
   if (last === '--priority' || last === 'priority') return { source: { kind: 'levels' }, prefix, start };
   if (prefix.startsWith('-') && current?.isQuoted !== true) return { source: { kind: 'options', word }, prefix, start };
   const kind = OPERANDS[word];
@@ -75,6 +83,7 @@ function endsEscaped(before: string): boolean {
 export function knownCandidates(source: CompletionSource): readonly string[] | undefined {
   if (source.kind === 'words') return WORDS;
   if (source.kind === 'levels') return TRANSFER_PRIORITIES;
+  if (source.kind === 'orders') return SEARCH_ORDERS;
   return source.kind === 'options' ? (WORD_HELP[source.word].options ?? []) : undefined;
 }
 

@@ -18,7 +18,8 @@ import { HiddenQuestions } from './hidden-question.js';
 import { EMPTY_HISTORY, type History, recall, remember } from './history.js';
 import type { KeyStroke } from './keys.js';
 import type { MainState, Message, Result, ScreenSize } from './main-state.js';
-import { type Performed, perform } from './perform.js';
+import { perform } from './perform.js';
+import type { MorePages, Performed } from './performed.js';
 import { type Command, parseLine } from './words.js';
 
 export interface MainOptions {
@@ -26,7 +27,8 @@ export interface MainOptions {
   readonly clock: Clock;
   readonly cwd: string;
   readonly home?: string | undefined;
-  readonly downloads: string;
+  /** Where `get` puts files, when the settings name a folder. */
+  readonly downloads?: string | undefined;
   readonly size: ScreenSize;
   readonly onChange: () => void;
   readonly onQuit: () => void;
@@ -57,6 +59,8 @@ export class MainModel {
   #state: MainState;
   #history: History = EMPTY_HISTORY;
   #found: readonly PublicationRow[] = [];
+  #more: MorePages | undefined;
+  #downloads: string | undefined;
   #size: ScreenSize;
   #latest = 0;
   #isPumping = false;
@@ -66,6 +70,7 @@ export class MainModel {
   constructor(private readonly options: MainOptions) {
     const { peer, clock, size } = options;
     this.#size = size;
+    this.#downloads = options.downloads;
     const state = peer.state();
     this.#state = {
       peer: state,
@@ -205,7 +210,8 @@ export class MainModel {
     const working = this.options.clock.setTimer(() => this.#showWorking(id, command, title), SHOW_WORKING_MS);
     this.#change({});
     const ask = (question: string): Promise<string | undefined> => this.#questions.ask(question, controller.signal);
-    const performed = await perform(command, { ...this.options, passcodes: { given, ask } }, controller.signal);
+    const own = { downloads: this.#downloads, more: this.#more, passcodes: { given, ask } };
+    const performed = await perform(command, { ...this.options, ...own }, controller.signal);
     working.cancel();
     this.#running.delete(id);
     if (!this.#stopped.signal.aborted) this.#finished(id, title, performed);
@@ -220,8 +226,11 @@ export class MainModel {
     this.#show({ title, layout: paragraph(text, 'faint') });
   }
 
-  #finished(id: number, title: string, { layout, summary, failure, found }: Performed): void {
+  #finished(id: number, title: string, performed: Performed): void {
+    const { layout, summary, failure, found } = performed;
     if (found !== undefined) this.#found = found;
+    if ('more' in performed) this.#more = performed.more;
+    if (performed.isFolderChanged === true) this.#downloads = undefined;
     if (id === this.#latest) this.#show({ title, layout });
     else this.#say(failure === undefined ? 'good' : 'error', failure === undefined ? summary : `${title}: ${summary}`);
   }

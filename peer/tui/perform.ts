@@ -1,12 +1,9 @@
 /** Carries a command out on a peer and words its outcome. The terminal screen and the plain lines of standard input both come here. */
 import { basename } from 'node:path';
 import { formatCount } from '../../common/content/format.js';
-import type { Clock } from '../../common/runtime/clock.js';
 import {
-  type Peer,
   PeerError,
   type PeerErrorCode,
-  type PublicationRow,
   type PublishOutcome,
   type RightsOutcome,
   type Terms,
@@ -23,43 +20,17 @@ import {
   transferOutcome,
   unpublishOutcome,
 } from '../wording/outcomes.js';
-import { type PasscodeSource, withNewPasscode, withPasscode } from '../wording/passcode.js';
+import { withNewPasscode, withPasscode } from '../wording/passcode.js';
 import { listSources, listUsers } from '../wording/people.js';
 import { problemLayout, problemOf } from '../wording/problem.js';
-import { listPublications, searchOutcome } from '../wording/publications.js';
 import type { Row } from '../wording/row.js';
 import { statusLayout } from '../wording/status.js';
 import { termsOf } from '../wording/terms.js';
+import { performSearch } from './perform-search.js';
+import { firstLine, type PerformContext, type Performed, told } from './performed.js';
 import { publishPaths } from './publish-paths.js';
 import { helpLayout } from './word-help.js';
 import type { Command } from './words.js';
-
-export interface PerformContext {
-  readonly peer: Peer;
-  readonly clock: Clock;
-  /** Where relative paths start. */
-  readonly cwd: string;
-  readonly home?: string | undefined;
-  /** Where `get` puts files. */
-  readonly downloads: string;
-  readonly passcodes: PasscodeSource;
-}
-
-export interface Performed {
-  readonly layout: Layout;
-  /** The outcome in a few words, for when something else is on the screen by then. */
-  readonly summary: string;
-  /** What went wrong first; absent when all went well. */
-  readonly failure?: PeerErrorCode;
-  /** Rows whose names can be completed from now on. */
-  readonly found?: readonly PublicationRow[];
-}
-
-/** Pages are fetched up to so many rows; a longer list is asked for more narrowly. */
-const MAX_ROWS = 10_000;
-const PAGE_ROWS = 1_000;
-/** A page may come back empty when the search ran out of time; so the pages are counted too. */
-const MAX_PAGES = 40;
 
 /** Does what `command` says. Failures become a worded outcome; only a bug throws. `clear` and `xit` are the caller's. */
 export async function perform(command: Command, context: PerformContext, signal: AbortSignal): Promise<Performed> {
@@ -72,22 +43,10 @@ export async function perform(command: Command, context: PerformContext, signal:
   }
 }
 
-function firstLine(layout: Layout): string {
-  return layout(Infinity)
-    .at(0)
-    .map(({ text }) => text)
-    .join('')
-    .replace(/:$/, '');
-}
-
 async function carryOut(command: Command, context: PerformContext, signal: AbortSignal): Promise<Performed> {
   const { peer, clock } = context;
   const now = clock.now();
   switch (command.word) {
-    case 'lpf': {
-      const { publications } = await peer.call('lpf', {}, { signal });
-      return told((width) => listPublications(publications, { width, columns: 'mine', now }));
-    }
     case 'lap': {
       const { users } = await peer.call('lap', {}, { signal });
       return told((width) => listUsers(users, { width, now }));
@@ -109,24 +68,26 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
       const { word, ...input } = command;
       return told(paragraph(renameOutcome(await peer.call(word, input, { signal })), 'good'));
     }
+    case 'lpf':
     case 'sch':
-      return search({ text: command.text, ignoreCase: command.ignoreCase, all: command.all }, context, signal);
     case 'list':
-      return search({ text: '', all: command.all, mine: true }, context, signal);
+    case 'next':
+    case 'save':
+    case 'searches':
+    case 'unsave':
+    case 'ls':
+    case 'dir':
+      return performSearch(command, context, signal);
     case 'get':
       return get(command, context, signal);
     case 'sources': {
       const { publication, sources } = await peer.call('sources', { selector: command.selector }, { signal });
       return told((width) => listSources(publication, sources, { width }));
     }
-    case 'link': {
-      const { link } = await peer.call('link', { selector: command.selector }, { signal });
-      return told(linkMade(link));
-    }
-    case 'links': {
-      const { links } = await peer.call('links', {}, { signal });
-      return told(listLinks(links, now));
-    }
+    case 'link':
+      return told(linkMade((await peer.call('link', { selector: command.selector }, { signal })).link));
+    case 'links':
+      return told(listLinks((await peer.call('links', {}, { signal })).links, now));
     case 'unlink': {
       const { link } = await peer.call('unlink', { linkId: command.linkId }, { signal });
       return told(paragraph(linkEnded(link), 'good'));
@@ -152,10 +113,6 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
     case 'xit':
       return told(() => listingOf([]));
   }
-}
-
-function told(layout: Layout): Performed {
-  return { layout, summary: firstLine(layout) };
 }
 
 async function publish(
@@ -218,31 +175,15 @@ function rowLayout(row: Row): Layout {
   return (width) => (text.length <= width ? listingOf([row]) : paragraph(text, row.at(-1)?.tone)(width));
 }
 
-interface SearchWish {
-  readonly text: string;
-  readonly ignoreCase?: boolean;
-  readonly all?: boolean;
-  readonly mine?: boolean;
-}
-
-async function search(wish: SearchWish, { peer, clock }: PerformContext, signal: AbortSignal): Promise<Performed> {
-  let page = await peer.call('sch', { ...wish, limit: PAGE_ROWS }, { signal });
-  const publications = [...page.publications];
-  for (let pages = 1; page.cursor !== undefined && publications.length < MAX_ROWS && pages < MAX_PAGES; pages += 1) {
-    page = await peer.call('sch', { ...wish, limit: PAGE_ROWS, cursor: page.cursor }, { signal });
-    publications.push(...page.publications);
-  }
-  return { ...told(searchOutcome({ ...page, publications }, clock.now())), found: publications };
-}
-
 async function get(
   command: Command & { word: 'get' },
   { peer, downloads, passcodes }: PerformContext,
   signal: AbortSignal,
 ): Promise<Performed> {
   const { word, ...wish } = command;
+  const into = downloads === undefined ? {} : { directory: downloads };
   const result = await withPasscode(
-    (passcode) => peer.call(word, { ...wish, directory: downloads, ...(passcode && { passcode }) }, { signal }),
+    (passcode) => peer.call(word, { ...wish, ...into, ...(passcode && { passcode }) }, { signal }),
     { what: wish.selector, source: passcodes },
   );
   const text = getOutcome(result);

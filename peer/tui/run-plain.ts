@@ -13,6 +13,7 @@ import { type Layout, listingText } from '../wording/listing.js';
 import { problemLayout, problemOf, problemText } from '../wording/problem.js';
 import { changedPinText, firstContactText } from '../wording/trust.js';
 import { perform } from './perform.js';
+import type { PerformContext } from './performed.js';
 import { parseLine } from './words.js';
 
 export interface PlainOptions {
@@ -24,8 +25,8 @@ export interface PlainOptions {
   readonly passcode?: string | undefined;
   /** Pin an unknown tracker without asking. Default: refuse it. */
   readonly trustOnFirstUse?: boolean | undefined;
-  /** Where `get` puts files; absolute. */
-  readonly downloads: string;
+  /** Where `get` puts files, when the settings name a folder; absolute. */
+  readonly downloads?: string | undefined;
   /** Where relative paths start. */
   readonly cwd: string;
   readonly home?: string | undefined;
@@ -118,7 +119,7 @@ async function runLines(peer: Peer, options: PlainOptions): Promise<number> {
   const { input, signal, clock = systemClock } = options;
   const lines = createInterface({ input, crlfDelay: Infinity, terminal: false, signal });
   const passcodes = { given: async () => options.passcode };
-  const context = { ...options, peer, clock, passcodes };
+  let context: PerformContext = { ...options, peer, clock, passcodes };
   let exitCode = EXIT_DONE;
   for await (const line of lines) {
     const parsed = parseLine(line);
@@ -129,8 +130,11 @@ async function runLines(peer: Peer, options: PlainOptions): Promise<number> {
       continue;
     }
     if (parsed.command.word === 'xit') break;
-    const { layout, failure } = await perform(parsed.command, context, signal);
+    const performed = await perform(parsed.command, context, signal);
+    const { layout, failure } = performed;
     print(layout, options);
+    if ('more' in performed) context = { ...context, more: performed.more };
+    if (performed.isFolderChanged === true) context = { ...context, downloads: undefined };
     if (failure !== undefined) exitCode ||= exitCodeFor(failure);
     if (signal.aborted) break;
   }

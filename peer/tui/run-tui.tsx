@@ -21,8 +21,8 @@ export interface TuiOptions {
   readonly password?: string | undefined;
   /** Pin an unknown tracker without asking. Default: ask. */
   readonly trustOnFirstUse?: boolean | undefined;
-  /** Where `get` puts files; absolute. */
-  readonly downloads: string;
+  /** Where `get` puts files, when the settings name a folder; absolute. */
+  readonly downloads?: string | undefined;
   /** Where relative paths start. */
   readonly cwd: string;
   readonly stdin: ReadStream;

@@ -1,5 +1,6 @@
 /** The words, their usage and what `h` says about them. */
 import { type Layout, paragraph, paragraphs, stackedLayouts } from '../wording/listing.js';
+import { SEARCH_OPTIONS, searchFlag } from '../wording/search-wish.js';
 import { table } from '../wording/table.js';
 
 export interface WordHelp {
@@ -20,8 +21,14 @@ export const WORDS = [
   'rename',
   'sch',
   'list',
+  'next',
+  'save',
+  'searches',
+  'unsave',
   'get',
   'sources',
+  'ls',
+  'dir',
   'link',
   'links',
   'unlink',
@@ -39,7 +46,7 @@ export const WORDS = [
 export type Word = (typeof WORDS)[number];
 
 /** Words that are known, but not here yet. */
-export const LATER_WORDS: readonly string[] = ['put', 'del', 'ls', 'dir', 'doctor', 'at-risk'];
+export const LATER_WORDS: readonly string[] = ['put', 'del', 'doctor', 'at-risk'];
 
 const TERM_OPTIONS = ['--passcode', '--no-passcode', '--expires', '--times', '--burn-after'];
 const TERM_HELP = [
@@ -48,11 +55,21 @@ const TERM_HELP = [
   '--times 3 lets three users fetch it; --burn-after 3 hides it after that. --times unlimited ends both.',
 ];
 
+/** Flags that narrow a search. */
+const FILTERS: readonly string[] = Object.keys(SEARCH_OPTIONS)
+  .filter((key) => key !== 'sort')
+  .map(searchFlag);
+const FILTER_HELP: readonly string[] = Object.entries(SEARCH_OPTIONS)
+  .filter(([key]) => key !== 'sort')
+  .map(([key, [value, does]]) => `${searchFlag(key)} ${value}: ${does}.`);
+
 export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
   lpf: {
-    usage: 'lpf',
-    does: 'list what you publish',
-    more: ['Your publications, also those on other devices of yours.'],
+    usage: 'lpf [USER]',
+    does: 'list what you publish, or USER does',
+    more: [
+      'Your publications, also those on other devices of yours; or those of USER that you may fetch, online or not.',
+    ],
   },
   lap: { usage: 'lap', does: 'list the other active users', more: [] },
   pub: {
@@ -89,21 +106,38 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
     more: ['For the publication alone: the file on your disk keeps its name, and nothing is hashed again.'],
   },
   sch: {
-    usage: 'sch TEXT [-i] [--all]',
+    usage: 'sch TEXT [-i] [--all] [--type TYPES] …',
     does: 'search names that others publish',
-    options: ['-i', '--all'],
+    options: ['-i', '--all', ...FILTERS, '--sort'],
     more: [
       'Finds TEXT anywhere in a name, upper and lower case told apart.',
       '-i ignores case.',
-      '--all shows also what is offline now.',
+      '--all shows also what is offline now, with when it was seen last.',
+      ...FILTER_HELP,
+      `--sort ORDER: ${SEARCH_OPTIONS.sort[1]}.`,
     ],
   },
   list: {
-    usage: 'list [--all]',
+    usage: 'list [--all] [--sort ORDER] …',
     does: 'list everything',
-    options: ['--all'],
-    more: ['--all shows also what is offline now.'],
+    options: ['--all', ...FILTERS, '--sort'],
+    more: ['--all shows also what is offline now.', 'Filters and orders as for sch; h sch tells of them.'],
   },
+  next: { usage: 'next', does: 'show the next page of a long list', more: ['Of the latest sch or list.'] },
+  save: {
+    usage: 'save TEXT [-i] [--into FOLDER] …',
+    does: 'be told of what is published later',
+    options: ['-i', '--into', '--up', ...FILTERS],
+    more: [
+      'As soon as others publish something that matches you are told, also of what came while you were away.',
+      '--into FOLDER fetches it there by itself. Only save narrowly what is fetched by itself: it may be large.',
+      '--up is for what is offline: told, or fetched, once a source of it is online; then the search ends.',
+      '-i ignores case.',
+      ...FILTER_HELP,
+    ],
+  },
+  searches: { usage: 'searches', does: 'list your saved searches', more: [] },
+  unsave: { usage: 'unsave SEARCH', does: 'end a saved search', more: ['SEARCH is an id that searches shows.'] },
   get: {
     usage: 'get NAME [--as NAME] [--force] [--priority high|normal|low]',
     does: 'fetch a file from all its sources',
@@ -116,6 +150,16 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
       '--priority high lets it begin before others that wait, low after them.',
       'A download that was stopped goes on where it was: get it again.',
     ],
+  },
+  ls: {
+    usage: 'ls',
+    does: 'list the download folder',
+    more: ['What get has put there, and whatever else lies there.'],
+  },
+  dir: {
+    usage: 'dir [FOLDER]',
+    does: 'show or change the download folder',
+    more: ['get puts files into FOLDER from now on, also when Shoal is started anew without --downloads.'],
   },
   sources: { usage: 'sources NAME', does: 'show who has a file now', more: ['NAME as for get.'] },
   link: {

@@ -7,12 +7,16 @@ import { nearestWord } from '../../common/runtime/nearest-word.js';
 import { PeerError, type PeerProblem, type Rights, TRANSFER_PRIORITIES, type TransferPriority } from '../api.js';
 import type { PasscodeWish } from '../wording/passcode.js';
 import { rightsOf } from '../wording/rights.js';
+import { SEARCH_OPTIONS, type SearchWords, searchFlag } from '../wording/search-wish.js';
 import type { TermsWish } from '../wording/terms.js';
 import { type ShellWord, splitShellWords } from './shell-words.js';
 import { LATER_WORDS, WORD_HELP, WORDS, type Word } from './word-help.js';
 
 export type Command =
-  | { readonly word: 'lpf' | 'lap' | 'links' | 'status' | 'clear' | 'xit' }
+  | { readonly word: 'lap' | 'links' | 'status' | 'clear' | 'xit' }
+  | { readonly word: 'next' | 'ls' }
+  | { readonly word: 'searches' }
+  | { readonly word: 'lpf'; readonly user?: string }
   | {
       readonly word: 'pub';
       readonly paths: readonly ShellWord[];
@@ -29,8 +33,17 @@ export type Command =
     }
   | { readonly word: 'rename'; readonly selector: string; readonly name: string }
   | { readonly word: 'unp'; readonly selectors: readonly string[] }
-  | { readonly word: 'sch'; readonly text: string; readonly ignoreCase: boolean; readonly all: boolean }
-  | { readonly word: 'list'; readonly all: boolean }
+  | ({ readonly word: 'sch'; readonly text: string; readonly ignoreCase: boolean; readonly all: boolean } & Filtered)
+  | ({ readonly word: 'list'; readonly all: boolean } & Filtered)
+  | ({
+      readonly word: 'save';
+      readonly text: string;
+      readonly ignoreCase: boolean;
+      readonly into?: string;
+      readonly untilUp?: boolean;
+    } & Filtered)
+  | { readonly word: 'unsave'; readonly searchId: string }
+  | { readonly word: 'dir'; readonly directory?: string }
   | {
       readonly word: 'get';
       readonly selector: string;
@@ -47,6 +60,11 @@ export type Command =
 /** As typed; a passcode is never part of the line, which stays on the screen and in the history. */
 export interface WishedTerms extends TermsWish {
   readonly passcode?: PasscodeWish;
+}
+
+/** Filters as typed; what is wrong with one is said when it is carried out, since times are told from then. */
+interface Filtered {
+  readonly filters?: SearchWords;
 }
 
 export type ParsedLine =
@@ -108,6 +126,8 @@ const VALUED: ReadonlyMap<string, string> = new Map([
   ['--expires', 'a time'],
   ['--times', 'a number'],
   ['--burn-after', 'a number'],
+  ['--into', 'a folder'],
+  ...Object.entries(SEARCH_OPTIONS).map(([key, [value]]) => [searchFlag(key), value] as const),
 ]);
 
 /** Takes the options out; a text says what is wrong. */
@@ -206,6 +226,7 @@ function buildCommand(word: Word, taken: Taken): Command | string {
   const as = values.get('--as');
   const named = as === undefined ? {} : { as };
   const all = flags.has('--all');
+  const filtered = filtersIn(values);
   switch (word) {
     case 'pub':
       if (operands.length === 0) return missing(word);
@@ -218,8 +239,21 @@ function buildCommand(word: Word, taken: Taken): Command | string {
     case 'unp':
       return operands.length === 0 ? missing(word) : { word, selectors: texts };
     case 'sch':
-      if (operands.length === 0) return 'sch needs a text that the name holds; list shows everything.';
-      return { word, text: texts.join(' '), ignoreCase: flags.has('-i'), all };
+      if (operands.length === 0 && filtered.filters === undefined)
+        return 'sch needs a text that the name holds; list shows everything.';
+      return { word, text: texts.join(' '), ignoreCase: flags.has('-i'), all, ...filtered };
+    case 'save':
+      return saveCommand(
+        texts,
+        { ...filtered, ignoreCase: flags.has('-i'), isUp: flags.has('--up') },
+        values.get('--into'),
+      );
+    case 'unsave':
+      return oneOperand(word, texts, (searchId) => ({ word, searchId }));
+    case 'lpf':
+      return texts.length === 0 ? { word } : oneOperand(word, texts, (user) => ({ word, user }));
+    case 'dir':
+      return texts.length === 0 ? { word } : oneOperand(word, texts, (directory) => ({ word, directory }));
     case 'get':
       return getCommand(texts, { force: flags.has('--force'), ...named }, values.get('--priority'));
     case 'sources':
@@ -237,10 +271,28 @@ function buildCommand(word: Word, taken: Taken): Command | string {
     case 'h':
       return helpCommand(texts);
     case 'list':
-      return texts.length > 0 ? 'list takes no name: sch TEXT searches.' : { word, all };
+      return texts.length > 0 ? 'list takes no name: sch TEXT searches.' : { word, all, ...filtered };
     default:
       return texts.length > 0 ? `${word} takes nothing after it.` : { word };
   }
+}
+
+function filtersIn(values: ReadonlyMap<string, string>): Filtered {
+  const filters = Object.keys(SEARCH_OPTIONS).flatMap((key) => {
+    const value = values.get(searchFlag(key));
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return filters.length === 0 ? {} : { filters: Object.fromEntries(filters) };
+}
+
+function saveCommand(
+  texts: readonly string[],
+  { isUp, ...rest }: { readonly ignoreCase: boolean; readonly isUp: boolean } & Filtered,
+  into: string | undefined,
+): Command | string {
+  if (texts.length === 0 && rest.filters === undefined) return missing('save');
+  const more = { ...(into === undefined ? {} : { into }), ...(isUp ? { untilUp: true } : {}) };
+  return { word: 'save', text: texts.join(' '), ...rest, ...more };
 }
 
 function oneOperand(word: Word, texts: readonly string[], build: (text: string) => Command): Command | string {

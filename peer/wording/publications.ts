@@ -1,7 +1,7 @@
 /** Lists of publications as people read them: `lpf`, `sch`, `list`, and the choices when a name is ambiguous. */
 import { formatCount, formatDuration, formatSize } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
-import type { PublicationRow, SearchResult } from '../api.js';
+import { PeerError, type PublicationRow, type SearchResult } from '../api.js';
 import { type Layout, type Listing, listingOf, paragraph, stacked } from './listing.js';
 import { rightsText } from './rights.js';
 import { row } from './row.js';
@@ -53,13 +53,30 @@ export function listPublications(rows: readonly PublicationRow[], options: Publi
   return stacked([listingOf([row(`${formatCount(rows.length, 'file')} ${verb}:`)]), publicationTable(rows, options)]);
 }
 
+/** The outcome of `lpf`: mine, or those of `user`. */
+export function published(
+  rows: readonly PublicationRow[],
+  { user, now }: { readonly user: string | undefined; readonly now: number },
+): Layout {
+  if (user !== undefined && rows.length === 0)
+    return paragraph(`${safeDisplay(user)} publishes no files that you may fetch`);
+  return (width) => listPublications(rows, { width, columns: 'mine', now });
+}
+
+/** A user as typed after `lpf`, also with the `@` of selectors. @throws {PeerError} `usage`. */
+export function userNamed(text: string): string {
+  const name = text.replace(/^@/, '');
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) return name;
+  throw new PeerError({ code: 'usage', message: `${safeDisplay(text, { maxCells: 40 })} is not the name of a user.` });
+}
+
 /** The outcome of `sch` and `list`, and whether there is more. */
 export function searchOutcome({ publications, partial, cursor }: SearchResult, now: number): Layout {
   return (width) => {
     const found = listPublications(publications, { width, columns: 'found', now });
     if (cursor === undefined && !partial) return found;
     const reason = partial ? 'The search was stopped at its time limit' : 'There are more';
-    return stacked([found, paragraph(`${reason}: type a longer part of the name to see the rest.`, 'warning')(width)]);
+    return stacked([found, paragraph(`${reason}: narrow the search, or see the next page.`, 'warning')(width)]);
   };
 }
 

@@ -153,7 +153,7 @@ describe('shoal, the command line', () => {
       const { code, stdout } = await runCli(['--user', 'ana'], { command: FAKE_COMMAND, home: dir.path });
 
       expect(code).to.equal(0);
-      expect(stdout).to.equal(`interface for ana at ${TRACKER} into ${dir.join('Downloads', 'Shoal')}\n`);
+      expect(stdout).to.equal(`interface for ana at ${TRACKER} into the usual folder\n`);
       expect((await stat(dir.join('Downloads', 'Shoal'))).isDirectory()).to.equal(true);
     });
   });
@@ -172,6 +172,16 @@ describe('shoal, the command line', () => {
       const { stdout } = await shoal(['sch', 'a b', '-i', '--all', '--limit', '7', '--cursor', 'c']);
 
       expect(stdout).to.contain('{"text":"a b","ignoreCase":true,"all":true,"limit":7,"cursor":"c"}');
+    });
+
+    it('passes every filter on, in bytes and ms, and refuses a search for nothing', async () => {
+      const filters = ['--owner', '@bob', '--min-size', '1K', '--type', 'pdf', '--sort', 'largest'];
+      const { stdout } = await shoal(['sch', ...filters]);
+      const nothing = await shoal(['sch']);
+
+      expect(stdout).to.contain('{"text":"","owner":"bob","minSize":1024,"endings":["pdf"],"sort":"largest"}');
+      expect(nothing.code).to.equal(2);
+      expect(nothing.stderr).to.match(/TEXT/);
     });
 
     it('lists everything, mine too, without a text', async () => {

@@ -105,7 +105,7 @@ const publishing: FakePeer['handlers'] = {
 };
 
 const fetching: FakePeer['handlers'] = {
-  get: async ({ selector, directory, as, passcode }, { signal, onProgress }) => {
+  get: async ({ selector, directory = '', as, passcode }, { signal, onProgress }) => {
     if (selector === 'locked' && passcode !== 'sesame') {
       const code = passcode === undefined ? 'passcode-needed' : 'wrong-passcode';
       throw new PeerError({ code, message: 'It is locked.' });
@@ -154,7 +154,7 @@ const FAKE_PARTS: CliParts = {
     return { pin: process.env['FAKE_PIN'] ?? FAKE_PIN };
   },
   identifyFile: async (path) => ({ fileId: 'cd'.repeat(32), sizeBytes: path.length }),
-  runInterface: async ({ downloads, user = 'anybody', tracker }) => {
+  runInterface: async ({ downloads = 'the usual folder', user = 'anybody', tracker }) => {
     process.stdout.write(`interface for ${user} at ${tracker} into ${downloads}\n`);
     return 0;
   },

@@ -305,7 +305,7 @@ describe('local socket', () => {
   for (const [what, request, message] of [
     ['an unknown command', { id: 1, call: 'constructor', input: {} }, /unknown command: "constructor"/],
     ['an input that is no object', { id: 1, call: 'lpf', input: [] }, /must be an object/],
-    ['a missing field', { id: 1, call: 'get', input: { selector: 'x' } }, /"directory" must be a string/],
+    ['a missing field', { id: 1, call: 'get', input: { directory: '/x' } }, /"selector" must be a string/],
     ['a field of another type', { id: 1, call: 'pub', input: { paths: [1] } }, /"paths" must be a list of strings/],
   ] as const) {
     it(`answers ${what} with a usage problem`, async () => {

@@ -204,6 +204,8 @@ export class FakePeer implements Peer {
         };
       case 'cancel':
         return this.#cancel((input as CommandInput<'cancel'>).transfer);
+      case 'dir':
+        return { directory: '/chosen', ...(input as CommandInput<'dir'>) };
       case 'status':
         return this.#state;
       default:

@@ -6,12 +6,14 @@ import { mainGeometry } from '../../peer/tui/geometry.js';
 import { loginFrame } from '../../peer/tui/login-frame.js';
 import { MainModel } from '../../peer/tui/main-model.js';
 import { activityRows, headerRow, hintRow, messageRows, resultRows } from '../../peer/tui/main-rows.js';
+import { folderListing, folderText } from '../../peer/wording/folder.js';
 import { listingText } from '../../peer/wording/listing.js';
 import { getDetails, getOutcome, publishOutcome, unpublishOutcome } from '../../peer/wording/outcomes.js';
 import { listSources, listUsers } from '../../peer/wording/people.js';
 import { problemLayout } from '../../peer/wording/problem.js';
-import { listPublications } from '../../peer/wording/publications.js';
+import { listPublications, published } from '../../peer/wording/publications.js';
 import { type Row, rowText } from '../../peer/wording/row.js';
+import { listSearches, searchEnded, searchSaved } from '../../peer/wording/searches.js';
 import { statusLayout } from '../../peer/wording/status.js';
 import { FakePeer, publication } from './fake-peer.js';
 
@@ -86,6 +88,8 @@ function mainScreenRows(text: string, problem: PeerProblem): Row[] {
 function outcomes(text: string, problem: PeerProblem): string {
   const row = publication({ name: text, owner: text, fileId: text });
   const options = { width: 80, now: 0 };
+  const saved = { searchId: text, text, owner: text, endings: [text], into: text, createdAt: 0, matches: 1 };
+  const entry = { name: text, sizeBytes: 1, modifiedAt: 0, isFolder: false };
   const peer = new FakePeer({}, { user: text, tracker: text });
   peer.change(stateOf(text, problem));
   const lines = [
@@ -100,9 +104,13 @@ function outcomes(text: string, problem: PeerProblem): string {
     listSources(row, [{ user: text, devicePin: text, has: 'all', addresses: [text] }], options),
     problemLayout({ ...problem, choices: [row] }, 0)(80),
     statusLayout(peer.state(), 0)(80),
+    listSearches([saved], 0)(80),
+    folderListing({ directory: text, entries: [entry, { ...entry, isFolder: true }] }, 0)(80),
+    published([], { user: text, now: 0 })(80),
   ].map((listing) => listingText(listing).replaceAll('\n', ''));
   const transfer = transferOf(text, problem);
-  return [...lines, ...listings, getOutcome({ transfer }), getDetails({ path: text, transfer })].join('');
+  const sentences = [getOutcome({ transfer }), getDetails({ path: text, transfer }), searchSaved(saved, true)];
+  return [...lines, ...listings, ...sentences, searchEnded(saved), folderText(text)].join('');
 }
 
 describe('text that others chose', () => {

@@ -55,6 +55,35 @@ describe('MainModel', () => {
     expect(peer.calls.map(({ name }) => name)).to.deep.equal(['lpf', 'lap', 'sch', 'status']);
   });
 
+  it('goes on with a list that was cut by next, until its end', async () => {
+    const { enter, peer, result } = desk({ manyRows: 10_500 });
+    enter('list');
+    await waitFor(() => result().includes('see the next page'), { what: 'the first page' });
+
+    enter('next');
+    await waitFor(() => result().includes('500 files found'), { what: 'the second page' });
+    enter('next');
+    await waitFor(() => result().includes('no further page'), { what: 'the end' });
+
+    expect(peer.calls.at(-1)?.input).to.deep.include({ cursor: '10000', mine: true });
+  });
+
+  it('fetches into the folder of the settings until dir chooses another', async () => {
+    const { enter, peer } = desk({ found: [{ name: 'a.txt' }], getMs: 0 });
+    const folders = (): unknown[] =>
+      peer.calls.filter(({ name }) => name === 'get').map(({ input }) => (input as { directory?: string }).directory);
+    enter('get a.txt');
+    await waitFor(() => folders().length === 1, { what: 'the first get' });
+
+    enter('dir sub');
+    await waitFor(() => peer.calls.at(-1)?.name === 'dir', { what: 'dir' });
+    enter('get a.txt');
+    await waitFor(() => folders().length === 2, { what: 'the second get' });
+
+    expect(folders()).to.deep.equal(['/downloads', undefined]);
+    expect(peer.calls.find(({ name }) => name === 'dir')?.input).to.deep.equal({ directory: '/tmp/sub' });
+  });
+
   it('goes on after a second with a command that does not answer, and stops it at Ctrl-C', async () => {
     const { clock, enter, model, result } = desk({ stuck: ['sch'] });
     enter('sch x');

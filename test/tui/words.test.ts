@@ -98,6 +98,31 @@ describe('parseLine', () => {
     });
   });
 
+  it('keeps filters as they were typed, for lists and saved searches', () => {
+    const filters = { minSize: '10M', type: 'video', since: '3d' };
+
+    expect(command('list --min-size 10M --type=video --since 3d')).to.deep.equal({ word: 'list', all: false, filters });
+    expect(command('sch --owner bob')).to.deep.include({ text: '', filters: { owner: 'bob' } });
+    expect(command('save my film -i --type video --min-size 10M --since 3d --into "my films"')).to.deep.equal({
+      word: 'save',
+      text: 'my film',
+      ignoreCase: true,
+      filters,
+      into: 'my films',
+    });
+    expect(problem('save')).to.match(/^Usage: save TEXT/);
+    expect(problem('sch x --min-sise 3')).to.match(/Did you mean --min-size\?/);
+    expect(problem('sch x --type')).to.equal('--type needs TYPES after it.');
+  });
+
+  it('reads whose publications, which folder and which search', () => {
+    expect(command('lpf')).to.deep.equal({ word: 'lpf' });
+    expect(command('lpf bob')).to.deep.equal({ word: 'lpf', user: 'bob' });
+    expect(command('dir "my files"')).to.deep.equal({ word: 'dir', directory: 'my files' });
+    expect(command('unsave s1')).to.deep.equal({ word: 'unsave', searchId: 's1' });
+    expect(problem('ls here')).to.match(/takes nothing/);
+  });
+
   it('takes what stands in quotes or after -- as a name', () => {
     expect(command('get "--force"')).to.include({ selector: '--force', force: false });
     expect(command('unp -- -a --all')).to.deep.equal({ word: 'unp', selectors: ['-a', '--all'] });

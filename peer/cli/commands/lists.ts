@@ -1,16 +1,18 @@
 import type { PublicationRow, SearchInput } from '../../api.js';
 import { PeerError } from '../../api.js';
 import { listSources, listUsers } from '../../wording/people.js';
-import { listPublications, searchOutcome } from '../../wording/publications.js';
+import { published, searchOutcome, userNamed } from '../../wording/publications.js';
+import { SEARCH_OPTIONS, type SearchWords, searchWish } from '../../wording/search-wish.js';
 import type { CommandContext } from '../context.js';
 import { call, withPeer } from './one-shot.js';
 
-/** My publications, online or not. */
+/** My publications, or what another user publishes, online or not. */
 export function lpf(context: CommandContext): Promise<number> {
+  const [user] = context.args;
   return withPeer(context, async (peer) => {
     const { output } = context;
-    const result = await call(context, peer, 'lpf', {});
-    output.show((width) => listPublications(result.publications, { width, columns: 'mine', now: output.now() }));
+    const result = await call(context, peer, 'lpf', user === undefined ? {} : { user: userNamed(user) });
+    output.show(published(result.publications, { user, now: output.now() }));
     output.result('lpf', result);
     return 0;
   });
@@ -39,31 +41,44 @@ export function sources(context: CommandContext): Promise<number> {
   });
 }
 
-/** Names that contain a text. */
-export function sch(context: CommandContext): Promise<number> {
-  return search(context, 'sch', { text: context.args[0] ?? '' });
+/** Names that contain a text, or whatever the filters leave. */
+export async function sch(context: CommandContext): Promise<number> {
+  const [text = ''] = context.args;
+  const input = { text, ...searchOptions(context) };
+  if (text === '' && Object.keys(filtersIn(context)).length === 0)
+    throw new PeerError({
+      code: 'usage',
+      message: 'sch needs a TEXT that the name holds, or a filter. See shoal help sch.',
+    });
+  return search(context, 'sch', input);
 }
 
 /** Everything, my own included. */
 export function list(context: CommandContext): Promise<number> {
-  return search(context, 'list', { text: '', mine: true });
+  return search(context, 'list', { text: '', mine: true, ...searchOptions(context) });
 }
 
 async function search(context: CommandContext, word: string, input: SearchInput): Promise<number> {
-  const { output, options } = context;
-  const wanted = { ...input, ...searchOptions(options) };
+  const { output } = context;
   return withPeer(context, async (peer) => {
-    const result = await call(context, peer, 'sch', wanted);
+    const result = await call(context, peer, 'sch', input);
     output.show(searchOutcome(result, output.now()));
-    if (result.cursor !== undefined) output.note(`Next page: --cursor ${result.cursor}`);
+    if (result.cursor !== undefined) output.note(`Next page: the same with --cursor ${result.cursor}`);
     output.result(word, result satisfies { publications: readonly PublicationRow[] });
     return 0;
   });
 }
 
-function searchOptions(options: CommandContext['options']): Partial<SearchInput> {
-  const { ignoreCase, all, limit, cursor } = options;
+/** What narrows the search. */
+export function filtersIn({ options, process }: CommandContext): ReturnType<typeof searchWish> {
+  const words = Object.keys(SEARCH_OPTIONS).map((key) => [key, options[key]]);
+  return searchWish(Object.fromEntries(words) as SearchWords, process.clock.now());
+}
+
+function searchOptions(context: CommandContext): Partial<SearchInput> {
+  const { ignoreCase, all, limit, cursor } = context.options;
   return {
+    ...filtersIn(context),
     ...(ignoreCase === true ? { ignoreCase } : {}),
     ...(all === true ? { all } : {}),
     ...(typeof limit === 'string' ? { limit: wholeNumber(limit) } : {}),

@@ -1,0 +1,49 @@
+/** `sch`, `list` and `lpf USER`: the tracker's pages joined to what was asked for. */
+import { DEFAULT_PAGE_ROWS, MAX_PAGE_ROWS } from '../../common/protocol/limits.js';
+import type { AbortOptions } from '../../common/runtime/deadline.js';
+import type { CommandInput, CommandResult, PublicationRow } from '../api.js';
+import { publicationRow } from '../library/publication-row.js';
+import type { TrackerClient } from '../tracker-client/tracker-client.js';
+
+type Tracker = Pick<TrackerClient, 'request'>;
+
+/** A search that ran out of the tracker's time is gone on with so often before a person hears of it: each costs the tracker 20 ms. */
+const MAX_PARTIAL_PAGES = 25;
+
+/** Pages are joined here: over UDP each holds only what fits a datagram. */
+export async function search(
+  tracker: Tracker,
+  input: CommandInput<'sch'> & { readonly publicationIds?: string[] },
+  { signal }: AbortOptions,
+): Promise<CommandResult<'sch'>> {
+  const { limit = DEFAULT_PAGE_ROWS, cursor: from, endings, ...rest } = input;
+  const query = { ...rest, ...(endings === undefined ? {} : { endings: [...endings] }) };
+  const publications: PublicationRow[] = [];
+  let cursor = from;
+  let partial = false;
+  for (let partialPages = 0; partialPages < MAX_PARTIAL_PAGES; partialPages += Number(partial)) {
+    const page = { limit: limit - publications.length, ...(cursor === undefined ? {} : { cursor }) };
+    const reply = await tracker.request('search', { ...query, ...page }, { signal });
+    publications.push(...reply.publications.map(publicationRow));
+    ({ cursor, partial } = reply);
+    if (cursor === undefined || publications.length >= limit) break;
+  }
+  return { publications, partial, ...(cursor === undefined ? {} : { cursor }) };
+}
+
+/** What a user publishes and I may fetch, online or not; at most `mostRows`. */
+export async function publishedBy(
+  tracker: Tracker,
+  wanted: { readonly user: string; readonly mostRows: number },
+  options: AbortOptions,
+): Promise<PublicationRow[]> {
+  const query = { text: '', owner: wanted.user, all: true, mine: true, limit: MAX_PAGE_ROWS };
+  const rows: PublicationRow[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await search(tracker, { ...query, ...(cursor === undefined ? {} : { cursor }) }, options);
+    rows.push(...page.publications);
+    ({ cursor } = page);
+  } while (cursor !== undefined && rows.length < wanted.mostRows);
+  return rows;
+}
