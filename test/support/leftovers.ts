@@ -13,6 +13,7 @@ interface Entry {
 
 const entries = new Map<number, Entry>();
 let isInsideTest = false;
+let started = 0;
 
 process.once('exit', () => {
   for (const { pid } of entries.values()) kill(pid);
@@ -26,8 +27,14 @@ for (const [signal, code] of [
 
 /** Lists a child of this process; call the returned function when it has ended. */
 export function listProcess(pid: number, what: string): () => void {
+  started += 1;
   entries.set(pid, { pid, what, belongsToTest: isInsideTest, startedAt: undefined });
   return () => entries.delete(pid);
+}
+
+/** How many processes the tests of this run have started so far. */
+export function processesStarted(): number {
+  return started;
 }
 
 /** Lists a process that a program under test left running on purpose, such as the tracker behind `npm start`. */
