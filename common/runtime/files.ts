@@ -41,8 +41,9 @@ export async function makeFolders(path: string, mode = 0o777): Promise<void> {
   const first = await tryMakeFolder(path, mode);
   if (first === undefined) return;
   const parent = dirname(path);
-  if (errnoOf(first) !== 'ENOENT' || parent === path || (await isThere(parent))) throw first;
-  await makeFolders(parent, mode);
+  if (errnoOf(first) !== 'ENOENT' || parent === path) throw first;
+  if (!(await isThere(parent))) await makeFolders(parent, mode);
+  // Also where the parent is there: somebody else may have made it since.
   const second = await tryMakeFolder(path, mode);
   if (second !== undefined) throw second;
 }

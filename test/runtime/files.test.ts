@@ -25,6 +25,12 @@ describe('files', () => {
       expect((await stat(dir.join('a/b/c'))).isDirectory()).to.equal(true);
     });
 
+    it('makes the same folders for many at once', async () => {
+      await Promise.all(Array.from({ length: 20 }, () => makeFolders(dir.join('a/b/c/d'))));
+
+      expect((await stat(dir.join('a/b/c/d'))).isDirectory()).to.equal(true);
+    });
+
     it('takes one to which a link leads', async () => {
       await symlink(dir.path, dir.join('link'));
 
