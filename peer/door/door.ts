@@ -49,6 +49,9 @@ const STARTING_TIMEOUT_MS = 10_000;
 /** Pause in ms between two looks for a tracker that is not there yet, when its identity is still unknown. */
 const CONTACT_RETRY_MS = 1_000;
 
+/** Refusals that only the tracker itself can have sent, over a connection on which its pin was checked. */
+const ANSWERS_OF_A_TRACKER: ReadonlySet<PeerProblem['code']> = new Set(['login-failed', 'already-active']);
+
 /** Opens the way to a peer. Everything is looked up anew at each call. */
 export function createDoor(options: DoorOptions): Door {
   return new Door(options);
@@ -79,24 +82,42 @@ export class Door implements PeerDoor {
   async attach(tracker: string, user: string, { signal }: CallOptions): Promise<Peer | undefined> {
     const address = parseTrackerAddress(tracker);
     requireUserName(user);
-    const pin = await this.#knownPin(address);
+    const pin = (await this.#knownPin(address)) ?? address.pin;
     return pin === undefined ? undefined : this.#attach(pin, user, signal);
   }
 
   async open(options: OpenOptions): Promise<Peer> {
     const address = parseTrackerAddress(options.tracker);
     requireUserName(options.user);
-    const pin = (await this.#knownPin(address)) ?? (await this.#firstContact(address, options));
+    const known = await this.#knownPin(address);
+    if (known === undefined && address.pin !== undefined) return this.#openTyped(address, address.pin, options);
+    const pin = known ?? (await this.#firstContact(address, options));
+    return this.#openAs(address, pin, options);
+  }
+
+  #openAs(address: TrackerAddress, pin: string, options: OpenOptions): Promise<Peer> {
     return options.serving ? this.#openServing(address, pin, options) : this.#openOnce(address, pin, options);
   }
 
-  /** The pin on record. A pin in the address is put on record; it never replaces another one. */
+  /** A typed pin goes on record once the tracker has proved it: a mistyped one would make the real tracker look like a fraud. */
+  async #openTyped(address: TrackerAddress, pin: string, options: OpenOptions): Promise<Peer> {
+    try {
+      const peer = await this.#openAs(address, pin, options);
+      await this.#trust.set(address.address, pin);
+      return peer;
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+      if (ANSWERS_OF_A_TRACKER.has(error.code)) await this.#trust.set(address.address, pin);
+      if (error.code === 'pin-changed') throw mistyped(address.address, pin, error);
+      throw error;
+    }
+  }
+
+  /** The pin on record. @throws {PeerError} `pin-changed` when the address has another one. */
   async #knownPin({ address, pin }: TrackerAddress): Promise<string | undefined> {
     const known = await this.#trust.pinOf(address);
-    if (pin === undefined || pin === known) return known;
-    if (known !== undefined) throw new PeerError(pinChanged(address, pin, known));
-    await this.#trust.set(address, pin);
-    return pin;
+    if (pin !== undefined && known !== undefined && pin !== known) throw new PeerError(pinChanged(address, pin, known));
+    return known;
   }
 
   async #firstContact(address: TrackerAddress, options: OpenOptions): Promise<string> {
@@ -245,6 +266,14 @@ function untrusted(address: string, pin: string): PeerProblem {
       `The tracker ${address} is not known here yet. Its identity is ${pin}. If its administrator confirms that, trust it with: ` +
       ownCommand(`trust add '${address}#${pin}'`),
   };
+}
+
+function mistyped(address: string, pin: string, cause: PeerError): PeerError {
+  const found = cause.problem.pin ?? 'unknown';
+  const message =
+    `The tracker ${address} has another fingerprint than the one you gave, so nothing was sent. Given: ${pin}; ` +
+    `it shows: ${found}. Check what its administrator gave you: a typing mistake, or another tracker at this address.`;
+  return new PeerError({ code: 'untrusted-tracker', message }, { cause });
 }
 
 /** Loud, and with a way out that nobody takes by accident. */

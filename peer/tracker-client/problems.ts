@@ -4,6 +4,7 @@ import { formatDuration } from '../../common/content/format.js';
 import type { ErrorCode } from '../../common/protocol/errors.js';
 import type { ErrorBody } from '../../common/protocol/messages.js';
 import { ownCommand, ownProgram } from '../../common/runtime/own-command.js';
+import { formatPin } from '../../common/wire/identity.js';
 import { PeerError, type PeerErrorCode, type PeerProblem } from '../api.js';
 
 const CODE_OF: Partial<Record<ErrorCode, PeerErrorCode>> = {
@@ -87,5 +88,5 @@ export function pinChanged(address: string, found: string): PeerError {
   const message =
     `The tracker at ${address} has another identity than the one on record, so nothing was sent. ` +
     `If its administrator confirms the new one, run: ${ownCommand(`trust forget ${address}`)}`;
-  return new PeerError({ code: 'pin-changed', message, pin: found });
+  return new PeerError({ code: 'pin-changed', message, pin: formatPin(found) });
 }

@@ -77,6 +77,26 @@ describe('door', () => {
       expect(contacts).to.equal(0);
     });
 
+    it('says that a typed pin is not what the tracker shows, and does not put it on record', async () => {
+      const mismatch = new PeerError({ code: 'pin-changed', message: 'another identity', pin: FAKE_PIN });
+      const door = makeDoor({ startPeer: () => Promise.reject(mismatch) });
+
+      const problem = await problemOf(open(door, { tracker: `${TRACKER}#${OTHER_PIN}` }));
+
+      expect(problem.code).to.equal('untrusted-tracker');
+      expect(problem.message).to.contain(`Given: ${OTHER_PIN}; it shows: ${FAKE_PIN}`);
+      expect(problem.pin, 'nobody is asked to trust it').to.equal(undefined);
+      await open(makeDoor(), { tracker: `${TRACKER}#${FAKE_PIN}` });
+    });
+
+    it('puts a typed pin on record that the tracker has proved, also when it refuses the password', async () => {
+      const refusal = new PeerError({ code: 'login-failed', message: 'Wrong.' });
+
+      await problemOf(open(makeDoor({ startPeer: () => Promise.reject(refusal) })));
+
+      expect((await makeDoor().contact(TRACKER, { signal: NEVER })).trust).to.equal('pinned');
+    });
+
     it('refuses an address whose pin is not the one on record, and starts nothing', async () => {
       const door = makeDoor();
       await door.trust(TRACKER, FAKE_PIN);
