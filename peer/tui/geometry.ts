@@ -2,6 +2,7 @@
 import type { TransferRow } from '../api.js';
 import { isUnderWay } from '../wording/transfers.js';
 import type { MainState, ScreenSize } from './main-state.js';
+import { messageLines } from './message-lines.js';
 
 export interface Geometry {
   readonly width: number;
@@ -21,7 +22,6 @@ export interface Geometry {
   readonly hintRows: number;
 }
 
-const MAX_MESSAGE_ROWS = 3;
 export const MARGIN_CELLS = 1;
 
 export function frameHeight({ rows }: ScreenSize): number {
@@ -49,7 +49,8 @@ export function mainGeometry(state: MainState, size: ScreenSize): Geometry {
   const hintRows = take(1, 7);
   const resultRuleRows = take(1, 6);
   const promptRuleRows = take(1, 8);
-  const messageRows = take(Math.min(state.messages.length, left >= 12 ? MAX_MESSAGE_ROWS : 1), 4);
+  const messageRoom = Math.max(1, Math.floor(left / 3));
+  const messageRows = take(messageLines(state.messages, width, messageRoom).length, 4);
   const activityRuleRows = activities === 0 ? 0 : take(1, 6);
   const activityRows = activities === 0 ? 0 : take(Math.min(activities, Math.max(1, Math.floor(left * 0.4))), 3);
   return {

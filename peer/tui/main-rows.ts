@@ -1,12 +1,13 @@
 /** The lines of the main screen, as rows: what stands where, in how many cells. Pure. */
 import { formatCount, formatRate } from '../../common/content/format.js';
 import { cellWidth, safeDisplay } from '../../common/content/safe-display.js';
-import { type Row, row, span, type Tone } from '../wording/row.js';
+import { type Row, row, span } from '../wording/row.js';
 import { connectionText } from '../wording/status.js';
 import { hashingRow, transferRow } from '../wording/transfers.js';
 import { clampScroll, type Geometry, MARGIN_CELLS, shownDownloads } from './geometry.js';
 import { type InputRow, inputRow } from './input-row.js';
-import type { MainState, Message } from './main-state.js';
+import type { MainState } from './main-state.js';
+import { messageLines } from './message-lines.js';
 
 /** Below these widths the name of the program and the rates make room for what matters more. */
 const TITLE_FROM = 72;
@@ -64,26 +65,8 @@ export function resultRule({ result, scroll }: MainState, { resultRows: height, 
   );
 }
 
-const LEVEL_TONES: Readonly<Record<Message['level'], Tone>> = {
-  info: 'plain',
-  good: 'good',
-  warning: 'warning',
-  error: 'bad',
-};
-
 export function messageRows({ messages }: MainState, { messageRows: height, width }: Geometry): readonly Row[] {
-  return (height === 0 ? [] : messages.slice(-height)).map(({ at, level, text }) => {
-    const time = ` ${clockTime(at)} `;
-    return [
-      span(time, 'faint'),
-      span(safeDisplay(text, { maxCells: Math.max(0, width - time.length) }), LEVEL_TONES[level]),
-    ];
-  });
-}
-
-function clockTime(at: number): string {
-  const date = new Date(at);
-  return [date.getHours(), date.getMinutes()].map((part) => String(part).padStart(2, '0')).join(':');
+  return messageLines(messages, width, height);
 }
 
 /** What is being typed: a command, or the answer to a question, which nobody is to read. */
