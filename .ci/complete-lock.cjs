@@ -1,6 +1,7 @@
 // Run after npm install has changed package-lock.json: adds the packages of other platforms that the registry at hand did not
 // offer. Without them npm ci refuses the lock file as out of date, although this platform needs none of them. Such an entry has
-// no integrity: nobody here has seen the content. npm fills it in where the package can be had.
+// no integrity: nobody here has seen the content. npm fills it in where the package can be had. It also takes out which Node a package
+// asks for: npm would compare that with the Node it runs on itself, and warn in vain, as all of this runs on the one that is locked.
 const { readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 
@@ -38,6 +39,7 @@ for (const parent of Object.values(packages)) {
     if (!isLocked) added[`node_modules/${name}`] = entryOf(name, version, parent);
   }
 }
+for (const [path, entry] of Object.entries(packages)) if (path !== '') delete entry.engines;
 const sorted = Object.entries({ ...packages, ...added }).sort(([a], [b]) => a.localeCompare(b, 'en'));
 lock.packages = Object.fromEntries(sorted);
 writeFileSync(LOCK, `${JSON.stringify(lock, null, 2)}\n`);

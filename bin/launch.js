@@ -22,7 +22,8 @@ export function isNodeReady(script) {
     restart(ownNode, script);
   } else {
     const found = process.versions.node;
-    fail(`Shoal needs Node ${OLDEST_MAJOR} or newer; this is ${found}. Run it with npm start, or install Node 26.`);
+    const missing = `Shoal needs Node ${OLDEST_MAJOR} or newer; this is ${found}, and there is none at ${ownNode}.`;
+    fail(`${missing} Run npm ci in ${packageRoot}, which brings one along, or install Node 26.`);
   }
   return false;
 }

@@ -72,7 +72,8 @@ describe('bin/shoal.js', () => {
     const { code, stdout, stderr } = await stand.run('shoal.js', [], { nodeOptions: [AS_NODE_20] });
 
     expect(stderr).to.equal(
-      'Shoal needs Node 24 or newer; this is 20.1.0. Run it with npm start, or install Node 26.\n',
+      `Shoal needs Node 24 or newer; this is 20.1.0, and there is none at ${dir.join('node_modules/node/bin/node')}. ` +
+        `Run npm ci in ${dir.path}, which brings one along, or install Node 26.\n`,
     );
     expect([code, stdout]).to.deep.equal([1, '']);
   });

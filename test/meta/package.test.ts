@@ -52,6 +52,15 @@ describe('the package', () => {
     expect(missing, 'run: node .ci/complete-lock.cjs').to.deep.equal([]);
   });
 
+  it('gives npm no reason to warn of the Node that it runs on itself: Shoal runs on the one that is locked', () => {
+    const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, { engines?: object }> };
+    const { '': own, ...others } = packages;
+
+    expect(own?.engines).to.deep.equal({ node: '>=20' });
+    const asking = Object.keys(others).filter((path) => others[path]?.engines !== undefined);
+    expect(asking, 'run: node .ci/complete-lock.cjs').to.deep.equal([]);
+  });
+
   it('lets only the Node it runs on run a program at installation: another one needs a decision first', () => {
     const { allowScripts } = JSON.parse(read('package.json')) as { allowScripts: Record<string, boolean> };
     const scripted = lockedPackages().filter(([, { hasInstallScript }]) => hasInstallScript === true);
