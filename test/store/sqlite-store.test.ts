@@ -6,10 +6,11 @@ import { expect } from 'chai';
 import { openSqliteStore } from '../../tracker/store/sqlite-store.js';
 import type { SearchKey, Store } from '../../tracker/store/store.js';
 import { tempDir } from '../support/temp.js';
+import { describeOperations } from './describe-operations.js';
 import { describeStore } from './describe-store.js';
 import { addUsers, deviceOf, entry, namesFound, publish, query, unpublish } from './store-samples.js';
 
-describeStore('the SQLite store', async () => {
+const openFresh = async () => {
   const dir = await tempDir();
   const options = { path: dir.join('tracker.sqlite'), isTracker: true };
   let store = await openSqliteStore(options);
@@ -25,7 +26,10 @@ describeStore('the SQLite store', async () => {
       await dir[Symbol.asyncDispose]();
     },
   };
-});
+};
+
+describeStore('the SQLite store', openFresh);
+describeOperations('the SQLite store', openFresh);
 
 /** For some hundred publications beyond the empty schema. */
 const ROOM_BYTES = 340_000;

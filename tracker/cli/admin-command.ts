@@ -13,10 +13,9 @@ import { MAX_PAGE_ROWS } from '../../common/protocol/limits.js';
 import { performAdmin } from '../admin/perform-admin.js';
 import type { Store } from '../store/store.js';
 import { CliError, type CliProcess, EXIT } from './process.js';
-import { type StoreFlags, withStore } from './with-store.js';
+import { LOCAL_ACTOR, type StoreFlags, withStore } from './with-store.js';
 
-/** Who acts, in the audit. */
-const ACTOR = { user: '(this computer)' };
+const ACTOR = { user: LOCAL_ACTOR };
 
 export type AdminFlags = StoreFlags & AdminOptions;
 

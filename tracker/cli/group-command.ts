@@ -3,7 +3,7 @@
 import { checkUserName } from '../../common/content/file-name.js';
 import { ownCommand } from '../../common/runtime/own-command.js';
 import { CliError, type CliProcess, EXIT } from './process.js';
-import { type StoreFlags, withStore } from './with-store.js';
+import { noteInAudit, type StoreFlags, withStore } from './with-store.js';
 
 export function addGroup(group: string, flags: StoreFlags, process: CliProcess): Promise<void> {
   return withStore(flags, process, async ({ store, output }) => {
@@ -17,6 +17,7 @@ export function addGroup(group: string, flags: StoreFlags, process: CliProcess):
         code: 'in-use',
         exitCode: EXIT.failed,
       });
+    await noteInAudit(store, process, { subject: group, detail: 'group add' });
     output.say({ event: 'result', group, change: 'added' }, `group ${group} added`);
   });
 }
@@ -24,6 +25,7 @@ export function addGroup(group: string, flags: StoreFlags, process: CliProcess):
 export function removeGroup(group: string, flags: StoreFlags, process: CliProcess): Promise<void> {
   return withStore(flags, process, async ({ store, output }) => {
     if (!(await store.removeGroup(group, Math.floor(process.clock.now())))) throw unknownGroup(group);
+    await noteInAudit(store, process, { subject: group, detail: 'group remove' });
     output.say(
       { event: 'result', group, change: 'removed' },
       `group ${group} removed; what was shared with it is not any more`,
@@ -58,6 +60,7 @@ export function changeMembers(
         { code: 'not-found', exitCode: EXIT.notFound },
       );
     const verb = kind === 'join' ? 'joined' : 'left';
+    await noteInAudit(store, process, { subject: group, detail: `group ${kind} ${users.join(',')}`.slice(0, 900) });
     output.say({ event: 'result', group, users, change: kind }, `${users.join(', ')} ${verb} ${group}`);
   });
 }

@@ -4,6 +4,7 @@ import { readFile, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { loadTrackerConfig, type TrackerConfig } from '../../common/runtime/config.js';
 import { ensurePrivateDir, writeFileDurably } from '../../common/runtime/files.js';
+import { ownCommand } from '../../common/runtime/own-command.js';
 import { acquireLock, LockedError, type ProcessLock } from '../../common/runtime/process-lock.js';
 import { backUp, type KeptFile, restoreTo } from '../store/backup.js';
 import { type CheckReport, checkStore, repairStore } from '../store/check-store.js';
@@ -112,7 +113,7 @@ function repair(path: string, flags: CareFlags, process: CliProcess): void {
   repairStore(path, suffix);
   const after = checkStore(path, false);
   if (after.problems.length > 0)
-    throw new CliError(`${after.problems.join('\n')}\nIt cannot be repaired: shoal tracker restore FILE`, {
+    throw new CliError(`${after.problems.join('\n')}\nIt cannot be repaired: ${ownCommand('tracker restore FILE')}`, {
       code: 'corrupt',
       exitCode: EXIT.integrity,
     });

@@ -8,7 +8,7 @@ import { ChildHasher } from '../auth/password-hasher.js';
 import type { AccountChange, Store } from '../store/store.js';
 import { takePassword } from './password.js';
 import { CliError, type CliProcess, EXIT, type Output } from './process.js';
-import { type StoreFlags, withStore } from './with-store.js';
+import { noteInAudit, type StoreFlags, withStore } from './with-store.js';
 
 export interface UserFlags extends StoreFlags {
   readonly passwordFile?: string;
@@ -26,6 +26,7 @@ export function addUser(user: string, flags: UserFlags, process: CliProcess): Pr
     if ((await store.findAccount(user)) !== undefined) throw inUse(user);
     const passwordHash = await newHash(user, flags, process);
     if (!(await store.createAccount({ user, passwordHash, at: now(process) }))) throw inUse(user);
+    await noteInAudit(store, process, { subject: user, detail: 'user add' });
     output.say({ event: 'result', user, change: 'added' }, `${user} added`);
   });
 }
@@ -37,7 +38,7 @@ export function changePassword(user: string, flags: UserFlags, process: CliProce
     await change(
       user,
       { kind: 'password', passwordHash },
-      { work, at: now(process), done: 'has a new password; all sessions of this user have ended' },
+      { work, process, done: 'has a new password; all sessions of this user have ended' },
     );
   });
 }
@@ -53,7 +54,7 @@ export function changeState(
   user: string,
   { flags, process }: { flags: UserFlags; process: CliProcess },
 ): Promise<void> {
-  return withStore(flags, process, (work) => change(user, { kind }, { work, at: now(process), done: DONE[kind] }));
+  return withStore(flags, process, (work) => change(user, { kind }, { work, process, done: DONE[kind] }));
 }
 
 export function listUsers(flags: UserFlags, process: CliProcess): Promise<void> {
@@ -95,10 +96,11 @@ export function importUsers(file: string, flags: UserFlags, process: CliProcess)
 async function change(
   user: string,
   what: AccountChange,
-  { work, at, done }: { work: Work; at: number; done: string },
+  { work, process, done }: { work: Work; process: CliProcess; done: string },
 ): Promise<void> {
-  const account = await work.store.changeAccount(user, what, at);
+  const account = await work.store.changeAccount(user, what, now(process));
   if (account === undefined) throw unknown(user);
+  await noteInAudit(work.store, process, { subject: account.user, detail: `user ${what.kind}` });
   work.output.say({ event: 'result', user: account.user, change: what.kind }, `${account.user} ${done}`);
 }
 

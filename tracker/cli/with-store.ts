@@ -11,6 +11,18 @@ export interface StoreFlags {
   readonly json?: boolean;
 }
 
+/** In the audit: who acts is whoever may use this computer's store. */
+export const LOCAL_ACTOR = '(this computer)';
+
+/** Notes in the audit what a command has done. */
+export async function noteInAudit(
+  store: Store,
+  { clock }: Pick<CliProcess, 'clock'>,
+  done: { readonly subject: string; readonly detail: string },
+): Promise<void> {
+  await store.recordAudit([{ at: Math.floor(clock.now()), kind: 'admin', user: LOCAL_ACTOR, ...done }]);
+}
+
 /** Runs `work` with the store that the flags name, beside a tracker that may run on it. */
 export async function withStore(
   flags: StoreFlags,

@@ -3,6 +3,7 @@
  * a changed page, and would drop, for good and in silence, whatever lies behind a changed part of its log.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { ownCommand } from '../../common/runtime/own-command.js';
 import { loadSums, pageBytesOf, type Sums, sumsOfFile } from './page-sums.js';
 import { fromSqlite, StoreError } from './store-error.js';
 import { scanWal, type WalScan } from './wal-scan.js';
@@ -78,6 +79,7 @@ export function damaged(path: string, where: string): StoreError {
   return new StoreError(
     'corrupt',
     `the store ${path} is damaged: ${where}. It was left as it is. ` +
-      'Put a backup in its place with: shoal tracker restore FILE. What can be saved without one, says: shoal tracker check --repair',
+      `Put a backup in its place with: ${ownCommand('tracker restore FILE')}. ` +
+      `What can be saved without one, says: ${ownCommand('tracker check --repair')}`,
   );
 }

@@ -1,0 +1,109 @@
+import { expect } from 'chai';
+import type { AuditRow, PolicyChange, Store } from '../../tracker/store/store.js';
+import { addUsers, NOW } from './store-samples.js';
+
+const row = (detail: string, more: Partial<AuditRow> = {}): AuditRow => ({
+  at: NOW,
+  kind: 'admin',
+  user: 'root',
+  detail,
+  ...more,
+});
+
+/** What every store promises of bans, limits, admin rights and the audit. */
+export function describeOperations(name: string, open: () => Promise<{ store: Store; close(): Promise<void> }>): void {
+  describe(`${name}: bans, limits and audit`, () => {
+    let opened: Awaited<ReturnType<typeof open>>;
+    let store: Store;
+    beforeEach(async () => {
+      opened = await open();
+      ({ store } = opened);
+      await addUsers(store, 'alice', 'Bob');
+    });
+    afterEach(() => opened.close());
+
+    const decide = (change: PolicyChange) => store.changePolicy(change, row(change.do));
+
+    it('gives the policy only when something was decided since, with names as their accounts spell them', async () => {
+      const before = (await store.policy(-1))!;
+      await store.addGroup('Team');
+      await store.changeMembers('team', { kind: 'join', users: ['bob'], at: NOW });
+      expect(await decide({ do: 'ban', kind: 'user', subject: 'BOB', reason: 'x', until: NOW + 1 })).to.equal(true);
+      expect(await decide({ do: 'limit', kind: 'group', subject: 'TEAM', limit: 'publications', value: 3 })).to.equal(
+        true,
+      );
+
+      const after = (await store.policy(before.revision))!;
+
+      expect(after.bans).to.deep.equal([{ kind: 'user', subject: 'Bob', reason: 'x', until: NOW + 1, at: NOW }]);
+      expect(after.limits).to.deep.equal([{ kind: 'group', subject: 'Team', name: 'publications', value: 3 }]);
+      expect(after.members).to.deep.equal({ team: ['bob'] });
+      expect(await store.policy(after.revision)).to.equal(undefined);
+      await store.changeMembers('team', { kind: 'leave', users: ['bob'], at: NOW });
+      expect((await store.policy(after.revision))?.members).to.deep.equal({ team: [] });
+    });
+
+    it('takes the same decision twice, its opposite, and none about who does not exist', async () => {
+      for (const change of [
+        { do: 'ban', kind: 'network', subject: '10.0.0.0/8' },
+        { do: 'ban', kind: 'network', subject: '10.0.0.0/8' },
+        { do: 'unban', kind: 'network', subject: '10.0.0.0/8' },
+        { do: 'unban', kind: 'user', subject: 'nobody' },
+        { do: 'limit', kind: 'user', subject: 'alice', limit: 'publishRate' },
+      ] as const)
+        expect(await decide(change), JSON.stringify(change)).to.equal(true);
+      for (const change of [
+        { do: 'ban', kind: 'user', subject: 'nobody' },
+        { do: 'limit', kind: 'group', subject: 'nogroup', limit: 'publications', value: 1 },
+        { do: 'grant', user: 'nobody', admin: true },
+      ] as const)
+        expect(await decide(change), JSON.stringify(change)).to.equal(false);
+
+      expect((await store.policy(-1))?.bans).to.deep.equal([]);
+      expect(await store.listAudit({ limit: 10 })).to.have.length(5);
+    });
+
+    it('revokes the tickets of who is banned, by name or by group', async () => {
+      await store.addGroup('team');
+      await store.changeMembers('team', { kind: 'join', users: ['alice', 'bob'], at: NOW });
+
+      await decide({ do: 'ban', kind: 'group', subject: 'team' });
+
+      const { revocations } = await store.revocations(0, 10);
+      expect(revocations.map(({ kind, subject }) => `${kind} ${subject}`).toSorted()).to.deep.equal([
+        'user Bob',
+        'user alice',
+      ]);
+    });
+
+    it('forgets admin rights with the account: nobody inherits them', async () => {
+      await decide({ do: 'grant', user: 'bob', admin: true });
+      expect((await store.findAccount('bob'))?.isAdmin).to.equal(true);
+
+      await store.changeAccount('bob', { kind: 'remove' }, NOW);
+      await store.createAccount({ user: 'bob', passwordHash: 'other', at: NOW });
+
+      expect((await store.findAccount('bob'))?.isAdmin).to.equal(false);
+    });
+
+    it('lists the audit newest first, narrowed, page by page, and forgets what is old', async () => {
+      const rows = Array.from({ length: 1_200 }, (_, index) =>
+        row(`${index}`, {
+          at: NOW + index,
+          kind: index % 2 === 0 ? 'login' : 'ticket',
+          user: index % 3 === 0 ? 'alice' : 'Bob',
+        }),
+      );
+      await store.recordAudit(rows);
+      const details = (found: readonly AuditRow[]): string[] => found.map(({ detail }) => detail ?? '');
+
+      const first = await store.listAudit({ limit: 2 });
+      const second = await store.listAudit({ limit: 2, before: first.at(-1)!.id });
+      expect(details([...first, ...second])).to.deep.equal(['1199', '1198', '1197', '1196']);
+      const narrowed = { kind: 'login', user: 'bob', since: NOW + 2, until: NOW + 10, limit: 10 } as const;
+      expect(details(await store.listAudit(narrowed))).to.deep.equal(['8', '4', '2']);
+      await store.pruneAudit(NOW + 1_199);
+      expect(details(await store.listAudit({ limit: 10 }))).to.deep.equal(['1199']);
+    });
+  });
+}
