@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { ADMIN_HELP, ADMIN_OPTIONS } from '../../common/admin/admin-words.js';
 import { SEARCH_OPTIONS, searchFlag } from '../wording/search-wish.js';
+import { nearestWord } from '../../common/runtime/nearest-word.js';
 import { LATER_WORDS } from './words.js';
 
 /** What was asked for. `word` is `tui` when no command was given; `unknown` with the words that are no command. */
@@ -87,7 +88,10 @@ function addPeerOptions(command: Command): Command {
     .option('--user <NAME>', 'the user')
     .option('--password-file <FILE>', 'file whose first line is the password; or set SHOAL_PASSWORD')
     .option('--data <DIR>', "where the peer keeps its state (default: the platform's state folder)")
-    .option('--downloads <DIR>', 'where files go (default: here; serve: ~/Downloads/Shoal)')
+    .option(
+      '--downloads <DIR>',
+      'where files go (default: the current folder; terminal interface and serve: ~/Downloads/Shoal)',
+    )
     .option('--host <HOST>', 'address on which files are served')
     .option('--port <PORT>', 'port on which files are served (default: a free one)')
     .option('--advertise <HOST>', 'address under which others reach this peer')
@@ -250,9 +254,21 @@ function addTrust(program: Command, found: Found): void {
     .description('the trackers whose identity is pinned here')
     .helpOption('-h, --help', 'show help');
   trust.helpCommand(false).usage('add|list|forget');
+  for (const option of addPeerOptions(new Command()).options) trust.addOption(option.hideHelp());
+  trust.argument('[words...]').action((words: string[], _own: object, command: Command) => {
+    const [word] = words;
+    if (word === undefined) found({ kind: 'run', word: 'trust list', args: [], options: command.optsWithGlobals() });
+    else found({ kind: 'problem', message: unknownTrustWord(word) });
+  });
   add(trust, 'add <HOST:PORT[#PIN]>', { does: 'pin the identity of a tracker', run: 'trust add', found });
   add(trust, 'list', { does: 'list the pinned identities', run: 'trust list', found });
   add(trust, 'forget <HOST:PORT>', { does: 'forget one', run: 'trust forget', found });
+}
+
+function unknownTrustWord(word: string): string {
+  const nearest = nearestWord(word, ['add', 'list', 'forget']);
+  const hint = nearest === undefined ? '' : `Did you mean ${nearest}? `;
+  return `There is no command ${JSON.stringify(`trust ${word}`)}. ${hint}See shoal trust --help.`;
 }
 
 function addLaterWords(program: Command, found: Found): void {

@@ -92,7 +92,6 @@ describe('shoal, the command line', () => {
       [['lpf', '--jsn'], /Did you mean --json\?/],
       [['get'], /SELECTOR/],
       [['get', 'a', 'b'], /too many arguments|argument/i],
-      [['trust'], /shoal --help/],
       [['trust', 'ad'], /Did you mean add\?/],
       [['lpf', '--password', 'secret'], /never an argument/],
       [['sch', 'x', '--limit', '0'], /--limit/],
@@ -304,6 +303,16 @@ describe('shoal, the command line', () => {
   describe('trust', () => {
     const trust = (args: readonly string[], env = {}) =>
       runCli(['trust', ...args], { command: FAKE_COMMAND, data: dir.join('data'), env });
+
+    it('is listed without another word', async () => {
+      const none = await trust([]);
+      await trust(['add', `host:1#${FAKE_PIN}`]);
+      const one = await trust([]);
+
+      expect([none.code, one.code]).to.deep.equal([0, 0]);
+      expect(none.stdout).to.match(/^No trackers trusted\. Add one with: .*shoal trust add HOST:PORT#PIN/);
+      expect(one.stdout).to.equal(`host:1 ${FAKE_PIN}\n`);
+    });
 
     it('is added, listed and forgotten', async () => {
       const added = await trust(['add', `host:1#${FAKE_PIN}`]);

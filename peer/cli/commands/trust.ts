@@ -8,7 +8,9 @@ import type { CommandContext } from '../context.js';
 export async function trustList({ config, output }: CommandContext): Promise<number> {
   const trackers = await new TrustFile(config.data).list();
   output.lines(
-    trackers.length === 0 ? ['No trackers trusted'] : trackers.map(({ address, pin }) => `${address} ${pin}`),
+    trackers.length === 0
+      ? [`No trackers trusted. Add one with: ${ownCommand('trust add HOST:PORT#PIN')}`]
+      : trackers.map(({ address, pin }) => `${address} ${pin}`),
   );
   output.result('trust', { trackers });
   return 0;
