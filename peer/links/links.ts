@@ -119,7 +119,7 @@ export class Links implements Part {
     if (row === undefined)
       throw new PeerError({
         code: 'not-found',
-        message: 'There is no such link. "link" without arguments lists them.',
+        message: 'There is no such link. "links" lists them.',
       });
     if (found.length > 1)
       throw new PeerError({ code: 'ambiguous', message: 'Several links begin so. Give more of the id.' });
