@@ -14,6 +14,7 @@ import { type Layout, listingOf, paragraph, stackedLayouts } from '../wording/li
 import {
   getDetails,
   getOutcome,
+  outcomesSummary,
   publishOutcome,
   renameOutcome,
   rightsOutcome,
@@ -153,9 +154,7 @@ function outcomesTold<T extends PublishOutcome | UnpublishOutcome | RightsOutcom
   verb: string,
 ): Performed {
   const failed = outcomes.find(({ ok }) => !ok);
-  const done = outcomes.filter(({ ok }) => ok).length;
-  const count = `${formatCount(done, 'file')} ${verb}`;
-  const summary = failed === undefined ? count : `${count}, ${formatCount(outcomes.length - done, 'file')} failed`;
+  const summary = outcomesSummary(outcomes, verb);
   const rows = outcomes.map((outcome): Layout => rowLayout(rowOf(outcome)));
   const layout = stackedLayouts(
     outcomes.length > 1 ? [...rows, paragraph(summary, failed === undefined ? 'good' : 'bad')] : rows,

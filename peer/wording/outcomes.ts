@@ -1,5 +1,5 @@
 /** What a command did, in plain words: `pub`, `unp`, `get`, `cancel`, `pause` and the like. */
-import { formatSize } from '../../common/content/format.js';
+import { formatCount, formatSize } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
 import type { CommandResult, GetResult, PublishOutcome, RightsOutcome, TransferRow, UnpublishOutcome } from '../api.js';
 import type { TransferWord } from './choose-transfer.js';
@@ -18,6 +18,22 @@ export function publishOutcome(outcome: PublishOutcome): Row {
   if (outcome.change === 'unchanged') return [span(`${safeDisplay(name)} is published already, unchanged`), details];
   const suffix = outcome.change === 'replaced' ? ` as revision ${revision}, in place of the one before` : '';
   return [span(`${safeDisplay(name)} published successfully${suffix}`, 'good'), details];
+}
+
+/** `2 files published, 4 files published already, 1 file failed`: what came of many, `verb` being what was asked for. */
+export function outcomesSummary(
+  outcomes: readonly (PublishOutcome | UnpublishOutcome | RightsOutcome)[],
+  verb: string,
+): string {
+  const failed = outcomes.filter(({ ok }) => !ok).length;
+  const unchanged = outcomes.filter((outcome) => 'change' in outcome && outcome.change === 'unchanged').length;
+  const done = outcomes.length - failed - unchanged;
+  const parts = [
+    ...(done > 0 || unchanged === 0 ? [`${formatCount(done, 'file')} ${verb}`] : []),
+    ...(unchanged > 0 ? [`${formatCount(unchanged, 'file')} ${verb} already`] : []),
+    ...(failed > 0 ? [`${formatCount(failed, 'file')} failed`] : []),
+  ];
+  return parts.join(', ');
 }
 
 /** `file.bin unpublished successfully`, or why not. */

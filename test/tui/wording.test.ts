@@ -2,10 +2,16 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { cellWidth } from '../../common/content/safe-display.js';
 import { ERROR_CODES } from '../../common/protocol/errors.js';
-import { PeerError, type PeerErrorCode, type PublicationRow, type TransferRow } from '../../peer/api.js';
+import {
+  PeerError,
+  type PeerErrorCode,
+  type PublicationRow,
+  type PublishOutcome,
+  type TransferRow,
+} from '../../peer/api.js';
 import { problemOf as trackerProblemOf } from '../../peer/tracker-client/problems.js';
 import { type Listing, listingText, wrapWords } from '../../peer/wording/listing.js';
-import { publishOutcome } from '../../peer/wording/outcomes.js';
+import { outcomesSummary, publishOutcome } from '../../peer/wording/outcomes.js';
 import { listUsers } from '../../peer/wording/people.js';
 import { problemLayout, problemOf, problemText } from '../../peer/wording/problem.js';
 import { listPublications } from '../../peer/wording/publications.js';
@@ -87,6 +93,22 @@ describe('wording of lists', () => {
 
     expect(performance.now() - startedAt).to.be.below(500);
   });
+});
+
+describe('wording of several outcomes', () => {
+  const outcome = (change: 'new' | 'unchanged' | 'replaced'): PublishOutcome => {
+    return { ok: true, path: '/a', publication: publication(), change };
+  };
+  const failed: PublishOutcome = { ok: false, path: '/b', problem: { code: 'unreadable', message: '' } };
+  for (const [outcomes, text] of [
+    [[outcome('new'), outcome('replaced')], '2 files published'],
+    [[outcome('unchanged'), outcome('unchanged')], '2 files published already'],
+    [[outcome('new'), outcome('unchanged'), failed], '1 file published, 1 file published already, 1 file failed'],
+    [[failed, failed], '0 files published, 2 files failed'],
+  ] as const) {
+    it(`counts apart what was there already: ${text}`, () =>
+      expect(outcomesSummary(outcomes, 'published')).to.equal(text));
+  }
 });
 
 describe('wording of failures', () => {
