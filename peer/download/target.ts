@@ -86,7 +86,7 @@ export async function refuseTooLarge({ directory, path }: Target, bytes: number)
   const room = bavail * bsize - KEPT_FREE_BYTES;
   if (bytes === 0 || bytes <= room) return;
   const message =
-    `${path} needs ${formatSize(bytes)}, but only ${formatSize(Math.max(0, room))} can be used on this disk. ` +
-    'Free some space or choose another folder with --downloads; nothing was fetched.';
+    `${path} needs ${formatSize(bytes)} more. This disk has ${formatSize(bavail * bsize)} free, of which ${formatSize(KEPT_FREE_BYTES)} ` +
+    'stay free for others. Free some space, or choose another folder with --downloads.';
   throw new PeerError({ code: 'disk-full', message });
 }
