@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
-import { ownCommand } from '../../common/runtime/own-command.js';
+import { ownCommand, ownProgram } from '../../common/runtime/own-command.js';
 import { type Peer, type PeerDoor, PeerError, type PeerProblem } from '../api.js';
 import { EXIT_DONE, EXIT_INTERRUPTED, exitCodeFor } from '../wording/exit-code.js';
 import { type Layout, listingText } from '../wording/listing.js';
@@ -70,7 +70,8 @@ async function logIn({
 }: PlainOptions): Promise<Peer> {
   if (tracker === undefined || user === undefined) {
     const message =
-      'Without a terminal nobody can be asked: give --tracker HOST:PORT, --user NAME and --password-file FILE.';
+      'Without a terminal nobody can be asked: give --tracker HOST:PORT, --user NAME and --password-file FILE, and the words on ' +
+      `standard input, such as: printf 'lpf\\nxit\\n' | ${ownProgram()} --user NAME --password-file FILE`;
     throw new PeerError({ code: 'usage', message });
   }
   await establishTrust({ door, tracker, trustOnFirstUse, write, signal });

@@ -100,7 +100,7 @@ describe('runPlain', () => {
     const { code, text } = await run(['lpf'], {}, { user: undefined });
 
     expect(code).to.equal(2);
-    expect(text).to.contain('--user NAME');
+    expect(text).to.contain('--user NAME').and.to.contain("printf 'lpf\\nxit\\n' | npx shoal");
   });
 
   it('ends with 3 when the password is wrong', async () => {
