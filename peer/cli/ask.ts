@@ -42,7 +42,7 @@ export class Ask {
   async #read(question: string, isShown: boolean): Promise<string> {
     this.signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const interrupt = (): void => reject(new PeerError({ code: 'interrupted', message: 'Interrupted.' }));
+    const interrupt = (): void => reject(new PeerError({ code: 'interrupted', message: '' }));
     const answer = new TypedAnswer({ echo: (text) => isShown && this.screen.write(text), done: resolve, interrupt });
     const onData = (text: string): void => answer.type(text);
     this.keyboard.setEncoding('utf8');

@@ -1,8 +1,8 @@
 /** The words and options of the command line, and their help. It runs nothing: a parsed line is data for `run-cli.ts`. */
 import { Command, CommanderError, Option } from 'commander';
 import { ADMIN_HELP, ADMIN_OPTIONS } from '../../common/admin/admin-words.js';
-import { SEARCH_OPTIONS, searchFlag } from '../wording/search-wish.js';
 import { nearestWord } from '../../common/runtime/nearest-word.js';
+import { SEARCH_OPTIONS, searchFlag } from '../wording/search-wish.js';
 import { LATER_WORDS } from './words.js';
 
 /** What was asked for. `word` is `tui` when no command was given; `unknown` with the words that are no command. */

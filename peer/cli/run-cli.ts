@@ -48,7 +48,11 @@ async function run(argv: readonly string[], around: Surroundings): Promise<numbe
     case 'unknown':
       throw new PeerError(notAWord(parsed.words[0] ?? ''));
     case 'run':
-      return runWord(parsed.word, contextFor(parsed.args, parsed.options, around));
+      try {
+        return await runWord(parsed.word, contextFor(parsed.args, parsed.options, around));
+      } catch (error) {
+        throw isUntoldEnd(error, around.process.signal) ? stoppedAt(parsed.word, error) : error;
+      }
   }
 }
 
@@ -203,9 +207,20 @@ function sayFailure(error: unknown, signal: AbortSignal, output: Output): number
   return output.problem({ code: 'internal', message: error instanceof Error ? error.message : String(error) });
 }
 
+/** Interrupted, and nobody has said yet what became of the work. */
+function isUntoldEnd(error: unknown, signal: AbortSignal): boolean {
+  if (error instanceof PeerError) return error.code === 'interrupted' && error.message === '';
+  return signal.reason instanceof Interruption;
+}
+
+function stoppedAt(word: string, cause: unknown): PeerError {
+  const message = word === 'tui' ? '' : `Stopped before ${word} was done.`;
+  return new PeerError({ code: 'interrupted', message }, { cause });
+}
+
 /** A reader that has gone (`| head`) is told nothing; a person who pressed Ctrl-C is told what became of the work. */
 function sayInterrupted(error: unknown, { by }: Interruption, output: Output): number {
   if (by === 'EPIPE') return EXIT_FAILED;
   const isTold = error instanceof PeerError && error.code === 'interrupted';
-  return output.problem({ code: 'interrupted', message: isTold ? error.message : 'Interrupted.' });
+  return output.problem({ code: 'interrupted', message: isTold ? error.message : '' });
 }

@@ -147,7 +147,7 @@ class AttachedPeer implements Peer {
     input: CommandInput<K>,
     { signal, onProgress }: CommandOptions,
   ): Promise<CommandResult<K>> {
-    if (signal.aborted) throw new PeerError({ code: 'interrupted', message: 'Interrupted.' });
+    if (signal.aborted) throw new PeerError({ code: 'interrupted', message: '' });
     if (!this.socket.writable) throw new PeerError(GONE);
     this.#lastId += 1;
     const id = this.#lastId;
@@ -230,7 +230,7 @@ class AttachedPeer implements Peer {
   }
 }
 
-const INTERRUPTED: PeerProblem = { code: 'interrupted', message: 'Interrupted.' };
+const INTERRUPTED: PeerProblem = { code: 'interrupted', message: '' };
 const OTHER_VERSION: PeerProblem = {
   code: 'protocol',
   message:

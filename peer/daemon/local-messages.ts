@@ -98,7 +98,7 @@ const ANSWER_FIELDS = ['progress', 'result', 'problem'];
 /** Anything thrown by a peer, as data. Unknown errors are ours: they keep their text and get the code `internal`. */
 export function problemOf(error: unknown, signal?: AbortSignal): PeerProblem {
   if (error instanceof PeerError) return error.problem;
-  if (signal?.aborted === true) return { code: 'interrupted', message: 'Interrupted.' };
+  if (signal?.aborted === true) return { code: 'interrupted', message: '' };
   const code: PeerErrorCode = 'internal';
   return { code, message: error instanceof Error ? error.message : String(error) };
 }

@@ -130,7 +130,10 @@ export class Downloads implements Part {
   async cancel(transferId: string): Promise<TransferRow> {
     const transfer = this.#underWay(transferId);
     transfer.stop.abort(
-      new PeerError({ code: 'interrupted', message: 'The download was stopped. "get" goes on with it.' }),
+      new PeerError({
+        code: 'interrupted',
+        message: `Stopped: ${safeDisplay(transfer.request.name)}. "get" goes on with it.`,
+      }),
     );
     await transfer.outcome.catch(() => undefined); // That it was stopped is what was asked for.
     return this.#ended.findLast(({ row }) => row.transferId === transferId)?.row ?? transfer.row();

@@ -38,7 +38,8 @@ export async function perform(command: Command, context: PerformContext, signal:
   try {
     return await carryOut(command, context, signal);
   } catch (error) {
-    const problem = signal.aborted ? { code: 'interrupted' as const, message: '' } : problemOf(error);
+    const stopped = { code: 'interrupted' as const, message: `Stopped before ${command.word} was done.` };
+    const problem = signal.aborted ? stopped : problemOf(error);
     const layout = problemLayout(problem, context.clock.now());
     return { layout, summary: firstLine(layout), failure: problem.code };
   }

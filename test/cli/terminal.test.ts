@@ -82,6 +82,7 @@ describe('shoal in a terminal', () => {
     terminal.press('ctrl-c');
 
     expect((await terminal.waitForExit()).code).to.equal(130);
+    expect(terminal.screen().join('\n')).to.contain('Stopped before lpf was done.');
     const { before, after } = await terminal.stty();
     expect(after).to.equal(before);
   });

@@ -95,7 +95,9 @@ describe('MainModel', () => {
     await waitFor(() => result().includes('No active users'), { what: 'the outcome of lap' });
 
     expect(model.interrupt({ isRepeated: false })).to.equal('stopped');
-    await waitFor(() => model.state().messages.at(-1)?.text === 'sch x: Stopped', { what: 'the message' });
+    await waitFor(() => model.state().messages.at(-1)?.text === 'sch x: Stopped before sch was done.', {
+      what: 'the message',
+    });
     expect(model.interrupt({ isRepeated: false })).to.equal('nothing');
     expect(result()).to.contain('No active users');
   });
