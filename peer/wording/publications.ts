@@ -34,7 +34,7 @@ const RIGHTS: Column<PublicationRow> = {
   cell: ({ rights }) => rightsText(rights),
   maxCells: RIGHTS_CELLS,
 };
-const ID: Column<PublicationRow> = { title: 'ID', cell: ({ fileId }) => shortId(fileId), tone: 'faint' };
+const ID: Column<PublicationRow> = { title: 'ID', cell: ({ fileId }) => shortId(fileId), tone: 'faint', isWhole: true };
 
 /** A table of publications without a heading; empty for none. */
 export function publicationTable(

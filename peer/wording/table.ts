@@ -17,6 +17,8 @@ export interface Column<T> {
   readonly align?: 'left' | 'right';
   /** Most cells it takes. Default: no limit. */
   readonly maxCells?: number;
+  /** Never cut: half an id is of no use. The last column only. */
+  readonly isWhole?: boolean;
 }
 
 const INDENT = '  ';
@@ -82,11 +84,19 @@ function twoRows<T>(items: readonly T[], columns: readonly Column<T>[], width: n
       if (index % 2 === 0) {
         return [span(INDENT + safeDisplay(head.cell(item), { maxCells: room }), head.tone ?? 'plain')];
       }
-      const details = rest.map(({ cell, shortCell = cell, maxCells = Infinity }) =>
-        safeDisplay(shortCell(item), { maxCells }),
-      );
-      const text = details.filter((detail) => detail !== '').join(' ');
-      return [span(INDENT + safeDisplay(text, { maxCells: room }), 'faint')];
+      return [span(INDENT + detailsText(item, rest, room), 'faint')];
     },
   };
+}
+
+function detailsText<T>(item: T, columns: readonly Column<T>[], room: number): string {
+  const last = columns.at(-1);
+  const whole = last?.isWhole === true ? safeDisplay((last.shortCell ?? last.cell)(item), { maxCells: room }) : '';
+  const others = whole === '' ? columns : columns.slice(0, -1);
+  const details = others.map(({ cell, shortCell = cell, maxCells = Infinity }) =>
+    safeDisplay(shortCell(item), { maxCells }),
+  );
+  const text = details.filter((detail) => detail !== '').join(' ');
+  if (whole === '') return safeDisplay(text, { maxCells: room });
+  return `${safeDisplay(text, { maxCells: Math.max(0, room - cellWidth(whole) - 1) })} ${whole}`.trimStart();
 }

@@ -28,6 +28,13 @@ function rows(listing: Listing): string[] {
 }
 
 describe('wording of lists', () => {
+  it('shows 16 digits of an id at 40 columns, however long the rest is', () => {
+    const row = publication({ owner: 'a-rather-long-user-name', name: 'report.pdf', sources: 0, lastSeenAt: 0 });
+
+    expect(found([row], 40)).to.match(/ a1b2c3d4e5f60718$/m);
+    expect(Math.max(...found([row], 40).split('\n').map(cellWidth))).to.be.at.most(40);
+  });
+
   it('says that there is nothing', () => {
     expect(found([])).to.equal('No files found\n');
     expect(listingText(listPublications([], { width: 80, columns: 'mine', now: NOW }))).to.equal(
