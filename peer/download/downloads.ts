@@ -303,7 +303,7 @@ export class Downloads implements Part {
     if (transfer.callers === 0) this.#tellEnd(ended);
     this.#transfers.delete(transfer.transferId);
     const { isPaused: _paused, ...saved } = transfer.saved;
-    this.#ended.push({ row: ended, saved });
+    if (transfer.callers === 0 || !isRefusal(ended)) this.#ended.push({ row: ended, saved });
     if (this.#ended.length > MAX_ENDED) this.#ended.shift();
     this.#options.onUpdate();
   }
@@ -344,6 +344,11 @@ export class Downloads implements Part {
     }, UPDATE_EVERY_MS);
     timer.unref();
   }
+}
+
+/** Something else has the name: who asked was told so, and there never was a download that a list should show. */
+function isRefusal({ doneBytes, problem }: TransferRow): boolean {
+  return doneBytes === 0 && (problem?.code === 'exists' || problem?.code === 'is-directory');
 }
 
 function newTransferId(): string {

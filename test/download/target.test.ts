@@ -72,6 +72,7 @@ describe('Download and its target', () => {
       expect(problem.message).to.include(target).and.include('--as').and.include('--force');
       expect(await look?.()).to.deep.equal(before);
       expect(world.asked).to.deep.equal([]);
+      expect(reader.downloads.rows(), 'nothing was downloaded').to.deep.equal([]);
     });
 
     it(
