@@ -9,9 +9,15 @@ export function describeMachine(): string {
   return `${availableParallelism()} cores (${model}), ${(totalmem() / GIB).toFixed(0)} GiB, ${type()} ${release()}, Node ${process.version}, OpenSSL ${process.versions.openssl}`;
 }
 
-/** What else the machine had to do: the mean number of running processes over the last minute. */
+/** Above this share of the cores others were at work, and decide what is fast. */
+const QUIET_LOAD = 0.25;
+
+/** What else the machine had to do: the mean number of running processes over the last minute, and what that means for the figures. */
 export function describeLoad(): string {
-  return `1-minute load before the run ${loadavg()[0]?.toFixed(2)}`;
+  const load = loadavg()[0] ?? 0;
+  const text = `1-minute load before the run ${load.toFixed(2)}`;
+  if (load <= QUIET_LOAD * availableParallelism()) return text;
+  return `${text}: **others used the machine, so times and their ratios say little; processor seconds say more**`;
 }
 
 /** Free memory that a file in the RAM disk can take, bytes. */
