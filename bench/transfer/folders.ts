@@ -66,11 +66,12 @@ async function publishFolder(course: Course): Promise<ShoalWorld> {
   try {
     return await ShoalWorld.open(course);
   } catch (error) {
-    throw new Missing('this Shoal publishes no folders', { cause: error });
+    const [why] = error instanceof Error ? error.message.split('\n') : [String(error)];
+    throw new Missing(`a folder could not be published: ${why}`, { cause: error });
   }
 }
 
-/** From the command to the moment when another user finds the last path. */
+/** From the command to the moment when another user finds the last path, the start of both commands included. */
 async function timeToPublish(world: ShoalWorld): Promise<number> {
   const startedAt = performance.now();
   await world.publish();
