@@ -288,6 +288,8 @@ function allCommands(parent: Command): Command[] {
 
 /** The parser's own sentence, with its prefix taken off and a pointer to the help. */
 function usageMessage({ code, message }: CommanderError): string {
+  if (message.includes('--passcode='))
+    return 'A passcode is never an argument: other users of this machine can read those. Use --passcode, --passcode-file FILE or SHOAL_PASSCODE.';
   const plain = message
     .replace(/^error: /, '')
     .replace(/\s+/g, ' ')

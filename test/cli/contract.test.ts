@@ -94,6 +94,7 @@ describe('shoal, the command line', () => {
       [['get', 'a', 'b'], /too many arguments|argument/i],
       [['trust', 'ad'], /Did you mean add\?/],
       [['lpf', '--password', 'secret'], /never an argument/],
+      [['rights', 'a', '--passcode=secret'], /never an argument/],
       [['sch', 'x', '--limit', '0'], /--limit/],
       [['link', 'x', '--expires', 'soon'], /--expires/],
       [['lpf', '--port', '70000'], /--port.*65535/],
