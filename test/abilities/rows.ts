@@ -118,6 +118,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
     ability: 'open or passcode-protected files; a wrong passcode is refused',
     shownBy: [
       'e2e/sharing: a passcode is asked for by get, refused when wrong, and remembered for a renewed try; no log has it',
+      'e2e/everyday: locks one file and leaves the others open; without it or with a wrong one nothing is fetched',
     ],
   },
   'R1.9': {

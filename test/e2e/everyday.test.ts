@@ -1,7 +1,7 @@
 /** What everybody takes for granted, seen at real processes: connections, keys, logs, memory. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { peakMemory, resetPeakMemory } from '../support/proc.js';
@@ -133,6 +133,34 @@ describe('keys that the administrator sets', function () {
       expect(pin).to.equal(world.tracker.pin);
       expect(login.code, login.stderr).to.equal(0);
       expect(codes).to.deep.equal([0, 3]);
+    }),
+  );
+});
+
+describe('a passcode', function () {
+  this.timeout(60_000);
+
+  it(
+    'locks one file and leaves the others open; without it or with a wrong one nothing is fetched',
+    inWorld({}, async (world) => {
+      const alice = await world.serve('alice');
+      const secret = world.path('passcode');
+      await writeFile(secret, 'open sesame\n', { mode: 0o600 });
+      await world.publish('alice', await world.file('alice', 'open.bin', 2_000));
+      await world.publish('alice', await world.file('alice', 'locked.bin', 3_000, 2), ['--passcode-file', secret]);
+      const get = (name: string, passcode?: string) =>
+        world.cli('bob', ['get', name], passcode === undefined ? {} : { env: { SHOAL_PASSCODE: passcode } });
+
+      const [open, without] = [await get('open.bin'), await get('locked.bin')];
+      const wrong = await get('locked.bin', 'close sesame');
+      const kept = await readdir(world.place('bob').downloads);
+      const right = await get('locked.bin', 'open sesame');
+
+      expect([open.code, without.code, wrong.code, right.code], right.stderr).to.deep.equal([0, 3, 3, 0]);
+      expect([errorCodeOf(without), errorCodeOf(wrong)]).to.deep.equal(['passcode-needed', 'wrong-passcode']);
+      expect(kept).to.deep.equal(['open.bin']);
+      expect(transferOf(right).receivedBytes).to.equal(3_000);
+      await alice.process.stop();
     }),
   );
 });
