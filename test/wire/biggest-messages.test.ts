@@ -11,9 +11,11 @@ import {
   MAX_PASSWORD_BYTES,
   MAX_PEER_LINE_BYTES,
   MAX_RESUME_TOKEN_LENGTH,
+  MAX_SAVED_SEARCH_ID,
+  MAX_SEARCH_IDS,
 } from '../../common/protocol/limits.js';
 import type { Request, SessionGrant } from '../../common/protocol/messages.js';
-import { parsePeerLine, parseReply, parseRequest } from '../../common/protocol/parse.js';
+import { parseIncoming, parsePeerLine, parseReply, parseRequest } from '../../common/protocol/parse.js';
 import { VirtualClock } from '../../common/runtime/clock.js';
 import { decodeDatagram, KIND } from '../../common/wire/datagrams.js';
 import { KemKeys } from '../../common/wire/kem-keys.js';
@@ -122,6 +124,16 @@ describe('the biggest messages', () => {
     };
 
     expect(sealToken(message, randomBytes(32)).length).to.be.at.most(MAX_RESUME_TOKEN_LENGTH);
+  });
+
+  it('a match that names as many publications as it may fits one datagram', () => {
+    const sealer = new Sealer({ key: randomBytes(16), kind: KIND.trackerData, session: randomBytes(16) });
+    const publicationIds = Array<string>(MAX_SEARCH_IDS).fill('p'.repeat(21));
+    const search = 's'.repeat(MAX_SAVED_SEARCH_ID);
+    const event = { v: 1, event: 'match', eventId: ID, search, publicationIds, more: true };
+
+    expect(parseIncoming(encodeJson(event))).to.deep.equal({ kind: 'event', event });
+    expect(sealer.seal(encodeJson(event)).length).to.be.at.most(MAX_DATAGRAM_BYTES);
   });
 
   it('publishing, withdrawing and finding a name of 255 quotes fit one datagram each', () => {
