@@ -9,6 +9,7 @@ import { safeDisplay } from '../common/content/safe-display.js';
 import { MAX_SAVED_SEARCHES } from '../common/protocol/limits.js';
 import type { TrackerEvent } from '../common/protocol/messages.js';
 import type { AbortOptions } from '../common/runtime/deadline.js';
+import type { Part } from '../common/runtime/lifecycle.js';
 import { PeerError, type PublicationRow, type SavedSearchRow, type SaveInput, type SearchInput } from './api.js';
 import { search } from './commands/search.js';
 import { type SavedSearch, SavedSearchFile } from './saved-search-file.js';
@@ -33,7 +34,7 @@ export interface SavedSearchesParts {
 
 type Match = Extract<TrackerEvent, { event: 'match' }>;
 
-export class SavedSearches {
+export class SavedSearches implements Part {
   readonly #file: SavedSearchFile;
   #working: Promise<void> = Promise.resolve();
 
@@ -97,6 +98,11 @@ export class SavedSearches {
       if (publicationIds.length > 0) await this.#look(searchId, { publicationIds: [...publicationIds] }, options);
       if (more === true) await this.#lookForNew(searchId, options);
     });
+  }
+
+  /** Resolves when what is under way has ended; the signals of its callers make that soon. */
+  stop(): Promise<void> {
+    return this.#working;
   }
 
   /** One look after the other, so that nothing is told twice. What fails now is done at the next login. */

@@ -44,13 +44,18 @@ describe('SavedSearches', () => {
   let tracker: FakeTracker;
   let notices: string[];
   let fetched: string[];
+  let opened: SavedSearches[];
   beforeEach(async () => {
     dir = await tempDir();
     tracker = new FakeTracker();
     notices = [];
     fetched = [];
+    opened = [];
   });
-  afterEach(() => dir[Symbol.asyncDispose]());
+  afterEach(async () => {
+    for (const searches of opened) await searches.stop();
+    await dir[Symbol.asyncDispose]();
+  });
 
   async function open(more: Partial<SavedSearchesParts> = {}): Promise<SavedSearches> {
     const searches = new SavedSearches({
@@ -62,6 +67,7 @@ describe('SavedSearches', () => {
       ...more,
     });
     await searches.load();
+    opened.push(searches);
     return searches;
   }
 
