@@ -166,7 +166,8 @@ describe('an administrator', () => {
     await bob.ask(request('sources', { publicationId, ticket: true }));
     await bob.ask(request('sources', { publicationId, ticket: true }));
     await bob.ask(request('hold', { publicationId, fileId: 'ab'.repeat(32), has: 'all' }));
-    await alice.ask(request('rights', { names: ['plan.txt'], rights: { users: ['bob'], groups: [] } }));
+    await alice.ask(request('rights', { names: ['plan.txt', 'nothing'], rights: { users: ['bob'], groups: [] } }));
+    await alice.ask({ ...publishOf('a.txt', 'b.txt'), rights: { users: [], groups: [] } });
     await (await tracker.tcp()).ask(tracker.login({ ...userOf('bob'), password: 'wrong' }));
     await bob.ask(request('logout'));
 
@@ -189,6 +190,7 @@ describe('an administrator', () => {
       `ticket bob ${publicationId} @alice/plan.txt`,
       `fetched bob ${publicationId} @alice/plan.txt`,
       'rights alice plan.txt users bob; groups none',
+      'rights alice a.txt and 1 more users none; groups none',
       'login-failed bob  login-failed',
       'logout bob',
     ]);

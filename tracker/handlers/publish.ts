@@ -7,6 +7,7 @@ import type { NewPublication } from '../registry/matches.js';
 import type { PublishEntry, Refused } from '../store/store.js';
 import type { Call, Handler } from './call.js';
 import { mutateOnce } from './mutation.js';
+import { noteRights } from './note-rights.js';
 
 /** The owner is the session's user, whatever the message says. See docs/protocol.md "publish". */
 export const publish: Handler<'publish'> = async (services, call) => {
@@ -32,12 +33,20 @@ export const publish: Handler<'publish'> = async (services, call) => {
     applied.map(({ publicationId }) => publicationId),
   );
   if (!outcome.isRepeated) {
+    const [first] = request.entries;
+    if (request.rights !== undefined && first !== undefined && applied.length > 0)
+      noteRights(services, session, [nameOf(first.name, request.entries.length)], request);
     for (const { change, publicationId } of applied)
       if (change === 'replaced' || request.terms?.downloads) services.registry.clearSwarm(publicationId);
   }
   void services.matches.published(newPublications(call, body, Math.floor(services.clock.now())));
   return body;
 };
+
+/** One row of the audit for all entries of a request: they have the same rights. */
+function nameOf(first: string, count: number): string {
+  return count === 1 ? first : `${first} and ${count - 1} more`;
+}
 
 /** At a repetition too: whoever was told by the first one knows that. */
 function newPublications(

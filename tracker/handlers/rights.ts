@@ -1,9 +1,10 @@
 import { ProtocolError } from '../../common/protocol/errors.js';
-import type { ReplyBody, Request, Rights } from '../../common/protocol/messages.js';
+import type { ReplyBody, Request } from '../../common/protocol/messages.js';
 import type { NewPublication } from '../registry/matches.js';
 import type { Services } from '../services.js';
 import type { Handler } from './call.js';
 import { mutateOnce } from './mutation.js';
+import { noteRights } from './note-rights.js';
 import { endSwarms } from './swarm.js';
 
 /** Who may fetch publications of one's own and on which terms, by name. See docs/protocol.md "rights". */
@@ -11,6 +12,7 @@ export const rights: Handler<'rights'> = async (services, call) => {
   const { request, session, carrier } = call;
   if (carrier.kind === 'udp' && request.names.length > 1) throw new ProtocolError('use-tcp');
   const { names, rights, terms } = request;
+  services.rates.take(session.user, 'publishRate', names.length);
   const limited = await hiddenOf(services, session.user, request);
   const outcome = await services.matches.revealed(limited, () =>
     mutateOnce(services, call, { type: 'rights', user: session.user, names, rights, terms }),
@@ -18,19 +20,12 @@ export const rights: Handler<'rights'> = async (services, call) => {
   const body = outcome.body as ReplyBody<'rights'>;
   if (terms?.downloads) endSwarms(services, body.results);
   if (!outcome.isRepeated) {
-    const { user, device, observed } = session;
-    const detail = [rights === undefined ? '' : textOf(rights), terms === undefined ? '' : 'terms'].join(' ').trim();
-    for (const name of names)
-      services.audit.note('rights', { user, device, address: observed.host, subject: name, detail });
-    await services.audit.flush();
+    const applied = names.filter((_, index) => body.results[index]?.ok === true);
+    noteRights(services, session, applied, { rights, terms });
+    await services.audit.settle();
   }
   return body;
 };
-
-function textOf(given: Rights): string {
-  if (given === 'public') return given;
-  return `users ${given.users.join(',') || 'none'}; groups ${given.groups.join(',') || 'none'}`;
-}
 
 /** Those of the names that are hidden from some, or may be: others may be told of them when they are not any more. */
 async function hiddenOf(

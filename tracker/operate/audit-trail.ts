@@ -72,6 +72,11 @@ export class AuditTrail implements Part {
     }
   }
 
+  /** As `flush`, for whose work is done already: what cannot be written now is tried again. */
+  async settle(): Promise<void> {
+    await this.flush().catch((error: unknown) => this.log.write('warn', 'the audit is written later', { error }));
+  }
+
   /** Writes what is left, where the store takes it. */
   async stop(): Promise<void> {
     await this.#task.stop();
