@@ -22,6 +22,7 @@ const LOGGED: ReadonlySet<CommandName> = new Set([
   'resume',
   'retry',
   'priority',
+  'limit',
   'logout',
   'xit',
 ]);

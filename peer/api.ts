@@ -24,6 +24,10 @@ import type { FolderListing, SavedSearchRow, SaveInput, SearchInput, SearchResul
 export type { LinkInfo, MadeLink } from './api-links.js';
 export type { FolderEntry, FolderListing, SavedSearchRow, SaveInput, SearchInput, SearchResult } from './api-search.js';
 
+import type { LimitInput, LimitsView, RateLimits } from './rates/rate-limits.js';
+
+export type { LimitInput, LimitsView, RateLimits } from './rates/rate-limits.js';
+
 /** How an interface comes to a peer: learn the tracker's identity, trust it, then open. */
 export interface PeerDoor {
   /** Asks a tracker for its identity without sending anything about the user. @throws {PeerError} `tracker-unreachable`. */
@@ -141,6 +145,8 @@ export interface Commands {
     input: { readonly action: AdminAction };
     result: { readonly rows: readonly AdminRow[]; readonly cursor?: string | undefined };
   };
+  /** Shows or changes how fast this peer sends and receives; what changes counts at once and after a restart. */
+  limit: { input: LimitInput; result: LimitsView };
   status: { input: Record<string, never>; result: PeerState };
   whoami: {
     input: Record<string, never>;
@@ -251,6 +257,8 @@ export interface TransferRow {
   readonly retryAt?: number;
   /** Absent: `normal`. */
   readonly priority?: TransferPriority;
+  /** Of this download alone; absent: that of all. */
+  readonly limitBytesPerSecond?: number;
   /** Where the file goes. */
   readonly path: string;
 }
@@ -298,6 +306,8 @@ export interface PeerState {
   readonly filePort?: { readonly host: string; readonly port: number; readonly pin: string };
   readonly receivedBytesPerSecond: number;
   readonly sentBytesPerSecond: number;
+  /** In force now; absent: none. */
+  readonly limits?: RateLimits;
   readonly downloads: readonly TransferRow[];
   readonly uploads: readonly UploadRow[];
   readonly hashing: readonly HashingRow[];

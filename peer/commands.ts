@@ -26,6 +26,8 @@ import { publicationRow } from './library/publication-row.js';
 import type { Publisher } from './library/publisher.js';
 import { renameMine } from './library/rename.js';
 import type { LinkMaker } from './link-maker.js';
+import { type Limits, refuseTooSmall } from './rates/limits.js';
+import { ratesIn } from './rates/rate-limits.js';
 import type { SavedSearches } from './saved-searches.js';
 import { findPublication } from './selector.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
@@ -42,6 +44,7 @@ export interface CommandParts {
   readonly sources: DownloadSources;
   readonly folder: DownloadFolder;
   readonly searches: SavedSearches;
+  readonly limits: Limits;
   /** Absent when this peer does not serve. */
   readonly links: LinkMaker | undefined;
   readonly isOwn: (devicePin: string) => boolean;
@@ -92,6 +95,7 @@ export function commandRunners(parts: CommandParts): CommandRunners {
     priority: async ({ transfer, priority }) => ({
       transfer: await downloads.setPriority(chosen('priority', transfer), checkedPriority(priority)),
     }),
+    limit: async (input) => changeLimits(input, parts),
     link: async (input) => ({ link: await serving(links).make(input) }),
     admin: ({ action }, options) => tracker.request('admin', { action }, options),
     links: async () => ({ links: serving(links).list() }),
@@ -166,6 +170,18 @@ async function get(
 function checkedPriority(priority: TransferPriority): TransferPriority {
   if (TRANSFER_PRIORITIES.includes(priority)) return priority;
   throw new PeerError({ code: 'usage', message: 'A priority is high, normal or low.' });
+}
+
+/** Changes what is given, or nothing, and says what holds. */
+async function changeLimits(
+  { transfer, at, remove, ...rates }: CommandInput<'limit'>,
+  { downloads, limits }: CommandParts,
+): Promise<CommandResult<'limit'>> {
+  if (transfer !== undefined) {
+    refuseTooSmall(rates.down);
+    await downloads.setLimit(chooseTransfer('limit', transfer, downloads.rows()), rates.down || undefined);
+  } else if (at !== undefined || Object.keys(ratesIn(rates)).length > 0) await limits.change({ rates, at, remove });
+  return limits.view();
 }
 
 async function listSources(

@@ -10,6 +10,7 @@ import type { Library } from './library/library.js';
 import { LinkMaker, type LinkMakerOptions } from './link-maker.js';
 import { LinkServer } from './links/link-server.js';
 import { Links } from './links/links.js';
+import type { DirectionLimits } from './rates/rate-shares.js';
 import { rangeOf } from './reach/addresses.js';
 import type { RevocationList } from './revocation-list.js';
 import { sharedLibrary } from './shared-library.js';
@@ -26,8 +27,7 @@ export interface FileServerOptions {
   readonly library: Library;
   readonly revocations: RevocationList;
   readonly clock: Clock;
-  /** Bytes a second for all uploads together; absent: no limit. */
-  readonly uploadLimit: number | undefined;
+  uploadLimits(): DirectionLimits;
   readonly log: ActivityLog;
   trackerNow(): number;
   /** Running downloads, which serve what they have. */
@@ -89,7 +89,8 @@ export class FileServer implements Part {
 
   /** From now on tickets signed by this tracker are honoured. */
   openTickets(trackerSpki: Buffer): void {
-    const { library, revocations, clock, downloads, onChanged, onUpdate, trackerNow, uploadLimit, log } = this.#options;
+    const { library, revocations, clock, downloads, onChanged, onUpdate, trackerNow, uploadLimits, log } =
+      this.#options;
     const tickets = new TicketGate({ trackerSpki, trackerNow, revocations });
     const files = joinSharedFiles(sharedLibrary(library), {
       find: (...key) => downloads().find(...key),
@@ -101,7 +102,7 @@ export class FileServer implements Part {
       clock,
       onUpdate,
       onChanged: (publicationId) => onChanged(publicationId),
-      uploadLimitBytesPerSecond: uploadLimit,
+      limits: uploadLimits(),
       onServed: (row) => log.served(row),
     });
     this.#linkServer = new LinkServer({
@@ -111,6 +112,11 @@ export class FileServer implements Part {
       clock,
       onAudit: (use) => log.linkUsed(use),
     });
+  }
+
+  /** Counts at once. */
+  setLimits(limits: DirectionLimits): void {
+    this.#uploads?.setLimits(limits);
   }
 
   /** Revocations changed: uploads they concern are cut. */

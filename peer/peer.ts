@@ -30,6 +30,9 @@ import { FileHasher } from './library/hashing/hash-file.js';
 import { Library } from './library/library.js';
 import { Publisher } from './library/publisher.js';
 import { logIn } from './log-in.js';
+import { Limits } from './rates/limits.js';
+import type { RateLimits } from './rates/rate-limits.js';
+import { type DirectionLimits, RateShares } from './rates/rate-shares.js';
 import { defaultListenHost, lanAddresses, resolveDialable } from './reach/addresses.js';
 import { RevocationList } from './revocation-list.js';
 import { SavedSearches } from './saved-searches.js';
@@ -65,12 +68,15 @@ class RunningParts implements Peer {
   #downloads!: Downloads;
   #folder!: DownloadFolder;
   #searches!: SavedSearches;
+  #limits!: Limits;
   #runners!: CommandRunners;
   /** Of the serving peer: a crash costs no password. */
   #savedSession!: SavedSessionFile;
   /** Of `shoal login`: later commands open sessions beside it. */
   #savedLogin!: SavedSessionFile;
   #fileServer: FileServer | undefined;
+  /** What may be received; the file server has its own for what is sent. */
+  readonly #received: RateShares;
   #user: string;
   #syncing: Promise<void> | undefined;
 
@@ -78,6 +84,7 @@ class RunningParts implements Peer {
     this.#options = options;
     this.#clock = clock;
     this.#user = options.user;
+    this.#received = new RateShares({}, clock);
     this.#board = new StateBoard({ compose: () => this.#compose() }, clock);
   }
 
@@ -98,6 +105,7 @@ class RunningParts implements Peer {
       if (serving) revocations.told(epoch, this.#stopping);
     };
     this.#makePublisher();
+    await this.#openLimits();
     if (serving) await this.#listen(revocations);
     this.#makeDownloads();
     await Promise.all([this.#folder.load(), this.#searches.load()]);
@@ -241,16 +249,32 @@ class RunningParts implements Peer {
     });
   }
 
+  async #openLimits(): Promise<void> {
+    const { stateDir, settings } = this.#options;
+    const base = { up: settings.uploadLimit ?? 0, down: settings.downloadLimit ?? 0 };
+    const onChange = ({ down, peerDown, transferDown }: RateLimits): void => {
+      this.#received.set({ total: down, perPeer: peerDown, perTransfer: transferDown });
+      if (this.#limits !== undefined) this.#fileServer?.setLimits(this.#uploadLimits());
+      this.#board.touch();
+    };
+    this.#limits = this.#lifecycle.add(await Limits.open({ base, stateDir, onChange, clock: this.#clock }));
+  }
+
+  #uploadLimits(): DirectionLimits {
+    const { up, peerUp, transferUp } = this.#limits.view().now;
+    return { total: up, perPeer: peerUp, perTransfer: transferUp };
+  }
+
   async #listen(revocations: RevocationList): Promise<void> {
     const { stateDir, tracker, settings } = this.#options;
-    const { host = defaultListenHost(tracker.host), port = 0, uploadLimit } = settings;
+    const { host = defaultListenHost(tracker.host), port = 0 } = settings;
     this.#fileServer = this.#lifecycle.add(
       await FileServer.listen({
         identity: this.#identity,
         host,
         port,
         stateDir,
-        uploadLimit,
+        uploadLimits: () => this.#uploadLimits(),
         log: this.#activity,
         library: this.#library,
         revocations,
@@ -273,6 +297,7 @@ class RunningParts implements Peer {
         tracker: sources,
         ownPin: this.#identity.pin,
         isSharing: serving,
+        rates: this.#received,
         maxRunning: this.#options.settings.maxDownloads,
         clock: this.#clock,
         ...(serving ? { stateDir } : {}),
@@ -294,6 +319,7 @@ class RunningParts implements Peer {
       sources,
       folder: this.#folder,
       searches: this.#searches,
+      limits: this.#limits,
       links: this.#fileServer?.linkMaker((port) => this.#reachedAt(port)),
       isOwn: (devicePin) => devicePin === this.#identity.pin,
       user: () => this.#user,
@@ -377,8 +403,14 @@ class RunningParts implements Peer {
       ...(filePort === undefined ? {} : { filePort }),
       receivedBytesPerSecond: this.#downloads?.bytesPerSecond ?? 0,
       sentBytesPerSecond: this.#fileServer?.bytesPerSecond ?? 0,
+      ...this.#limitsField(),
       downloads: this.#downloads?.rows() ?? [],
       uploads: this.#fileServer?.rows() ?? [],
     };
+  }
+
+  #limitsField(): Pick<PeerState, 'limits'> {
+    const limits = this.#limits?.view().now ?? {};
+    return Object.keys(limits).length === 0 ? {} : { limits };
   }
 }

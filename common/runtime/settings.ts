@@ -59,6 +59,7 @@ export const PEER_SETTINGS = {
   port: { kind: 'port', default: 0 },
   advertise: { kind: 'text' },
   uploadLimit: { kind: 'bytes' },
+  downloadLimit: { kind: 'bytes' },
   maxDownloads: { kind: 'count', default: 4 },
   trustOnFirstUse: { kind: 'flag', default: false },
   pqOnly: { kind: 'flag', default: false },

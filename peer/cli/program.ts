@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { ADMIN_HELP, ADMIN_OPTIONS } from '../../common/admin/admin-words.js';
 import { nearestWord } from '../../common/runtime/nearest-word.js';
+import { RATE_OPTIONS } from '../wording/limits.js';
 import { SEARCH_OPTIONS, searchFlag } from '../wording/search-wish.js';
 import { LATER_WORDS } from './words.js';
 
@@ -55,6 +56,7 @@ function buildProgram(version: string, found: Found): Command {
   addPeerOptions(program);
   addFileWords(program, found);
   addDownloadWords(program, found);
+  addLimit(program, found);
   addListWords(program, found);
   addPeerWords(program, found);
   addTrust(program, found);
@@ -96,6 +98,7 @@ function addPeerOptions(command: Command): Command {
     .option('--port <PORT>', 'port on which files are served (default: a free one)')
     .option('--advertise <HOST>', 'address under which others reach this peer')
     .option('--upload-limit <BYTES>', 'bytes a second for all uploads together, such as 800K or 10M')
+    .option('--download-limit <BYTES>', 'bytes a second for all downloads together')
     .option('--max-downloads <NUMBER>', 'downloads that run at once (default: 4)')
     .option('--pq-only', 'never log in over UDP, whose key exchange is not post-quantum')
     .option('--log-file <FILE>', 'write what happens to this file, a line of JSON each')
@@ -190,6 +193,18 @@ function addDownloadWords(program: Command, found: Found): void {
     run: 'priority',
     found,
   });
+}
+
+function addLimit(program: Command, found: Found): void {
+  const limit = add(program, 'limit [DOWNLOAD]', {
+    does: 'show or change how fast the running peer sends and receives; RATE is 800K, 10M or none',
+    run: 'limit',
+    found,
+  });
+  for (const { flag, does } of RATE_OPTIONS) limit.option(`${flag} <RATE>`, does);
+  limit
+    .option('--at <WHEN>', 'only then, such as "mon-fri 08:00-18:00", "sat,sun" or "22:00-06:00"')
+    .option('--remove', 'forget the rates for --at WHEN');
 }
 
 function addListWords(program: Command, found: Found): void {

@@ -122,6 +122,7 @@ const LOADERS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['retry', async () => (await import('./commands/transfers.js')).retry],
   ['priority', async () => (await import('./commands/transfers.js')).priority],
   ['admin', async () => (await import('./commands/admin.js')).admin],
+  ['limit', async () => (await import('./commands/limit.js')).limit],
   ['serve', async () => (await import('./commands/serve.js')).serve],
   ['trust add', async () => (await import('./commands/trust.js')).trustAdd],
   ['trust list', async () => (await import('./commands/trust.js')).trustList],

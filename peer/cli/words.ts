@@ -29,6 +29,7 @@ export const PEER_WORDS = [
   'resume',
   'retry',
   'priority',
+  'limit',
   'whoami',
   'login',
   'logout',

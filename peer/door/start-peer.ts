@@ -10,6 +10,8 @@ export interface PeerSettings {
   readonly uploadLimit?: number | undefined;
   /** Where downloads go that name no folder, whatever `dir` chose before; absolute. */
   readonly downloads?: string | undefined;
+  /** Bytes a second for all downloads together. Default: no limit. */
+  readonly downloadLimit?: number | undefined;
   /** Downloads that run at once. Default: 4. */
   readonly maxDownloads?: number | undefined;
   /** Never log in over UDP, whose key exchange is not post-quantum. Default: no. */

@@ -15,6 +15,7 @@ import { RateMeter } from '../file-port/rate-meter.js';
 import type { SharedFile } from '../upload/shared-file.js';
 import { ChunkIntake } from './chunk-intake.js';
 import type { ChunkSet } from './chunk-set.js';
+import type { DownloadRates } from './download-rates.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadTracker } from './download-tracker.js';
 import { PartFile } from './part-file.js';
@@ -46,6 +47,7 @@ export interface DownloadOptions {
   /** Offer what is there to others while it runs. */
   readonly isSharing: boolean;
   readonly provenance: Provenance;
+  readonly rates: DownloadRates;
   readonly onNotice: (level: 'info' | 'warning', text: string) => void;
   readonly onUpdate: () => void;
   readonly clock?: Clock | undefined;
@@ -79,7 +81,7 @@ export class Download {
     this.#meter = new RateMeter(this.#clock);
     this.#target = targetOf(options.request.directory, options.request.fileName, options.request.fileId);
     chunkSizeOf(options.request);
-    const { request, tracker, dial, ownPin, history, onNotice, onUpdate, clock } = options;
+    const { request, tracker, dial, ownPin, history, rates, onNotice, onUpdate, clock } = options;
     const useSession = (session: SourceSession, entry: SourceEntry): Promise<void> => this.#useSession(session, entry);
     const isWorking = (): boolean => this.#state === 'checking';
     this.#pool = new SourcePool({
@@ -88,6 +90,7 @@ export class Download {
       dial,
       ownPin,
       history,
+      rates,
       useSession,
       isWorking,
       onNotice,

@@ -9,8 +9,10 @@ import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import { PeerError, type PeerProblem, type TransferPriority, type TransferRow } from '../api.js';
+import { RateShares } from '../rates/rate-shares.js';
 import type { SharedFile, SharedFiles } from '../upload/shared-file.js';
 import { Download, type Provenance } from './download.js';
+import { ratesOf } from './download-rates.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadTracker } from './download-tracker.js';
 import type { Dial } from './race-addresses.js';
@@ -39,6 +41,8 @@ export interface DownloadsOptions {
   readonly historyDir?: string | undefined;
   /** Downloads that run at once. Default: 4. */
   readonly maxRunning?: number | undefined;
+  /** Of what is received. Default: no limits. */
+  readonly rates?: RateShares | undefined;
   /** Offer what is there to others while a download runs. */
   readonly isSharing: boolean;
   readonly onNotice: (level: 'info' | 'warning' | 'error', text: string) => void;
@@ -67,6 +71,7 @@ export class Downloads implements Part {
   readonly #ended: Ended[] = [];
   readonly #saved: SavedDownloads;
   readonly #history: SourceHistory;
+  readonly #rates: RateShares;
   #isStopping = false;
   #isUpdatePlanned = false;
 
@@ -76,6 +81,7 @@ export class Downloads implements Part {
     this.#turns = new Turns(options.maxRunning ?? MAX_RUNNING);
     this.#saved = new SavedDownloads(options.stateDir);
     this.#history = new SourceHistory(options.historyDir, this.#clock);
+    this.#rates = options.rates ?? new RateShares({}, this.#clock);
   }
 
   /** What running downloads can give to others. */
@@ -172,6 +178,14 @@ export class Downloads implements Part {
     return transfer.row();
   }
 
+  /** A limit of this download alone, bytes a second; undefined: that of all. @throws {PeerError} `not-found`. */
+  async setLimit(transferId: string, bytesPerSecond: number | undefined): Promise<TransferRow> {
+    const transfer = this.#underWay(transferId);
+    transfer.limit = bytesPerSecond;
+    await this.#keepState(transfer);
+    return transfer.row();
+  }
+
   /** The tracker is back, and sources with it: nothing rests any longer. */
   hope(): void {
     for (const transfer of this.#transfers.values()) if (transfer.isResting) transfer.goOn();
@@ -245,6 +259,7 @@ export class Downloads implements Part {
       newDownload: (provenance) => this.#newDownload(saved, provenance),
       turns: this.#turns,
       onOver: () => this.#over(transfer),
+      onLimit: (limit) => this.#rates.setTransfer(saved.transferId, limit),
       onFailedTry: (problem, tries) => this.#failedTry(transfer, problem, tries),
       onUpdate: () => this.#planUpdate(),
       clock,
@@ -259,8 +274,8 @@ export class Downloads implements Part {
   #newDownload({ transferId, request }: SavedDownload, provenance: Provenance): Download {
     const { tracker, dial, ownPin, isSharing, onNotice, clock } = this.#options;
     const onUpdate = (): void => this.#planUpdate();
-    const history = this.#history;
-    const parts = { tracker, dial, ownPin, history, isSharing, provenance };
+    const own = { history: this.#history, rates: ratesOf(transferId, this.#rates) };
+    const parts = { tracker, dial, ownPin, ...own, isSharing, provenance };
     return new Download({ transferId, request, ...parts, onNotice, onUpdate, clock });
   }
 

@@ -38,9 +38,26 @@ export class ProgressWatch {
   #windowFrom = 0;
   #windowBytes = 0;
   #wait: QueueWait | undefined;
+  #heldSince: number | undefined;
 
   constructor(options: ProgressWatchOptions) {
     this.#options = options;
+  }
+
+  /** We take nothing from now on: until `release()` no time passes for the source. */
+  hold(): void {
+    this.#heldSince ??= this.#options.clock.monotonic();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  release(): void {
+    if (this.#heldSince === undefined) return;
+    const heldMs = this.#options.clock.monotonic() - this.#heldSince;
+    this.#heldSince = undefined;
+    this.#lastAt += heldMs;
+    this.#windowFrom += heldMs;
+    if (this.#isDue) this.#plan();
   }
 
   /** An answer is due from now on. Does nothing while one is due already. */
@@ -97,6 +114,7 @@ export class ProgressWatch {
   }
 
   #plan(): void {
+    if (this.#heldSince !== undefined) return;
     const now = this.#options.clock.monotonic();
     this.#timer = this.#options.clock.setTimer(
       () => this.#judge(),

@@ -17,6 +17,8 @@ export interface SavedDownload {
   readonly isPaused?: boolean;
   /** Absent: nothing was fetched for it yet, so what lies at its place was fetched for something else. */
   readonly part?: PartOrigin;
+  /** Of this download alone. */
+  readonly limitBytesPerSecond?: number;
   /** What was there when it was saved last, for screens. */
   readonly doneBytes?: number;
 }
@@ -93,10 +95,19 @@ function parse(text: string): SavedDownload[] {
 }
 
 function isSaved(value: unknown): value is SavedDownload {
-  const { transferId, request, priority, isPaused, part, doneBytes } = (value ?? {}) as Partial<SavedDownload>;
+  const {
+    transferId,
+    request,
+    priority,
+    isPaused,
+    part,
+    limitBytesPerSecond: limit,
+    doneBytes,
+  } = (value ?? {}) as Partial<SavedDownload>;
   if (priority !== undefined && !TRANSFER_PRIORITIES.includes(priority)) return false;
   if (part !== undefined && part !== 'own' && part !== 'mixed') return false;
   if (isPaused !== undefined && typeof isPaused !== 'boolean') return false;
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0)) return false;
   if (doneBytes !== undefined && !Number.isSafeInteger(doneBytes)) return false;
   if (typeof transferId !== 'string' || typeof request !== 'object' || request === null) return false;
   const texts = [

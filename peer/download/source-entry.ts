@@ -47,6 +47,11 @@ export class SourceEntry {
     return kind === 'lied' || kind === 'stalled' || kind === 'slow';
   }
 
+  /** It has a connection, or is about to. */
+  get isInUse(): boolean {
+    return this.#isDialling || this.session !== undefined;
+  }
+
   /** True while it can bring the download on. One that lets us wait in vain again and again must not hold a download without end. */
   get isHopeful(): boolean {
     const { session } = this;

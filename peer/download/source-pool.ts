@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import { Pulse } from '../../common/runtime/pulse.js';
 import { PeerError, type PeerErrorCode, type TransferSource } from '../api.js';
+import type { DownloadRates } from './download-rates.js';
 import type { DownloadRequest } from './download-request.js';
 import { DownloadTickets } from './download-tickets.js';
 import type { DownloadTracker, SourcesOfPublication } from './download-tracker.js';
@@ -43,6 +44,7 @@ export interface SourcePoolOptions {
   readonly useSession: (session: SourceSession, entry: SourceEntry) => Promise<void>;
   /** True while the download works on what it has, without a source: no time to give up. */
   readonly isWorking: () => boolean;
+  readonly rates: DownloadRates;
   readonly onNotice: (level: 'info' | 'warning', text: string) => void;
   readonly onUpdate: () => void;
   readonly clock?: Clock | undefined;
@@ -204,21 +206,24 @@ export class SourcePool {
   async #untilWorthATry(entry: SourceEntry, signal: AbortSignal): Promise<void> {
     for (;;) {
       const waitMs = entry.retryAt - this.#clock.monotonic();
-      if (waitMs <= 0 && this.#isWorthATry(entry)) return;
+      if (waitMs <= 0 && this.#isWorthATry(entry)) {
+        entry.startDialling(); // at once: whoever is judged next must count it
+        return;
+      }
       await this.#pulse.wait(waitMs > 0 ? waitMs : SEEK_EVERY_MS, { signal });
     }
   }
 
   #isWorthATry(entry: SourceEntry): boolean {
     if (!entry.isListed || entry.addresses.length === 0 || this.#tickets.for(entry) === undefined) return false;
-    if (this.sessions().length >= this.#mostSessions) return false;
+    const most = Math.min(this.#mostSessions, this.#options.rates.connections());
+    if ([...this.#entries.values()].filter(({ isInUse }) => isInUse).length >= most) return false;
     return !(entry.isShunned && this.#hasOther(entry));
   }
 
   /** Runs one session with the source to its end and returns why it ended. */
   async #use(entry: SourceEntry, signal: AbortSignal): Promise<SourceFault> {
-    const { request, dial, useSession } = this.#options;
-    entry.startDialling();
+    const { request, dial, useSession, rates } = this.#options;
     this.#options.onUpdate();
     try {
       const connection = await raceAddresses(entry.addresses, { pin: entry.device, dial, clock: this.#clock, signal });
@@ -227,6 +232,7 @@ export class SourcePool {
         connection,
         size: request.sizeBytes,
         isReplaceable: () => this.#hasOther(entry),
+        share: rates.open(entry.device),
         clock: this.#clock,
       });
       entry.begin(session);

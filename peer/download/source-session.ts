@@ -9,6 +9,7 @@ import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import type { PeerConnection } from '../file-port/peer-connection.js';
 import { RateMeter } from '../file-port/rate-meter.js';
+import { FREE_SHARE, type RateShare } from '../rates/rate-shares.js';
 import type { ChunkBuffers } from './chunk-buffers.js';
 import { ProgressWatch } from './progress-watch.js';
 import type { Scheduler, Span } from './scheduler.js';
@@ -45,6 +46,8 @@ export interface SourceSessionOptions {
   readonly connection: PeerConnection;
   readonly size: number;
   readonly isReplaceable: () => boolean;
+  /** What it may take from the network; given back when the session ends. Default: all. */
+  readonly share?: RateShare | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -64,11 +67,17 @@ export class SourceSession {
   #ticketId = '';
   #has: 'all' | ChunkRanges = [];
   #sink: SessionSink | undefined;
-  #isPaused = false;
+  /** Why nothing is taken from the network. */
+  readonly #holds = new Set<'disk' | 'rate'>();
+  readonly #share: RateShare;
+  readonly #over = new AbortController();
+  #owedBytes = 0;
   #queuePosition: number | undefined;
 
-  constructor({ sourceId, connection, size, isReplaceable, clock = systemClock }: SourceSessionOptions) {
+  constructor(options: SourceSessionOptions) {
+    const { sourceId, connection, size, isReplaceable, share = FREE_SHARE, clock = systemClock } = options;
     this.sourceId = sourceId;
+    this.#share = share;
     this.#connection = connection;
     this.#size = size;
     this.#clock = clock;
@@ -178,7 +187,7 @@ export class SourceSession {
   /** Asks for more, when there is room in the window and something of use. Call it when something became free. */
   pump(): void {
     const sink = this.#sink;
-    if (sink === undefined || this.#isOver || this.#isPaused) return;
+    if (sink === undefined || this.#isOver || this.#holds.has('disk')) return;
     const { scheduler, manifest } = sink;
     scheduler.setSpeed(this.sourceId, this.meter.bytesPerSecond);
     const window = this.#windowChunks(manifest.chunkSize);
@@ -204,17 +213,11 @@ export class SourceSession {
 
   /** Takes nothing from the network until `resume()`. */
   pause(): void {
-    this.#isPaused = true;
-    this.#watch.rest(); // It is we who stall.
-    this.#connection.pause();
+    this.#holdBack('disk');
   }
 
   resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    if (this.isBusy) this.#watch.start();
-    this.#connection.resume();
-    this.pump();
+    this.#letGo('disk');
   }
 
   /** Ends the session for a reason that the download knows. */
@@ -223,7 +226,7 @@ export class SourceSession {
   }
 
   #ask(span: Span, sink: SessionSink): void {
-    if (!this.#isPaused) this.#watch.start();
+    this.#watch.start();
     const receiver = new SpanReceiver({
       span,
       manifest: sink.manifest,
@@ -238,6 +241,7 @@ export class SourceSession {
         this.meter.add(bytes);
         this.#watch.progress(bytes);
         sink.onBytes(bytes);
+        if (!this.#share.isFree) this.#owe(bytes);
       },
       onDuplicate: (bytes) => sink.onDuplicate(bytes),
       onQueued: ({ position }) => {
@@ -253,6 +257,45 @@ export class SourceSession {
     });
     const id = this.#connection.request({ type: 'chunks', ticketId: this.#ticketId, ...span }, receiver);
     this.#requests.set(id, receiver);
+  }
+
+  #holdBack(reason: 'disk' | 'rate'): void {
+    this.#holds.add(reason);
+    this.#watch.hold(); // It is we who stall.
+    this.#connection.pause();
+  }
+
+  #letGo(reason: 'disk' | 'rate'): void {
+    if (!this.#holds.delete(reason) || this.#holds.size > 0) return;
+    this.#watch.release();
+    this.#connection.resume();
+    this.pump();
+  }
+
+  /** What has come is paid for before more is taken: so the source feels the limit, and nothing piles up here. */
+  #owe(bytes: number): void {
+    this.#owedBytes += bytes;
+    if (this.#holds.has('rate')) return;
+    const waiting = this.#payOff();
+    if (waiting === undefined) return;
+    this.#holdBack('rate');
+    void this.#untilPaid(waiting);
+  }
+
+  #payOff(): Promise<void> | undefined {
+    const bytes = this.#owedBytes;
+    this.#owedBytes = 0;
+    return bytes === 0 ? undefined : this.#share.take(bytes, { signal: this.#over.signal });
+  }
+
+  async #untilPaid(first: Promise<void>): Promise<void> {
+    try {
+      for (let waiting: Promise<void> | undefined = first; waiting !== undefined; waiting = this.#payOff())
+        await waiting;
+      this.#letGo('rate');
+    } catch (error) {
+      if (!this.#isOver) throw error;
+    }
   }
 
   #forget(id: number): void {
@@ -308,6 +351,8 @@ export class SourceSession {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#watch.rest();
+    this.#over.abort(fault);
+    this.#share[Symbol.dispose]();
     this.#sink?.scheduler.removeSource(this.sourceId);
     for (const receiver of this.#requests.values()) receiver.abandon();
     this.#requests.clear();

@@ -25,6 +25,8 @@ export interface TransferOptions {
   readonly turns: Turns;
   /** It is over, one way or the other; callers hear of it when this resolves. */
   readonly onOver: () => Promise<void>;
+  /** The limit of this one alone, from the start and at each change; undefined: none, and when it is over. */
+  readonly onLimit: (bytesPerSecond: number | undefined) => void;
   /** A try failed and another follows; callers have been told. */
   readonly onFailedTry: (problem: PeerProblem, tries: number) => void;
   readonly onUpdate: () => void;
@@ -43,6 +45,7 @@ export class Transfer {
   readonly #clock: Clock;
   readonly #changed: Pulse;
   #priority: TransferPriority;
+  #limit: number | undefined;
   #isAlone: boolean;
   #isPaused: boolean;
   #download: Download;
@@ -56,13 +59,15 @@ export class Transfer {
 
   /** @throws {PeerError} `bad-name`, `too-large`: what can be told without asking anybody. */
   constructor(options: TransferOptions) {
-    const { transferId, priority = 'normal', isPaused = false, doneBytes = 0 } = options.saved;
+    const { transferId, priority = 'normal', isPaused = false, doneBytes = 0, limitBytesPerSecond } = options.saved;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#changed = new Pulse(this.#clock);
     this.transferId = transferId;
     this.#priority = priority;
     this.#isPaused = isPaused;
+    this.#limit = limitBytesPerSecond;
+    options.onLimit(limitBytesPerSecond);
     this.#knownBytes = doneBytes;
     this.#isAlone = options.isAlone;
     this.#provenance = { part: options.saved.part };
@@ -103,6 +108,7 @@ export class Transfer {
       ...(this.#priority === 'normal' ? {} : { priority: this.#priority }),
       ...(this.#isPaused ? { isPaused: true } : {}),
       ...(part === undefined ? {} : { part }),
+      ...this.#limitField,
       ...(doneBytes > 0 ? { doneBytes } : {}),
     };
   }
@@ -114,6 +120,16 @@ export class Transfer {
   set priority(priority: TransferPriority) {
     this.#priority = priority;
     this.#options.onUpdate();
+  }
+
+  set limit(bytesPerSecond: number | undefined) {
+    this.#limit = bytesPerSecond;
+    this.#options.onLimit(bytesPerSecond);
+    this.#options.onUpdate();
+  }
+
+  get #limitField(): { readonly limitBytesPerSecond?: number } {
+    return this.#limit === undefined ? {} : { limitBytesPerSecond: this.#limit };
   }
 
   /** Stands still from now on; resolves when nothing of it is at work any more. */
@@ -136,16 +152,16 @@ export class Transfer {
 
   row(): TransferRow {
     const row = this.#download.row();
-    const priority = this.#priority === 'normal' ? {} : { priority: this.#priority };
+    const own = { ...(this.#priority === 'normal' ? {} : { priority: this.#priority }), ...this.#limitField };
     const { problem: _last, etaMs: _eta, ...still } = { ...row, doneBytes: Math.max(row.doneBytes, this.#knownBytes) };
-    if (this.#isPaused) return { ...still, ...priority, bytesPerSecond: 0, state: 'paused' };
+    if (this.#isPaused) return { ...still, ...own, bytesPerSecond: 0, state: 'paused' };
     if (this.#rest !== undefined) {
       const { problem, retryAt } = this.#rest;
-      return { ...still, ...priority, bytesPerSecond: 0, state: 'waiting', problem, retryAt };
+      return { ...still, ...own, bytesPerSecond: 0, state: 'waiting', problem, retryAt };
     }
     const isBetweenTries = !this.#isOver && (row.state === 'stopped' || row.state === 'failed');
-    if (row.state !== 'waiting' && !isBetweenTries) return { ...row, ...priority };
-    return { ...still, ...priority, bytesPerSecond: 0, state: 'waiting' };
+    if (row.state !== 'waiting' && !isBetweenTries) return { ...row, ...own };
+    return { ...still, ...own, bytesPerSecond: 0, state: 'waiting' };
   }
 
   async #untilOver(): Promise<TransferRow> {
@@ -153,6 +169,7 @@ export class Transfer {
       return await this.#live();
     } finally {
       this.#isOver = true;
+      this.#options.onLimit(undefined);
       await this.#options.onOver();
     }
   }

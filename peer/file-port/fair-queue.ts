@@ -38,6 +38,11 @@ export class FairQueue {
     this.#placesPerOwner = placesPerOwner;
   }
 
+  /** Most tasks that run at once; those that run beyond a smaller number go on. */
+  set places(places: number) {
+    this.#all.concurrency = places;
+  }
+
   /** Tasks that run now. */
   get running(): number {
     return this.#all.pending;

@@ -17,6 +17,8 @@ export interface LinkBody {
   readonly shared: SharedFile;
   readonly range: ByteRange;
   readonly uploads: Uploads;
+  /** `link ID`: links take turns with users. */
+  readonly owner: string;
   readonly clock: Clock;
   /** Writes the head; called when the first bytes are there and good. */
   readonly head: () => void;
@@ -24,14 +26,15 @@ export interface LinkBody {
 
 /** Sends the bytes of `range`, one block at a time, and ends the answer. Returns how many were sent. @throws {ProtocolError} `changed`. */
 export async function sendBody(response: ServerResponse, body: LinkBody, { signal }: AbortOptions): Promise<number> {
-  const { file, range, uploads, clock } = body;
+  const { file, range, uploads, clock, owner } = body;
   const tally = uploads.startTally(body.shared.name, 'link');
+  using share = uploads.rates.open({ owner, peer: owner, transfer: owner });
   const watch = new WriteWatch(clock, (error) => response.destroy(error));
   const block = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, range.end - range.start));
   try {
     for (let offset = range.start; offset < range.end; ) {
-      const bytes = Math.min(block.length, range.end - offset, uploads.limit.pieceBytes);
-      await uploads.limit.take(bytes, { signal });
+      const bytes = Math.min(block.length, range.end - offset, share.pieceBytes);
+      await share.take(bytes, { signal });
       await file.read(block.subarray(0, bytes), offset);
       signal.throwIfAborted();
       if (offset === range.start) body.head();

@@ -194,16 +194,17 @@ export class LinkServer implements Part {
     const gone = new AbortController();
     response.once('close', () => gone.abort(new ProtocolError('cancelled')));
     using deadline = withDeadline(AbortSignal.any([gone.signal, this.#stopping.signal]), SLOT_WAIT_MS, this.#clock);
+    const owner = `link ${link.linkId}`;
     let hasPlace = false;
     const task = (): Promise<number> => {
       hasPlace = true;
       deadline[Symbol.dispose]();
       const signal = AbortSignal.any([gone.signal, this.#stopping.signal]);
-      const body = { file: lease.file, shared, range, uploads, clock: this.#clock };
+      const body = { file: lease.file, shared, range, uploads, owner, clock: this.#clock };
       return sendBody(response, { ...body, head: () => writeHead(response, link, { shared, range }) }, { signal });
     };
     try {
-      return await uploads.slots.run(task, { owner: `link ${link.linkId}`, signal: deadline.signal });
+      return await uploads.slots.run(task, { owner, signal: deadline.signal });
     } catch (error) {
       if (!hasPlace) throw allTaken();
       if (error instanceof ProtocolError && error.code === 'changed') uploads.fileChanged(shared);

@@ -3,6 +3,7 @@
 import { TRANSFER_PRIORITIES } from '../api.js';
 import { SEARCH_ORDERS } from '../api-search.js';
 import type { TransferWord } from '../wording/choose-transfer.js';
+import { RATE_OPTIONS } from '../wording/limits.js';
 import { SEARCH_OPTIONS, searchFlag } from '../wording/search-wish.js';
 import { quoteArgument } from '../wording/selector.js';
 import type { Editor } from './editor.js';
@@ -45,7 +46,16 @@ const OPERANDS: Partial<Record<Word, 'words' | 'paths' | 'mine' | 'found'>> = {
 
 const SEARCH_FLAGS: readonly string[] = Object.keys(SEARCH_OPTIONS).map(searchFlag);
 
-const ABOUT_DOWNLOADS: readonly Word[] = ['cancel', 'pause', 'resume', 'retry', 'priority'] satisfies TransferWord[];
+const RATE_FLAGS: readonly string[] = RATE_OPTIONS.map(({ flag }) => flag);
+
+const ABOUT_DOWNLOADS: readonly Word[] = [
+  'cancel',
+  'pause',
+  'resume',
+  'retry',
+  'priority',
+  'limit',
+] satisfies TransferWord[];
 
 /** What Tab asks for at the cursor; undefined where nothing can be completed. */
 export function completionRequest({ text, cursor }: Editor): CompletionRequest | undefined {
@@ -61,7 +71,19 @@ export function completionRequest({ text, cursor }: Editor): CompletionRequest |
   const last = earlier.at(-1)?.text ?? '';
   if (last === '--into') return { source: { kind: 'paths' }, prefix, start };
   if (last === '--sort') return { source: { kind: 'orders' }, prefix, start };
-  if (['--as', '--for', '--for-group', '--expires', '--times', '--burn-after', ...SEARCH_FLAGS].includes(last))
+  if (
+    [
+      '--as',
+      '--for',
+      '--for-group',
+      '--expires',
+      '--times',
+      '--burn-after',
+      '--at',
+      ...RATE_FLAGS,
+      ...SEARCH_FLAGS,
+    ].includes(last)
+  )
     return undefined;
   if (last === '--priority' || last === 'priority') return { source: { kind: 'levels' }, prefix, start };
   if (prefix.startsWith('-') && current?.isQuoted !== true) return { source: { kind: 'options', word }, prefix, start };

@@ -9,6 +9,7 @@ import {
   type Terms,
   type UnpublishOutcome,
 } from '../api.js';
+import { limitsLayout } from '../wording/limits.js';
 import { linkEnded, linkMade, listLinks } from '../wording/links.js';
 import { type Layout, listingOf, paragraph, stackedLayouts } from '../wording/listing.js';
 import {
@@ -90,10 +91,10 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
       return told(linkMade((await peer.call('link', { selector: command.selector }, { signal })).link));
     case 'links':
       return told(listLinks((await peer.call('links', {}, { signal })).links, now));
-    case 'unlink': {
-      const { link } = await peer.call('unlink', { linkId: command.linkId }, { signal });
-      return told(paragraph(linkEnded(link), 'good'));
-    }
+    case 'unlink':
+      return told(
+        paragraph(linkEnded((await peer.call('unlink', { linkId: command.linkId }, { signal })).link), 'good'),
+      );
     case 'cancel':
     case 'pause':
     case 'resume':
@@ -107,6 +108,8 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
       const { transfer } = await peer.call(word, input, { signal });
       return told(paragraph(transferOutcome(word, transfer)));
     }
+    case 'limit':
+      return told(limitsLayout(await peer.call('limit', command.input, { signal })));
     case 'status':
       return told(statusLayout(await peer.call('status', {}, { signal }), now));
     case 'h':

@@ -1,4 +1,5 @@
 /** The words, their usage and what `h` says about them. */
+import { RATE_OPTIONS } from '../wording/limits.js';
 import { type Layout, paragraph, paragraphs, stackedLayouts } from '../wording/listing.js';
 import { SEARCH_OPTIONS, searchFlag } from '../wording/search-wish.js';
 import { table } from '../wording/table.js';
@@ -38,6 +39,7 @@ export const WORDS = [
   'resume',
   'retry',
   'priority',
+  'limit',
   'clear',
   'h',
   'xit',
@@ -193,6 +195,17 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
     usage: 'priority high|normal|low [NAME]',
     does: 'which download begins first',
     more: ['Of those that wait the highest begins first; what runs already goes on. get has --priority too.'],
+  },
+  limit: {
+    usage: 'limit [NAME] [--up RATE] [--down RATE] [--at WHEN]',
+    does: 'how fast to send and receive',
+    options: [...RATE_OPTIONS.map(({ flag }) => flag), '--at', '--remove'],
+    more: [
+      'RATE is 800K, 10M or none, a second; without one the limits are shown. They count at once and after a restart.',
+      '--up and --down limit all together, --peer-up and --peer-down each other peer, --transfer-up and --transfer-down each transfer.',
+      'limit NAME --down RATE limits that download alone.',
+      '--at "mon-fri 08:00-18:00" makes the rates count only then; with --remove it is forgotten.',
+    ],
   },
   clear: { usage: 'clear', does: 'clear results and messages', more: [] },
   h: { usage: 'h [WORD]', does: 'help; with a word, more about it', more: [] },

@@ -4,7 +4,15 @@
  */
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { nearestWord } from '../../common/runtime/nearest-word.js';
-import { PeerError, type PeerProblem, type Rights, TRANSFER_PRIORITIES, type TransferPriority } from '../api.js';
+import {
+  type LimitInput,
+  PeerError,
+  type PeerProblem,
+  type Rights,
+  TRANSFER_PRIORITIES,
+  type TransferPriority,
+} from '../api.js';
+import { limitInput, RATE_OPTIONS } from '../wording/limits.js';
 import type { PasscodeWish } from '../wording/passcode.js';
 import { rightsOf } from '../wording/rights.js';
 import { SEARCH_OPTIONS, type SearchWords, searchFlag } from '../wording/search-wish.js';
@@ -55,6 +63,7 @@ export type Command =
   | { readonly word: 'unlink'; readonly linkId: string }
   | { readonly word: 'cancel' | 'pause' | 'resume' | 'retry'; readonly transfer?: string }
   | { readonly word: 'priority'; readonly priority: TransferPriority; readonly transfer?: string }
+  | { readonly word: 'limit'; readonly input: LimitInput }
   | { readonly word: 'h'; readonly topic?: Word };
 
 /** As typed; a passcode is never part of the line, which stays on the screen and in the history. */
@@ -128,6 +137,8 @@ const VALUED: ReadonlyMap<string, string> = new Map([
   ['--burn-after', 'a number'],
   ['--into', 'a folder'],
   ...Object.entries(SEARCH_OPTIONS).map(([key, [value]]) => [searchFlag(key), value] as const),
+  ...RATE_OPTIONS.map(({ flag }): [string, string] => [flag, 'a rate such as 10M, or none']),
+  ['--at', 'hours such as "mon-fri 08:00-18:00"'],
 ]);
 
 /** Takes the options out; a text says what is wrong. */
@@ -263,6 +274,8 @@ function buildCommand(word: Word, taken: Taken): Command | string {
       return oneOperand(word, texts, (linkId) => ({ word, linkId }));
     case 'priority':
       return priorityCommand(texts);
+    case 'limit':
+      return limitCommand(texts, taken);
     case 'cancel':
     case 'pause':
     case 'resume':
@@ -312,6 +325,12 @@ function getCommand(
   if (wanted !== undefined && priority === undefined) return '--priority is high, normal or low.';
   const ranked = priority === undefined ? {} : { priority };
   return oneOperand('get', texts, (selector) => ({ word: 'get', selector, ...rest, ...ranked }));
+}
+
+function limitCommand(texts: readonly string[], { flags, values }: Taken): Command | string {
+  const wish = { at: values.get('--at'), remove: flags.has('--remove'), rateOf: (flag: string) => values.get(flag) };
+  const build = (transfer?: string): Command => ({ word: 'limit', input: limitInput({ ...wish, transfer }) });
+  return texts.length === 0 ? build() : oneOperand('limit', texts, build);
 }
 
 function priorityCommand([level, ...rest]: readonly string[]): Command | string {

@@ -1,6 +1,7 @@
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import type { PeerConnection } from '../file-port/peer-connection.js';
 import { MAX_BLOCK_BYTES, type RunBlock } from '../file-port/run-block.js';
+import type { RateShare } from '../rates/rate-shares.js';
 import type { ServedFile } from './served-file.js';
 import type { UploadDesk } from './upload-desk.js';
 import type { UploadTally } from './upload-row.js';
@@ -22,6 +23,7 @@ export interface SendTurn extends AbortOptions {
   readonly id: number;
   readonly file: ServedFile;
   readonly tally: UploadTally;
+  readonly share: RateShare;
   readonly offset: number;
   readonly end: number;
 }
@@ -41,7 +43,7 @@ export class ChunkSender {
     const leaving: Promise<void>[] = [];
     try {
       while (offset < turn.end && !this.#mustYield(offset - turn.offset)) {
-        const bytes = Math.min(this.#nextBytes(), turn.end - offset);
+        const bytes = Math.min(this.#nextBytes(turn.share), turn.end - offset);
         const block = await this.#read(turn, offset, bytes);
         const sending = this.#send(turn, { block, offset, bytes });
         sending.catch(() => undefined); // Heard below, but it may fail while the next block is being read.
@@ -55,9 +57,9 @@ export class ChunkSender {
     return offset;
   }
 
-  async #read({ file, signal }: SendTurn, offset: number, bytes: number): Promise<RunBlock> {
-    const { blocks, limit } = this.desk;
-    await limit.take(bytes, { signal });
+  async #read({ file, share, signal }: SendTurn, offset: number, bytes: number): Promise<RunBlock> {
+    const { blocks } = this.desk;
+    await share.take(bytes, { signal });
     const block = blocks.take();
     try {
       await file.read(block.body.subarray(0, bytes), offset);
@@ -87,9 +89,9 @@ export class ChunkSender {
     else if (tookMs > SLOW_MS) this.#blockBytes = Math.max(FIRST_BLOCK_BYTES / 4, this.#blockBytes / 2);
   }
 
-  #nextBytes(): number {
+  #nextBytes({ pieceBytes }: RateShare): number {
     const most = this.desk.slots.running > CROWD ? CROWD_BLOCK_BYTES : MAX_BLOCK_BYTES;
-    return Math.min(this.#blockBytes, most, this.desk.limit.pieceBytes);
+    return Math.min(this.#blockBytes, most, pieceBytes);
   }
 
   #mustYield(sentBytes: number): boolean {

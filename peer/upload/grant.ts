@@ -1,5 +1,6 @@
 import { ProtocolError } from '../../common/protocol/errors.js';
 import type { Ticket } from '../../common/protocol/peer-messages.js';
+import type { RateShare } from '../rates/rate-shares.js';
 import type { Lease } from './served-files.js';
 import type { SharedFile } from './shared-file.js';
 import type { UploadTally } from './upload-row.js';
@@ -10,6 +11,7 @@ export interface Grant extends Disposable {
   readonly shared: SharedFile;
   readonly lease: Lease;
   readonly tally: UploadTally;
+  readonly share: RateShare;
   /** Requests that are being answered under it; aborted with the error that ends them. */
   readonly running: Set<AbortController>;
 }

@@ -2,11 +2,11 @@ import type { Clock } from '../../common/runtime/clock.js';
 import type { FairQueue } from '../file-port/fair-queue.js';
 import type { RateMeter } from '../file-port/rate-meter.js';
 import type { BlockPool } from '../file-port/run-block.js';
+import type { RateShares } from '../rates/rate-shares.js';
 import type { ChunkChecks } from './chunk-checks.js';
 import type { ServedFiles } from './served-files.js';
 import type { SharedFile, SharedFiles } from './shared-file.js';
 import type { TicketGate } from './ticket-gate.js';
-import type { TokenBucket } from './token-bucket.js';
 
 /** What all connections share that are being served. */
 export interface UploadDesk {
@@ -15,7 +15,7 @@ export interface UploadDesk {
   readonly served: ServedFiles;
   readonly checks: ChunkChecks;
   readonly slots: FairQueue;
-  readonly limit: TokenBucket;
+  readonly rates: RateShares;
   readonly blocks: BlockPool;
   readonly meter: RateMeter;
   readonly clock: Clock;

@@ -181,15 +181,20 @@ export class UploadLane implements PeerServer {
       throw new ProtocolError('cancelled');
     }
     this.#grants.get(ticket.ticketId)?.[Symbol.dispose]();
-    const undo = announceHave(this.connection, { ticketId: ticket.ticketId, shared, clock: this.desk.clock });
-    this.#grants.set(ticket.ticketId, {
+    const { user, ticketId } = ticket;
+    const transfer = `${this.connection.address} ${ticketId}`;
+    const share = this.desk.rates.open({ owner: user, peer: this.connection.pin, transfer });
+    const undo = announceHave(this.connection, { ticketId, shared, clock: this.desk.clock });
+    this.#grants.set(ticketId, {
       ticket,
       shared,
       lease,
-      tally: this.newTally(shared, ticket.user),
+      tally: this.newTally(shared, user),
+      share,
       running: new Set(),
       [Symbol.dispose]: () => {
         undo();
+        share[Symbol.dispose]();
         lease[Symbol.dispose]();
       },
     });
@@ -216,7 +221,7 @@ export class UploadLane implements PeerServer {
     let offset = first * chunkSize;
     using notice = repeatPosition(this.connection, { id, clock: this.desk.clock });
     while (offset < end) {
-      const turn = { id, file: grant.lease.file, tally: grant.tally, offset, end, signal };
+      const turn = { id, file: grant.lease.file, tally: grant.tally, share: grant.share, offset, end, signal };
       offset = await this.desk.slots.run(() => this.#turn(turn, notice), {
         owner: grant.ticket.user,
         onPosition: notice.tell,

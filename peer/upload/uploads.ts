@@ -10,15 +10,15 @@ import type { FairQueue } from '../file-port/fair-queue.js';
 import type { PeerConnection } from '../file-port/peer-connection.js';
 import { RateMeter } from '../file-port/rate-meter.js';
 import { BlockPool, MAX_BLOCK_BYTES } from '../file-port/run-block.js';
+import { type DirectionLimits, LEAST_SHARE_BYTES_PER_SECOND, RateShares } from '../rates/rate-shares.js';
 import { ChunkChecks } from './chunk-checks.js';
 import { ServedFiles } from './served-files.js';
 import type { SharedFile, SharedFiles } from './shared-file.js';
 import type { TicketGate } from './ticket-gate.js';
-import { TokenBucket } from './token-bucket.js';
 import type { UploadDesk } from './upload-desk.js';
 import { UploadLane } from './upload-lane.js';
 import { UploadTally } from './upload-row.js';
-import { createUploadSlots } from './upload-slots.js';
+import { createUploadSlots, MAX_ACTIVE_UPLOADS } from './upload-slots.js';
 
 /** Blocks kept for the next transfer, 1 MiB each. */
 const KEPT_BLOCKS = 32;
@@ -30,8 +30,8 @@ export interface UploadsOptions {
   readonly tickets: TicketGate;
   /** A file is not any more what was published as that; the library should look at it again. May come more than once. */
   readonly onChanged: (publicationId: string, fileId: string) => void;
-  /** Of all uploads together. Default: none. */
-  readonly uploadLimitBytesPerSecond?: number | undefined;
+  /** Until `setLimits`. Default: none. */
+  readonly limits?: DirectionLimits | undefined;
   readonly maxActive?: number | undefined;
   readonly maxActivePerUser?: number | undefined;
   /** A connection that took bytes of a file ended; for the log. */
@@ -43,7 +43,7 @@ export interface UploadsOptions {
 
 export class Uploads implements Part {
   readonly slots: FairQueue;
-  readonly limit: TokenBucket;
+  readonly rates: RateShares;
   readonly served = new ServedFiles();
   readonly #lanes = new Map<UploadLane, PeerConnection>();
   readonly #tallies = new Set<UploadTally>();
@@ -57,7 +57,8 @@ export class Uploads implements Part {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.slots = createUploadSlots(options.maxActive, options.maxActivePerUser);
-    this.limit = new TokenBucket(options.uploadLimitBytesPerSecond, this.#clock);
+    this.rates = new RateShares({}, this.#clock);
+    this.setLimits(options.limits ?? {});
     this.#meter = new RateMeter(this.#clock);
     this.#desk = {
       files: options.files,
@@ -69,7 +70,7 @@ export class Uploads implements Part {
         onWrong: (shared) => this.fileChanged(shared),
       }),
       slots: this.slots,
-      limit: this.limit,
+      rates: this.rates,
       blocks: new BlockPool(MAX_BLOCK_BYTES, KEPT_BLOCKS),
       meter: this.#meter,
       clock: this.#clock,
@@ -109,6 +110,13 @@ export class Uploads implements Part {
 
   get bytesPerSecond(): number {
     return this.#meter.bytesPerSecond;
+  }
+
+  /** Counts at once, also for what is under way. A tight limit leaves fewer places, so that each still gets somewhere. */
+  setLimits(limits: DirectionLimits): void {
+    this.rates.set(limits);
+    const worth = Math.floor((limits.total ?? Infinity) / LEAST_SHARE_BYTES_PER_SECOND);
+    this.slots.places = Math.max(1, Math.min(this.#options.maxActive ?? MAX_ACTIVE_UPLOADS, worth));
   }
 
   /** For the link lane, whose transfers count like all others. */

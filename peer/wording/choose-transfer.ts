@@ -2,7 +2,7 @@
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { PeerError, type TransferRow, type TransferState } from '../api.js';
 
-export type TransferWord = 'cancel' | 'pause' | 'resume' | 'retry' | 'priority';
+export type TransferWord = 'cancel' | 'pause' | 'resume' | 'retry' | 'priority' | 'limit';
 
 const UNDER_WAY: readonly TransferState[] = ['waiting', 'checking', 'fetching', 'finishing'];
 
@@ -12,6 +12,7 @@ const FITTING: Readonly<Record<TransferWord, (row: TransferRow) => boolean>> = {
   resume: ({ state }) => state === 'paused',
   retry: ({ state, retryAt }) => state === 'failed' || state === 'stopped' || retryAt !== undefined,
   priority: ({ state }) => UNDER_WAY.includes(state) || state === 'paused',
+  limit: ({ state }) => UNDER_WAY.includes(state) || state === 'paused',
 };
 
 const NONE: Readonly<Record<TransferWord, string>> = {
@@ -20,6 +21,7 @@ const NONE: Readonly<Record<TransferWord, string>> = {
   resume: 'No download is paused',
   retry: 'No download has failed or waits to be tried again',
   priority: 'No download is under way',
+  limit: 'No download is under way',
 };
 
 /** True when `word` can do something about it. */

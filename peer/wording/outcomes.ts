@@ -71,11 +71,11 @@ export function getDetails({ path, transfer }: GetResult): string {
 }
 
 /** The outcome of a word about one download. */
-export function transferOutcome(word: TransferWord, transfer: TransferRow): string {
+export function transferOutcome(word: keyof typeof TRANSFER_OUTCOMES, transfer: TransferRow): string {
   return `${safeDisplay(transfer.name)} ${TRANSFER_OUTCOMES[word](transfer)}`;
 }
 
-const TRANSFER_OUTCOMES: Readonly<Record<TransferWord, (transfer: TransferRow) => string>> = {
+const TRANSFER_OUTCOMES: Readonly<Record<Exclude<TransferWord, 'limit'>, (transfer: TransferRow) => string>> = {
   cancel: () => 'stopped; what was fetched stays for the next get',
   pause: () => 'paused; resume goes on with it',
   resume: () => 'goes on',

@@ -2,6 +2,7 @@
 import { formatCount, formatRate } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
 import type { ConnectionState, PeerState, TransferRow, TransferSource } from '../api.js';
+import { limitsText } from './limits.js';
 import { type Layout, listingOf, paragraph, paragraphs, stackedLayouts } from './listing.js';
 import { problemText } from './problem.js';
 import type { Tone } from './row.js';
@@ -9,13 +10,14 @@ import { hashingRow, transferRow, uploadText } from './transfers.js';
 
 /** Who, where, how fast, and every transfer with its sources. `now` in ms since epoch. */
 export function statusLayout(state: PeerState, now: number): Layout {
-  const { tracker, filePort, downloads, uploads, hashing } = state;
+  const { tracker, filePort, limits, downloads, uploads, hashing } = state;
   const { text, tone } = connectionText(state.connection, now);
   return stackedLayouts([
     paragraph(`${safeDisplay(state.user)} at ${safeDisplay(tracker.address)}: ${text}`, tone),
     paragraphs(['Tracker fingerprint:', `  ${safeDisplay(tracker.pin)}`], 'faint'),
     paragraph(filePort === undefined ? 'Not serving files' : `Serving on ${filePort.host}:${filePort.port}`, 'faint'),
     paragraph(`Receiving ${formatRate(state.receivedBytesPerSecond)}, sending ${formatRate(state.sentBytesPerSecond)}`),
+    ...(limits === undefined ? [] : [paragraph(`Limits: ${limitsText(limits)}`)]),
     paragraph(downloads.length === 0 ? 'No downloads' : `${formatCount(downloads.length, 'download')}:`),
     ...downloads.map((transfer) => downloadLayout(transfer, now)),
     paragraph(uploads.length === 0 ? 'No uploads' : `${formatCount(uploads.length, 'upload')}:`),
@@ -51,6 +53,7 @@ export function connectionText(
 function downloadLayout(transfer: TransferRow, now: number): Layout {
   const lines = [
     `id ${safeDisplay(transfer.transferId)}`,
+    ...(transfer.limitBytesPerSecond === undefined ? [] : [`limited to ${formatRate(transfer.limitBytesPerSecond)}`]),
     ...(transfer.problem === undefined ? [] : [problemText(transfer.problem)]),
     ...transfer.sources.map(sourceText),
   ];

@@ -87,7 +87,10 @@ export class World implements AsyncDisposable {
   async peer(
     user: string,
     publications: readonly Publication[] = [],
-    options: Partial<UploadsOptions> = {},
+    {
+      uploadLimitBytesPerSecond: total,
+      ...options
+    }: Partial<UploadsOptions> & { uploadLimitBytesPerSecond?: number } = {},
   ): Promise<TestPeer> {
     const identity = await this.identity(user);
     const files = new Map<string, SharedFile>();
@@ -108,6 +111,7 @@ export class World implements AsyncDisposable {
       files: options.files === undefined ? shared : joinSharedFiles(shared, options.files),
       tickets,
       onChanged: (publicationId) => changed.push(publicationId),
+      limits: { total },
       ...omitFiles(options),
     });
     const port = await FilePort.listen({

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { PeerState, TransferRow } from '../../peer/api.js';
+import type { LimitsView, PeerState, TransferRow } from '../../peer/api.js';
 import { sameBytes } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
 import { errorCodeOf, resultOf } from './json-results.js';
@@ -60,6 +60,34 @@ describe('downloads of a running peer', function () {
       expect((await world.cli('bob', ['retry'])).code).to.equal(0);
       await waitFor(async () => (await row(world, 'later.bin'))?.state === 'done', { timeoutMs: 20_000 });
       expect(await sameBytes(path, join(world.place('bob').downloads, 'later.bin'))).to.equal(true);
+    }),
+  );
+
+  it(
+    'keep to the limits that are set while they run, after a restart too',
+    inWorld({ ram: true }, async (world) => {
+      await world.serve('alice', { args: ['--upload-limit', String(20 * MIB)] });
+      await world.publish('alice', await world.file('alice', 'long.bin', 24 * MIB));
+      const bob = await world.serve('bob', { args: ['--download-limit', '8M'] });
+      const getting = await world.start('bob', ['get', 'long.bin']);
+      await waitFor(async () => ((await row(world, 'long.bin'))?.doneBytes ?? 0) > 2 * MIB);
+
+      const set = await world.cli('bob', ['limit', '--down', '64K', '--at', 'mon-sun']);
+      expect(resultOf<LimitsView>(set)).to.deep.include({ now: { down: 65_536 }, always: { down: 8 * MIB } });
+      expect((await world.cli('bob', ['limit', 'long.bin', '--down', '32K'])).code).to.equal(0);
+      expect(await row(world, 'long.bin')).to.include({ limitBytesPerSecond: 32_768, state: 'fetching' });
+      await bob.process.stop('SIGKILL');
+      await getting.waitForExit(10_000);
+      await world.serve('bob', { args: ['--download-limit', '8M'] });
+
+      expect(await row(world, 'long.bin')).to.include({ limitBytesPerSecond: 32_768 });
+      const spoken = await world.cli('bob', ['limit', '--at', 'mon-sun', '--remove'], { json: false });
+      expect(spoken.stdout).to.equal('Limits: receiving 8.0 MiB/s\n');
+      await world.cli('bob', ['limit', 'long.bin', '--down', 'none']);
+      await world.cli('bob', ['limit', '--down', 'none']);
+      await waitFor(async () => (await row(world, 'long.bin'))?.state === 'done', { timeoutMs: 20_000 });
+      const wrong = await world.cli('bob', ['limit', '--up', '1K']);
+      expect([wrong.code, errorCodeOf(wrong)]).to.deep.equal([2, 'usage']);
     }),
   );
 

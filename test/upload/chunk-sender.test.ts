@@ -4,8 +4,8 @@ import { systemClock } from '../../common/runtime/clock.js';
 import type { PeerConnection } from '../../peer/file-port/peer-connection.js';
 import { RateMeter } from '../../peer/file-port/rate-meter.js';
 import { BlockPool, MAX_BLOCK_BYTES } from '../../peer/file-port/run-block.js';
+import { FREE_SHARE } from '../../peer/rates/rate-shares.js';
 import { ChunkSender, type SendTurn } from '../../peer/upload/chunk-sender.js';
-import { TokenBucket } from '../../peer/upload/token-bucket.js';
 import type { UploadDesk } from '../../peer/upload/upload-desk.js';
 import { createUploadSlots } from '../../peer/upload/upload-slots.js';
 
@@ -25,14 +25,20 @@ describe('ChunkSender', () => {
     };
     const connection = { sendRun: () => written.promise };
     const desk = {
-      limit: new TokenBucket(undefined),
       blocks: new BlockPool(MAX_BLOCK_BYTES, 2),
       slots: createUploadSlots(),
       meter: new RateMeter(),
       clock: systemClock,
     };
     const sender = new ChunkSender(connection as unknown as PeerConnection, desk as unknown as UploadDesk);
-    const turn = { id: 1, file, tally: { add: () => undefined }, offset: 0, end: 2 * MAX_BLOCK_BYTES };
+    const turn = {
+      id: 1,
+      file,
+      share: FREE_SHARE,
+      tally: { add: () => undefined },
+      offset: 0,
+      end: 2 * MAX_BLOCK_BYTES,
+    };
 
     const ended = sender.sendTurn({ ...turn, signal: new AbortController().signal } as unknown as SendTurn);
 

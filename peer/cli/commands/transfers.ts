@@ -39,7 +39,11 @@ function inputOf(transfer: string | undefined): { readonly transfer?: string } {
   return transfer === undefined ? {} : { transfer };
 }
 
-async function tell<K extends TransferWord>(context: CommandContext, word: K, input: CommandInput<K>): Promise<number> {
+async function tell<K extends Exclude<TransferWord, 'limit'>>(
+  context: CommandContext,
+  word: K,
+  input: CommandInput<K>,
+): Promise<number> {
   const peer = await attach(context);
   if (peer === undefined)
     throw new PeerError({
