@@ -269,6 +269,8 @@ export interface TransferSource {
   readonly state: 'connecting' | 'queued' | 'sending' | 'idle' | 'dropped';
   /** Place in the source's upload queue, from 1, while `queued`. */
   readonly queuePosition?: number;
+  /** How long that may still take; absent while the source cannot tell. */
+  readonly queueEtaMs?: number;
   readonly verifiedBytes: number;
   readonly bytesPerSecond: number;
   /** Why it was dropped. */

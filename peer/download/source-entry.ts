@@ -112,13 +112,14 @@ export class SourceEntry {
   }
 
   row(): TransferSource {
-    const position = this.session?.queuePosition;
+    const queue = this.session?.queue;
     const first = this.addresses[0];
     return {
       user: this.user,
       address: this.session?.address ?? (first === undefined ? '' : `${first.host}:${first.port}`),
       state: this.#state,
-      ...(position === undefined ? {} : { queuePosition: position }),
+      ...(queue === undefined ? {} : { queuePosition: queue.position }),
+      ...(queue?.etaMs === undefined ? {} : { queueEtaMs: queue.etaMs }),
       verifiedBytes: this.verifiedBytes,
       bytesPerSecond: this.session?.meter.bytesPerSecond ?? 0,
       ...(this.fault === undefined || this.session !== undefined ? {} : { problem: this.fault.problem }),
@@ -127,7 +128,7 @@ export class SourceEntry {
 
   get #state(): TransferSource['state'] {
     if (this.session === undefined) return this.#isDialling || this.fault === undefined ? 'connecting' : 'dropped';
-    if (this.session.queuePosition !== undefined) return 'queued';
+    if (this.session.queue !== undefined) return 'queued';
     return this.session.isBusy ? 'sending' : 'idle';
   }
 }

@@ -72,7 +72,7 @@ export class SourceSession {
   readonly #share: RateShare;
   readonly #over = new AbortController();
   #owedBytes = 0;
-  #queuePosition: number | undefined;
+  #queue: { readonly position: number; readonly endsAt: number | undefined } | undefined;
 
   constructor(options: SourceSessionOptions) {
     const { sourceId, connection, size, isReplaceable, share = FREE_SHARE, clock = systemClock } = options;
@@ -110,9 +110,11 @@ export class SourceSession {
     return bytes;
   }
 
-  /** Place in the source's queue while it waits there. */
-  get queuePosition(): number | undefined {
-    return this.#queuePosition;
+  /** Place in the source's queue while it waits there, and how long that may still be, ms. */
+  get queue(): { readonly position: number; readonly etaMs: number | undefined } | undefined {
+    if (this.#queue === undefined) return undefined;
+    const { position, endsAt } = this.#queue;
+    return { position, etaMs: endsAt && Math.max(0, Math.round(endsAt - this.#clock.monotonic())) };
   }
 
   /** Shows a ticket, also a renewed one. @throws {SourceFault} */
@@ -237,15 +239,15 @@ export class SourceSession {
       },
       onBadChunk: (index) => this.#refuseChunk(index),
       onBytes: (bytes) => {
-        this.#queuePosition = undefined;
+        this.#queue = undefined;
         this.meter.add(bytes);
         this.#watch.progress(bytes);
         sink.onBytes(bytes);
         if (!this.#share.isFree) this.#owe(bytes);
       },
       onDuplicate: (bytes) => sink.onDuplicate(bytes),
-      onQueued: ({ position }) => {
-        this.#queuePosition = position;
+      onQueued: ({ position, etaMs }) => {
+        this.#queue = { position, endsAt: etaMs === undefined ? undefined : this.#clock.monotonic() + etaMs };
         this.#watch.queued(position);
       },
       onDone: () => this.#forget(id),

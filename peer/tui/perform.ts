@@ -88,13 +88,9 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
       return told((width) => listSources(publication, sources, { width }));
     }
     case 'link':
-      return told(linkMade((await peer.call('link', { selector: command.selector }, { signal })).link));
     case 'links':
-      return told(listLinks((await peer.call('links', {}, { signal })).links, now));
     case 'unlink':
-      return told(
-        paragraph(linkEnded((await peer.call('unlink', { linkId: command.linkId }, { signal })).link), 'good'),
-      );
+      return performLink(command, context, signal);
     case 'cancel':
     case 'pause':
     case 'resume':
@@ -117,6 +113,23 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
     case 'clear':
     case 'xit':
       return told(() => listingOf([]));
+  }
+}
+
+async function performLink(
+  command: Command & { word: 'link' | 'links' | 'unlink' },
+  { peer, clock }: PerformContext,
+  signal: AbortSignal,
+): Promise<Performed> {
+  switch (command.word) {
+    case 'link':
+      return told(linkMade((await peer.call('link', { selector: command.selector }, { signal })).link));
+    case 'links':
+      return told(listLinks((await peer.call('links', {}, { signal })).links, clock.now()));
+    case 'unlink': {
+      const { link } = await peer.call('unlink', { linkId: command.linkId }, { signal });
+      return told(paragraph(linkEnded(link), 'good'));
+    }
   }
 }
 

@@ -17,7 +17,7 @@ const SLOW_MS = 1_000;
 /** Blocks on their way at once: one fills the line while the next is handed over. */
 const MAX_LEAVING = 2;
 /** A place is given up after this many bytes when others wait for one. */
-const TURN_BYTES = 16 * 1024 * 1024;
+export const TURN_BYTES = 16 * 1024 * 1024;
 
 export interface SendTurn extends AbortOptions {
   readonly id: number;
@@ -72,10 +72,11 @@ export class ChunkSender {
   }
 
   async #send({ id, tally }: SendTurn, run: { block: RunBlock; offset: number; bytes: number }): Promise<void> {
-    const { clock, blocks, meter } = this.desk;
+    const { clock, blocks, meter, slots } = this.desk;
     const startedAt = clock.monotonic();
     tally.add(run.bytes);
     meter.add(run.bytes);
+    slots.moved(run.bytes);
     try {
       await this.connection.sendRun(id, run);
     } finally {

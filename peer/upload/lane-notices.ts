@@ -1,5 +1,6 @@
 /** Lines that come by themselves while a downloader waits: its place in the queue, and chunks that have arrived here. */
 import type { Clock, Timer } from '../../common/runtime/clock.js';
+import type { Place } from '../file-port/fair-queue.js';
 import type { PeerConnection } from '../file-port/peer-connection.js';
 import type { SharedFile } from './shared-file.js';
 
@@ -9,7 +10,7 @@ const REPEAT_EVERY_MS = 5_000;
 const HAVE_EVERY_MS = 1_000;
 
 export interface PositionNotice extends Disposable {
-  readonly tell: (position: number) => void;
+  readonly tell: (place: () => Place) => void;
   /** The place was had; nothing is said until the next `tell`. */
   readonly pause: () => void;
 }
@@ -24,10 +25,11 @@ export function repeatPosition(
     timer?.cancel();
     timer = undefined;
   };
-  const tell = (position: number): void => {
+  const tell = (place: () => Place): void => {
     pause();
-    connection.send({ type: 'queued', id, position });
-    timer = clock.setTimer(() => tell(position), REPEAT_EVERY_MS);
+    const { position, etaMs } = place();
+    connection.send({ type: 'queued', id, position, ...(etaMs === undefined ? {} : { etaMs }) });
+    timer = clock.setTimer(() => tell(place), REPEAT_EVERY_MS);
     timer.unref();
   };
   return { tell, pause, [Symbol.dispose]: pause };

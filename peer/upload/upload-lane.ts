@@ -9,12 +9,13 @@ import { MAX_PIPELINED } from '../../common/protocol/limits.js';
 import type { PeerRequest, Ticket } from '../../common/protocol/peer-messages.js';
 import type { PeerConnection, PeerServer } from '../file-port/peer-connection.js';
 import { RunBlock } from '../file-port/run-block.js';
-import { ChunkSender } from './chunk-sender.js';
+import { ChunkSender, type SendTurn, TURN_BYTES } from './chunk-sender.js';
 import { endGrant, type Grant, toProtocolError } from './grant.js';
-import { announceHave, repeatPosition } from './lane-notices.js';
+import { announceHave, type PositionNotice, repeatPosition } from './lane-notices.js';
 import { holdsChunks, type SharedFile } from './shared-file.js';
 import type { UploadDesk } from './upload-desk.js';
 import type { UploadTally } from './upload-row.js';
+import { UploadTurn } from './upload-turn.js';
 
 /** Tickets of one connection: a downloader needs one, and a renewed one. */
 const MAX_GRANTS = 16;
@@ -221,17 +222,20 @@ export class UploadLane implements PeerServer {
     let offset = first * chunkSize;
     using notice = repeatPosition(this.connection, { id, clock: this.desk.clock });
     while (offset < end) {
+      const place = new UploadTurn(grant.tally, Math.min(end - offset, TURN_BYTES), this.desk.clock);
       const turn = { id, file: grant.lease.file, tally: grant.tally, share: grant.share, offset, end, signal };
-      offset = await this.desk.slots.run(() => this.#turn(turn, notice), {
+      offset = await this.desk.slots.run(() => this.#turn(turn, place, notice), {
         owner: grant.ticket.user,
+        turn: place,
         onPosition: notice.tell,
         signal,
       });
     }
   }
 
-  #turn(turn: Parameters<ChunkSender['sendTurn']>[0], notice: { pause(): void }): Promise<number> {
+  #turn(turn: SendTurn, place: UploadTurn, notice: PositionNotice): Promise<number> {
     notice.pause();
+    place.begin();
     return this.#sender.sendTurn(turn);
   }
 

@@ -31,6 +31,10 @@ export class UploadTally {
     if (!wasActive) this.options.onBegin();
   }
 
+  get sentBytes(): number {
+    return this.#meter.total;
+  }
+
   get isActive(): boolean {
     return this.options.clock.monotonic() - this.#lastAt <= LINGER_MS;
   }
@@ -39,7 +43,7 @@ export class UploadTally {
     return {
       name: this.name,
       user: this.user,
-      sentBytes: this.#meter.total,
+      sentBytes: this.sentBytes,
       bytesPerSecond: this.#meter.bytesPerSecond,
     };
   }

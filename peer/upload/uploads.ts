@@ -56,10 +56,11 @@ export class Uploads implements Part {
   constructor(options: UploadsOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.slots = createUploadSlots(options.maxActive, options.maxActivePerUser);
     this.rates = new RateShares({}, this.#clock);
-    this.setLimits(options.limits ?? {});
     this.#meter = new RateMeter(this.#clock);
+    const { maxActive, maxActivePerUser } = options;
+    this.slots = createUploadSlots({ maxActive, maxActivePerUser, clock: this.#clock });
+    this.setLimits(options.limits ?? {});
     this.#desk = {
       files: options.files,
       tickets: options.tickets,
@@ -139,6 +140,7 @@ export class Uploads implements Part {
   /** Bytes that left by the link lane. */
   count(bytes: number): void {
     this.#meter.add(bytes);
+    this.slots.moved(bytes);
   }
 
   /** Call when revocations changed: running uploads that are revoked end now. */

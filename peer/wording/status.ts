@@ -6,7 +6,7 @@ import { limitsText } from './limits.js';
 import { type Layout, listingOf, paragraph, paragraphs, stackedLayouts } from './listing.js';
 import { problemText } from './problem.js';
 import type { Tone } from './row.js';
-import { hashingRow, transferRow, uploadText } from './transfers.js';
+import { hashingRow, queueTexts, transferRow, uploadText } from './transfers.js';
 
 /** Who, where, how fast, and every transfer with its sources. `now` in ms since epoch. */
 export function statusLayout(state: PeerState, now: number): Layout {
@@ -63,8 +63,8 @@ function downloadLayout(transfer: TransferRow, now: number): Layout {
   ]);
 }
 
-function sourceText({ user, address, state, queuePosition, bytesPerSecond, problem }: TransferSource): string {
-  const place = queuePosition === undefined ? '' : `, place ${queuePosition}`;
+function sourceText({ user, address, state, bytesPerSecond, problem, ...queue }: TransferSource): string {
+  const place = queue.queuePosition === undefined ? '' : `, ${queueTexts(queue).join(', ')}`;
   const rate = state === 'sending' ? `, ${formatRate(bytesPerSecond)}` : '';
   const why = problem === undefined ? '' : `: ${problemText(problem)}`;
   return `${safeDisplay(user)} ${safeDisplay(address)} ${state}${place}${rate}${why}`;

@@ -9,7 +9,7 @@ import {
   progressBar,
 } from '../../common/content/format.js';
 import { cellWidth, safeDisplay } from '../../common/content/safe-display.js';
-import type { HashingRow, TransferRow, UploadRow } from '../api.js';
+import type { HashingRow, TransferRow, TransferSource, UploadRow } from '../api.js';
 import { problemTitle } from './problem.js';
 import { type Row, span, type Tone } from './row.js';
 
@@ -102,13 +102,29 @@ function transferDetails(transfer: TransferRow, now: number): Details {
 function fetchingDetails({ bytesPerSecond, etaMs, sources }: TransferRow): Details {
   const active = sources.filter(({ state }) => state === 'sending' || state === 'idle').length;
   if (active === 0) {
-    const positions = sources.flatMap(({ queuePosition }) => (queuePosition === undefined ? [] : [queuePosition]));
-    if (positions.length > 0) return { details: [`place ${Math.min(...positions)} in the queue`], tone: 'warning' };
+    const [first] = sources
+      .filter(({ queuePosition }) => queuePosition !== undefined)
+      .toSorted((a, b) => queueRank(a) - queueRank(b));
+    if (first !== undefined) return { details: queueTexts(first), tone: 'warning' };
     return { details: [NO_SOURCE], tone: 'warning' };
   }
   const eta = etaMs === undefined ? '' : `${formatDuration(etaMs)} left`;
   const rate = formatRate(bytesPerSecond).padStart(RATE_CELLS);
   return { details: [rate, eta.padStart(ETA_CELLS), formatCount(active, 'source')], tone: 'accent' };
+}
+
+/** `place 3 in the queue`, `about 12s`. */
+export function queueTexts({
+  queuePosition,
+  queueEtaMs,
+}: Pick<TransferSource, 'queuePosition' | 'queueEtaMs'>): string[] {
+  const place = `place ${queuePosition} in the queue`;
+  return queueEtaMs === undefined ? [place] : [place, `about ${formatDuration(queueEtaMs)}`];
+}
+
+/** The source that comes first, as far as they say. */
+function queueRank({ queuePosition = 0, queueEtaMs }: TransferSource): number {
+  return queueEtaMs ?? queuePosition * 3_600_000;
 }
 
 function waitingTexts({ problem, retryAt }: TransferRow, now: number): string[] {

@@ -55,7 +55,11 @@ describe('FairQueue', () => {
     const gates = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
     const said: string[] = [];
     const all = gates.map((gate, n) =>
-      queue.run(() => gate.promise, { owner: `${n}`, signal, onPosition: (position) => said.push(`${n}:${position}`) }),
+      queue.run(() => gate.promise, {
+        owner: `${n}`,
+        signal,
+        onPosition: (place) => said.push(`${n}:${place().position}`),
+      }),
     );
     await waitFor(() => said.length === 2);
     gates[0]?.resolve();

@@ -27,6 +27,8 @@ function rows(listing: Listing): string[] {
   return Array.from({ length: listing.length }, (_, index) => rowText(listing.at(index)));
 }
 
+const QUEUED = { user: 'bob', address: '', state: 'queued', verifiedBytes: 0, bytesPerSecond: 0 } as const;
+
 describe('wording of lists', () => {
   it('shows 16 digits of an id at 40 columns, however long the rest is', () => {
     const row = publication({ owner: 'a-rather-long-user-name', name: 'report.pdf', sources: 0, lastSeenAt: 0 });
@@ -214,9 +216,12 @@ describe('transferRow', () => {
     expect(text({ state: 'waiting', sources: [] })).to.contain('waiting for a source');
     expect(
       text({
-        sources: [{ user: 'bob', address: '', state: 'queued', queuePosition: 3, verifiedBytes: 0, bytesPerSecond: 0 }],
+        sources: [
+          { ...QUEUED, queuePosition: 3, queueEtaMs: 90_000 },
+          { ...QUEUED, queuePosition: 7, queueEtaMs: 12_000 },
+        ],
       }),
-    ).to.contain('place 3 in the queue');
+    ).to.contain('place 7 in the queue  about 12s');
     expect(text({ state: 'waiting', problem: { code: 'disk-full', message: '' }, retryAt: 101_000 }, 120)).to.match(
       /Not enough free space {2}again in 41s$/,
     );

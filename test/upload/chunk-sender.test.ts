@@ -26,7 +26,7 @@ describe('ChunkSender', () => {
     const connection = { sendRun: () => written.promise };
     const desk = {
       blocks: new BlockPool(MAX_BLOCK_BYTES, 2),
-      slots: createUploadSlots(),
+      slots: createUploadSlots({ clock: systemClock }),
       meter: new RateMeter(),
       clock: systemClock,
     };
