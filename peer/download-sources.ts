@@ -4,15 +4,19 @@
  */
 
 import { safeDisplay } from '../common/content/safe-display.js';
-import type { Publication } from '../common/protocol/messages.js';
+import type { Publication, ReplyBody } from '../common/protocol/messages.js';
 import type { AbortOptions } from '../common/runtime/deadline.js';
 import { PeerError, type PublicationRow } from './api.js';
 import type { DownloadTracker, OfferedSource, SourcesOfPublication, SourcesWish } from './download/download-tracker.js';
 import { dialable } from './reach/addresses.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
 
+type ListedSource = ReplyBody<'sources'>['sources'][number];
+
 /** Publications of one content that a download draws from. */
 const MAX_TWINS = 8;
+/** Sources of one publication that are asked for: several times as many as are used at once. */
+const MAX_SOURCES = 64;
 
 export class DownloadSources implements DownloadTracker {
   readonly #tracker: Pick<TrackerClient, 'request'>;
@@ -81,7 +85,8 @@ export class DownloadSources implements DownloadTracker {
         this.#passcodeByPublication.delete(publicationId);
       throw error;
     });
-    const { publicationId: _, ticket: text, cursor: __, sources, ...rest } = reply;
+    const { publicationId: _, ticket: text, cursor, sources: first, ...rest } = reply;
+    const sources = [...first, ...(await this.#more(publicationId, cursor, { fileId, known: first.length, signal }))];
     const own = text === undefined ? { publicationId } : { publicationId, ticket: text };
     return {
       ...rest,
@@ -92,6 +97,22 @@ export class DownloadSources implements DownloadTracker {
         addresses: dialable(source.addresses, this.#observedHost()),
       })),
     };
+  }
+
+  /** The pages behind the first: one datagram names only a few, and the only one with everything may be the last. */
+  async #more(
+    publicationId: string,
+    start: string | undefined,
+    { fileId, known, signal }: AbortOptions & { readonly fileId: string | undefined; readonly known: number },
+  ): Promise<ListedSource[]> {
+    const found: ListedSource[] = [];
+    for (let cursor = start; cursor !== undefined && known + found.length < MAX_SOURCES; ) {
+      const request = { publicationId, ticket: false, ...(fileId && { fileId }), cursor };
+      const page = await this.#tracker.request('sources', request, { signal });
+      found.push(...page.sources);
+      cursor = page.cursor;
+    }
+    return found;
   }
 
   async #twins(

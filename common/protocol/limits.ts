@@ -80,5 +80,7 @@ export const COOKIE_LIFE_MS = 60_000;
 
 /** One line of the peer lane. */
 export const MAX_PEER_LINE_BYTES = 65_536;
+/** Ranges of chunks that one line may name. */
+export const MAX_RANGES = 2_048;
 /** Bytes that may follow one run line. */
 export const MAX_RUN_BYTES = 4_194_304;

@@ -1,6 +1,6 @@
 /** Every line of the peer lane (`shoal-peer/1`) and the ticket, defined once. Prose: docs/protocol.md "Peer lane". Pure. */
 import { z } from 'zod';
-import { MAX_RUN_BYTES } from './limits.js';
+import { MAX_RANGES, MAX_RUN_BYTES } from './limits.js';
 import { errorBody } from './messages.js';
 
 const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -33,7 +33,7 @@ const chunkIndex = z.number().int().min(0).max(MAX_CHUNKS);
 /** Half-open ranges of chunk indices, ascending, not touching: `[[0, 16], [20, 21]]`. */
 export const chunkRanges = z
   .array(z.tuple([chunkIndex, chunkIndex]))
-  .max(2_048)
+  .max(MAX_RANGES)
   .refine(isAscending, 'not ascending');
 export type ChunkRanges = z.output<typeof chunkRanges>;
 

@@ -9,6 +9,7 @@ import type { RateMeter } from '../file-port/rate-meter.js';
 import { ChunkBuffers } from './chunk-buffers.js';
 import type { ChunkSet } from './chunk-set.js';
 import { faultPoint } from './fault-point.js';
+import { Fellows } from './fellows.js';
 import { mostWaitingBytes } from './memory-budget.js';
 import type { PartFile } from './part-file.js';
 import { Scheduler } from './scheduler.js';
@@ -36,8 +37,10 @@ export interface ChunkIntakeOptions {
   readonly sessions: () => readonly SourceSession[];
   /** `session` sent `bytes` that were new and right. */
   readonly onCredit: (session: SourceSession, bytes: number) => void;
+  /** Our own device. */
+  readonly ownPin: string;
   /** A chunk is in the file. */
-  readonly onWritten: () => void;
+  readonly onWritten: (index: number) => void;
   /** The file cannot be written. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -45,6 +48,8 @@ export interface ChunkIntakeOptions {
 export class ChunkIntake implements SessionSink {
   readonly manifest: Manifest;
   readonly scheduler: Scheduler;
+  /** Who fetches the same; kept up to date by the download. */
+  readonly fellows: Fellows;
   readonly buffers: ChunkBuffers;
   readonly held: ChunkSet;
   /** Bytes that were there before this run. */
@@ -68,7 +73,9 @@ export class ChunkIntake implements SessionSink {
     this.#mostUnwritten = mostWaitingBytes(manifest.chunkSize);
     this.buffers = new ChunkBuffers(Math.min(manifest.chunkSize, manifest.size));
     const startAt = held.total > 0 ? randomBytes(4).readUInt32BE() % held.total : 0;
-    this.scheduler = new Scheduler({ total: held.total, done: held.copy(), startAt });
+    this.fellows = new Fellows(options.ownPin, held.total);
+    const placeFor = (index: number): number => this.fellows.placeFor(index);
+    this.scheduler = new Scheduler({ total: held.total, done: held.copy(), startAt, placeFor });
   }
 
   /** Bytes that are in the file and proven. */
@@ -161,7 +168,7 @@ export class ChunkIntake implements SessionSink {
       for (const { index, bytes } of batch) {
         this.held.add(index);
         this.#doneBytes += bytes.length;
-        onWritten();
+        onWritten(index);
       }
     } catch (error) {
       onFailed(error);

@@ -1,7 +1,5 @@
+import { MAX_RANGES } from '../../common/protocol/limits.js';
 import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
-
-/** Ranges that one line may name. */
-const MAX_RANGES = 2_048;
 
 /** Which chunks of one file there are. */
 export class ChunkSet {
@@ -34,6 +32,12 @@ export class ChunkSet {
     return true;
   }
 
+  /** What lies outside the file is left out. */
+  addRanges(ranges: ChunkRanges): void {
+    for (const [from, to] of ranges)
+      for (let index = from; index < Math.min(to, this.total); index += 1) this.add(index);
+  }
+
   delete(index: number): boolean {
     if (this.#has[index] !== 1) return false;
     this.#has[index] = 0;
@@ -46,6 +50,12 @@ export class ChunkSet {
     copy.#has.set(this.#has);
     copy.#size = this.#size;
     return copy;
+  }
+
+  /** Whether `first` to `first + count - 1` are all in the set. */
+  hasAll(first: number, count: number): boolean {
+    for (let index = first; index < first + count; index += 1) if (!this.has(index)) return false;
+    return true;
   }
 
   /** As lines have it; at most as many ranges as a line may hold, the first ones. */
@@ -63,9 +73,7 @@ export class ChunkSet {
   /** The set that `ranges` name; what lies outside the file is not in it. */
   static from(ranges: 'all' | ChunkRanges, total: number): ChunkSet {
     const set = new ChunkSet(total);
-    for (const [from, to] of ranges === 'all' ? [[0, total] as const] : ranges) {
-      for (let index = from; index < Math.min(to, total); index += 1) set.add(index);
-    }
+    set.addRanges(ranges === 'all' ? [[0, total]] : ranges);
     return set;
   }
 }

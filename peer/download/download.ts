@@ -60,7 +60,7 @@ export class Download {
   readonly #target: Target;
   readonly #pool: SourcePool;
   readonly #meter: RateMeter;
-  readonly #haveListeners = new Set<() => void>();
+  readonly #haveListeners = new Set<(index: number) => void>();
   readonly #finished = Promise.withResolvers<void>();
   #signal = new AbortController().signal;
   readonly #hold = new AbortController();
@@ -93,6 +93,7 @@ export class Download {
       rates,
       useSession,
       isWorking,
+      onListed: () => this.#intake?.fellows.set(this.#pool.fellows()),
       onNotice,
       onUpdate,
       clock,
@@ -157,6 +158,7 @@ export class Download {
       size: request.sizeBytes,
       manifest: () => intake.manifest,
       have: () => intake.held.toRanges(),
+      holds: (first, count) => intake.held.hasAll(first, count),
       onHave: (fn) => {
         this.#haveListeners.add(fn);
         return () => this.#haveListeners.delete(fn);
@@ -257,11 +259,14 @@ export class Download {
       meter: this.#meter,
       sessions: () => this.#pool.sessions(),
       onCredit: (session, bytes) => this.#pool.credit(session, bytes),
-      onWritten: () => this.#written(),
+      ownPin: this.#options.ownPin,
+      onWritten: (index) => this.#written(index),
       onFailed: (error) => this.#finished.reject(error),
     });
+    this.#intake.fellows.set(this.#pool.fellows());
     this.#setState('fetching');
-    if (held.size > 0) this.#startHold();
+    // Also with nothing yet: those who begin at the same time find one another sooner.
+    if (!held.isFull) this.#startHold();
     if (held.isFull) this.#finished.resolve();
   }
 
@@ -277,17 +282,16 @@ export class Download {
     return this.#options.isSharing && this.#options.provenance.part === 'own';
   }
 
-  #written(): void {
+  #written(index: number): void {
     if (this.#intake?.isComplete === true) this.#finished.resolve();
-    this.#startHold();
-    for (const listener of this.#haveListeners) listener();
+    for (const listener of this.#haveListeners) listener(index);
     this.#options.onUpdate();
   }
 
   #startHold(): void {
     if (this.#isHolding || !this.#isSharing) return;
     this.#isHolding = true;
-    void this.#tellTracker('part', this.#hold.signal);
+    void this.#tellTracker('part', this.#hold.signal).then(() => this.#pool.lookForFellows());
   }
 
   #endHold(): void {

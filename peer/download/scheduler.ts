@@ -1,7 +1,7 @@
 /**
  * Decides which source is asked for which chunk. Pure: it knows no sockets, no files and no clock; `download.ts` tells it what sources
  * have, how fast they are and what arrived, and asks it for the next span. Rules: a chunk is asked of one source at a time; the rarest
- * first where sources are partial; at the end, when nothing is free, a source that would be done sooner takes over the last chunk of one
+ * first where sources are partial, and of those that only full sources have the ones that are ours to bring (`fellows.ts`); at the end, when nothing is free, a source that would be done sooner takes over the last chunk of one
  * that would be later, and never more than two work on the same.
  */
 import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
@@ -19,11 +19,17 @@ export interface SchedulerOptions {
   readonly done?: ChunkSet;
   /** Where to begin: downloaders that begin at different places can soon help one another. Default 0. */
   readonly startAt?: number;
+  /** Our place among those who may bring a chunk into the swarm that no downloader has: 0 is ours to bring. Default: each is. */
+  readonly placeFor?: (index: number) => number;
 }
 
 /** A thief must be sooner by this factor: estimates are rough, and a duplicate is waste. */
 const STEAL_FACTOR = 1.5;
 const MAX_HOLDERS = 2;
+/** More than there are downloaders that share the work of bringing chunks in. */
+const MOST_PLACES = 256;
+/** So many chunks are compared at most: among so many equally rare ones a rarer one is not worth looking for. */
+const MAX_LOOKED_AT = 1_024;
 
 interface Source {
   has: 'all' | ChunkSet;
@@ -36,6 +42,9 @@ interface Source {
 export class Scheduler {
   readonly #total: number;
   readonly #done: ChunkSet;
+  readonly #placeFor: (index: number) => number;
+  /** 1 for chunks that are neither there nor asked for. */
+  readonly #free: Uint8Array;
   readonly #sources = new Map<string, Source>();
   /** How many sources each chunk is asked of. */
   readonly #holders: Uint8Array;
@@ -44,9 +53,12 @@ export class Scheduler {
   #partialSources = 0;
   #cursor: number;
 
-  constructor({ total, done = new ChunkSet(total), startAt = 0 }: SchedulerOptions) {
+  constructor({ total, done = new ChunkSet(total), startAt = 0, placeFor = () => 0 }: SchedulerOptions) {
     this.#total = total;
     this.#done = done;
+    this.#placeFor = placeFor;
+    this.#free = new Uint8Array(total).fill(1);
+    for (let index = 0; index < total; index += 1) if (done.has(index)) this.#free[index] = 0;
     this.#holders = new Uint8Array(total);
     this.#copies = new Uint16Array(total);
     this.#cursor = total === 0 ? 0 : startAt % total;
@@ -56,14 +68,32 @@ export class Scheduler {
     return this.#done.isFull;
   }
 
+  /** Sources there are; with one alone nothing is shared out. */
+  get sources(): number {
+    return this.#sources.size;
+  }
+
   /** Adds a source, or says anew what it has. */
-  setSource(id: string, has: 'all' | ChunkRanges): void {
+  setSource(id: string, has: 'all' | ChunkRanges | ChunkSet): void {
     const known = this.#sources.get(id);
     if (known !== undefined) this.#countCopies(known.has, -1);
-    const set = has === 'all' ? 'all' : ChunkSet.from(has, this.#total);
+    const set = has === 'all' ? 'all' : has instanceof ChunkSet ? has.copy() : ChunkSet.from(has, this.#total);
     this.#countCopies(set, 1);
     if (known !== undefined) known.has = set;
     else this.#sources.set(id, { has: set, bytesPerSecond: 0, asked: new Set() });
+  }
+
+  /** A source has these too. */
+  addChunks(id: string, more: 'all' | ChunkRanges): void {
+    const has = this.#sources.get(id)?.has;
+    if (has === undefined || has === 'all') return;
+    if (more === 'all') {
+      this.setSource(id, more);
+      return;
+    }
+    for (const [from, to] of more)
+      for (let index = from; index < Math.min(to, this.#total); index += 1)
+        if (has.add(index)) this.#copies[index] = (this.#copies[index] ?? 0) + 1;
   }
 
   setSpeed(id: string, bytesPerSecond: number): void {
@@ -90,6 +120,7 @@ export class Scheduler {
     for (let index = span.first; index < span.first + span.count; index += 1) {
       source.asked.add(index);
       this.#holders[index] = (this.#holders[index] ?? 0) + 1;
+      this.#free[index] = 0;
     }
     return span;
   }
@@ -98,6 +129,7 @@ export class Scheduler {
   arrived(id: string, index: number): boolean {
     // Done first: what is not free again leaves the cursor where it is, or all downloaders would follow the same path.
     const isNew = this.#done.add(index);
+    this.#free[index] = 0;
     this.#unask(id, index);
     return isNew;
   }
@@ -124,6 +156,7 @@ export class Scheduler {
 
   #unhold(index: number): void {
     this.#holders[index] = Math.max(0, (this.#holders[index] ?? 0) - 1);
+    if (this.#holders[index] === 0 && !this.#done.has(index)) this.#free[index] = 1;
     // What became free may lie behind the cursor, and would be found only after a whole round.
     if (!this.#done.has(index)) this.#cursor = Math.min(this.#cursor, index);
   }
@@ -137,14 +170,20 @@ export class Scheduler {
   }
 
   #isFree(index: number): boolean {
-    return this.#holders[index] === 0 && !this.#done.has(index);
+    return this.#free[index] === 1;
+  }
+
+  /** Free chunks from the cursor on, once round. */
+  *#freeChunks(): Generator<number> {
+    const start = this.#cursor;
+    for (let index = this.#free.indexOf(1, start); index >= 0; index = this.#free.indexOf(1, index + 1)) yield index;
+    for (let index = this.#free.indexOf(1); index >= 0 && index < start; index = this.#free.indexOf(1, index + 1))
+      yield index;
   }
 
   /** Every source has all: any free chunk is as good as another, so in order of the file, which disks like. */
   #nextInOrder(): number | undefined {
-    for (let step = 0; step < this.#total; step += 1) {
-      const index = (this.#cursor + step) % this.#total;
-      if (!this.#isFree(index)) continue;
+    for (const index of this.#freeChunks()) {
       this.#cursor = index;
       return index;
     }
@@ -153,28 +192,35 @@ export class Scheduler {
 
   #rarest(source: Source): number | undefined {
     let best: number | undefined;
-    let fewest = Infinity;
-    for (let step = 0; step < this.#total; step += 1) {
-      const index = (this.#cursor + step) % this.#total;
-      const copies = this.#copies[index] ?? 0;
-      if (copies >= fewest || !this.#isFree(index) || !hasChunk(source, index)) continue;
-      best = index;
-      fewest = copies;
+    let least = Infinity;
+    let looked = 0;
+    for (const index of this.#freeChunks()) {
+      if (!hasChunk(source, index)) continue;
+      const rank = this.#rank(index);
+      if (rank < least) [best, least] = [index, rank];
+      looked += 1;
+      if (least === 0 || looked >= MAX_LOOKED_AT) break;
     }
     return best;
+  }
+
+  /** 0 for what is wanted most: chunks that nobody but full sources has and that are ours to bring; then those where we come next. */
+  #rank(index: number): number {
+    const copies = this.#copies[index] ?? 0;
+    return copies === 0 ? this.#placeFor(index) : MOST_PLACES + copies;
   }
 
   /** Neighbours in one request, but only a share of what is left: so that all sources end at about the same time. */
   #grow(source: Source, first: number, most: number): Span {
     const left = this.#total - this.#done.size;
     const share = this.#sources.size > 1 ? Math.ceil(left / (2 * this.#sources.size)) : most;
-    const copies = this.#copies[first];
+    const rank = this.#rank(first);
     const limit = Math.min(most, share, this.#total - first);
     let count = 1;
     while (
       count < limit &&
       this.#isFree(first + count) &&
-      this.#copies[first + count] === copies &&
+      this.#rank(first + count) === rank &&
       hasChunk(source, first + count)
     )
       count += 1;
@@ -184,8 +230,7 @@ export class Scheduler {
   /** Some chunk can still be had from somebody without asking twice. */
   get #hasFree(): boolean {
     const sources = [...this.#sources.values()];
-    for (let index = 0; index < this.#total; index += 1)
-      if (this.#isFree(index) && sources.some((source) => hasChunk(source, index))) return true;
+    for (const index of this.#freeChunks()) if (sources.some((source) => hasChunk(source, index))) return true;
     return false;
   }
 

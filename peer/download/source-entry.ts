@@ -15,6 +15,7 @@ export class SourceEntry {
   /** The publication it is asked under; undefined: the one of the download. */
   readonly publicationId: string | undefined;
   addresses: readonly Address[];
+  #has: OfferedSource['has'];
   /** Whether the tracker's last list had it. */
   isListed = true;
   /** Earliest next try, ms of the monotonic clock. */
@@ -29,8 +30,9 @@ export class SourceEntry {
   #fruitless = 0;
   #hasLied = false;
 
-  constructor({ device, user, addresses, publicationId }: OfferedSource) {
+  constructor({ device, user, addresses, publicationId, has }: OfferedSource) {
     this.device = device;
+    this.#has = has;
     this.publicationId = publicationId;
     this.user = user;
     this.addresses = addresses;
@@ -39,6 +41,11 @@ export class SourceEntry {
   /** It lied about this file: not asked again for it, even when it is the only one. */
   get isStruckOut(): boolean {
     return this.#hasLied;
+  }
+
+  /** It fetches the same file itself. */
+  get isFellow(): boolean {
+    return this.isListed && this.#has === 'part' && !this.#hasLied;
   }
 
   /** It failed in a way that makes any other source better. */
@@ -60,8 +67,9 @@ export class SourceEntry {
   }
 
   /** The tracker lists it: if it was away, it is as good as new. */
-  list({ addresses }: OfferedSource): void {
+  list({ addresses, has }: OfferedSource): void {
     this.addresses = addresses;
+    this.#has = has;
     if (!this.isListed && !this.isShunned) {
       this.#failures = 0;
       this.retryAt = 0;

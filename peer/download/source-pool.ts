@@ -28,6 +28,7 @@ const ONLY_LIARS_MS = 3_000;
 /** The tracker is asked for sources so often, ms: while none sends, and while some do; sooner at first, when others begin as well. */
 const SEEK_EVERY_MS = 2_000;
 const LOOK_EVERY_MS = 10_000;
+const FIRST_LOOK_MS = 250;
 /** Hope is judged so often, ms. */
 const JUDGE_EVERY_MS = 500;
 /** Why the tracker gives no tickets: what became of the sources matters less then. */
@@ -45,6 +46,8 @@ export interface SourcePoolOptions {
   /** True while the download works on what it has, without a source: no time to give up. */
   readonly isWorking: () => boolean;
   readonly rates: DownloadRates;
+  /** The tracker's list was read anew. */
+  readonly onListed: () => void;
   readonly onNotice: (level: 'info' | 'warning', text: string) => void;
   readonly onUpdate: () => void;
   readonly clock?: Clock | undefined;
@@ -61,6 +64,7 @@ export class SourcePool {
   readonly #mostSessions: number;
   #lastHopeAt: number;
   #isOutdated = false;
+  #lookMs = FIRST_LOOK_MS;
   #hasAnswer = false;
   /** What the tracker said last, when it gives no tickets any more. */
   #refusal: PeerError | undefined;
@@ -90,6 +94,12 @@ export class SourcePool {
     }
   }
 
+  /** Others may have begun when we did: now that we are listed too, it is worth looking more often for a while. */
+  lookForFellows(): void {
+    this.#lookMs = FIRST_LOOK_MS;
+    this.#seek.beat();
+  }
+
   /** The source of `session` sent `bytes` proven ones. */
   credit(session: SourceSession, bytes: number): void {
     this.#entries.get(session.sourceId)?.addVerified(bytes);
@@ -99,13 +109,20 @@ export class SourcePool {
     return [...this.#entries.values()].flatMap(({ session }) => session ?? []);
   }
 
+  /** Devices that fetch the same. */
+  fellows(): string[] {
+    return [...this.#entries.values()].filter(({ isFellow }) => isFellow).map(({ device }) => device);
+  }
+
   rows(): TransferSource[] {
     return [...this.#entries.values()].map((entry) => entry.row());
   }
 
   async #seekSources(signal: AbortSignal): Promise<void> {
-    for (let lookMs = SEEK_EVERY_MS; ; lookMs = Math.min(LOOK_EVERY_MS, 2 * lookMs)) {
+    for (;;) {
       const retryMs = await this.#askTracker(signal);
+      const lookMs = this.#lookMs;
+      this.#lookMs = Math.min(LOOK_EVERY_MS, 2 * lookMs);
       await this.#seek.wait(retryMs ?? (this.#hopeful().length > 0 ? lookMs : SEEK_EVERY_MS), { signal });
     }
   }
@@ -148,6 +165,7 @@ export class SourcePool {
       else this.#meet(new SourceEntry(offer), signal);
     }
     this.#pulse.beat();
+    this.#options.onListed();
     this.#options.onUpdate();
   }
 

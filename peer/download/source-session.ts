@@ -3,6 +3,7 @@
  * scheduler has nothing more for it or it fails. It blames nobody and retries nothing: that is `source-pool.ts`. What arrives goes to
  * the download through `SessionSink`.
  */
+import { chunkCount } from '../../common/content/chunk-range.js';
 import { chunkSizeFor } from '../../common/content/chunk-size.js';
 import { type Manifest, manifestBytesFor } from '../../common/content/manifest.js';
 import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
@@ -11,15 +12,13 @@ import type { PeerConnection } from '../file-port/peer-connection.js';
 import { RateMeter } from '../file-port/rate-meter.js';
 import { FREE_SHARE, type RateShare } from '../rates/rate-shares.js';
 import type { ChunkBuffers } from './chunk-buffers.js';
+import { ChunkSet } from './chunk-set.js';
 import { ProgressWatch } from './progress-watch.js';
+import { chunksToAsk } from './request-window.js';
 import type { Scheduler, Span } from './scheduler.js';
 import { answerFault, closedFault, SourceFault } from './source-fault.js';
 import { SpanReceiver } from './span-receiver.js';
 
-/** Asked for ahead: what comes in this time, ms, within the bounds below; so the line never runs dry between requests. */
-const WINDOW_MS = 1_000;
-const LEAST_WINDOW_BYTES = 2 * 1024 * 1024;
-const MOST_WINDOW_BYTES = 64 * 1024 * 1024;
 /** A connection that ends with a last word is closed after this, ms. */
 const LAST_WORD_MS = 500;
 
@@ -65,7 +64,8 @@ export class SourceSession {
   #otherRequests = 0;
   #isOver = false;
   #ticketId = '';
-  #has: 'all' | ChunkRanges = [];
+  /** What it said that it has before the scheduler was there to hear it. */
+  #early: 'all' | ChunkRanges | ChunkSet = [];
   #sink: SessionSink | undefined;
   /** Why nothing is taken from the network. */
   readonly #holds = new Set<'disk' | 'rate'>();
@@ -182,7 +182,8 @@ export class SourceSession {
   fetch(sink: SessionSink): void {
     if (this.#isOver) return;
     this.#sink = sink;
-    sink.scheduler.setSource(this.sourceId, this.#has);
+    sink.scheduler.setSource(this.sourceId, this.#early);
+    this.#early = [];
     this.pump();
   }
 
@@ -191,10 +192,12 @@ export class SourceSession {
     const sink = this.#sink;
     if (sink === undefined || this.#isOver || this.#holds.has('disk')) return;
     const { scheduler, manifest } = sink;
-    scheduler.setSpeed(this.sourceId, this.meter.bytesPerSecond);
-    const window = this.#windowChunks(manifest.chunkSize);
-    for (let asked = this.#askedChunks(); asked <= window / 2; ) {
-      const span = scheduler.next(this.sourceId, Math.ceil(window / 2));
+    const { bytesPerSecond } = this.meter;
+    scheduler.setSpeed(this.sourceId, bytesPerSecond);
+    for (let asked = this.#askedChunks(); ; ) {
+      const { chunkSize } = manifest;
+      const most = chunksToAsk({ bytesPerSecond, chunkSize, asked, isShared: scheduler.sources > 1 });
+      const span = most === 0 ? undefined : scheduler.next(this.sourceId, most);
       if (span === undefined) return;
       this.#ask(span, sink);
       asked += span.count;
@@ -327,20 +330,21 @@ export class SourceSession {
     return chunks;
   }
 
-  #windowChunks(chunkSize: number): number {
-    const bytes = Math.min(
-      MOST_WINDOW_BYTES,
-      Math.max(LEAST_WINDOW_BYTES, (this.meter.bytesPerSecond * WINDOW_MS) / 1_000),
-    );
-    return Math.max(2, Math.ceil(bytes / chunkSize));
-  }
-
   #takeHave(ticketId: string, have: 'all' | ChunkRanges): void {
     if (ticketId !== this.#ticketId) return;
-    this.#has = have;
-    if (this.#sink === undefined) return;
-    this.#sink.scheduler.setSource(this.sourceId, have);
+    if (this.#sink === undefined) this.#keepEarly(have);
+    else this.#sink.scheduler.addChunks(this.sourceId, have);
     this.pump();
+  }
+
+  #keepEarly(have: 'all' | ChunkRanges): void {
+    if (have === 'all' || this.#early === 'all') {
+      this.#early = 'all';
+      return;
+    }
+    if (!(this.#early instanceof ChunkSet))
+      this.#early = ChunkSet.from(this.#early, chunkCount(this.#size, chunkSizeFor(this.#size)));
+    this.#early.addRanges(have);
   }
 
   #refuseChunk(index: number): void {

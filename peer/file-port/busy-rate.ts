@@ -3,7 +3,7 @@ import type { Clock } from '../../common/runtime/clock.js';
 /** What came earlier counts less, by a factor e over so much busy time, ms. */
 const MEMORY_MS = 4_000;
 /** Less than this tells nothing, ms. */
-const LEAST_MS = 200;
+const LEAST_MS = 100;
 
 /** How fast bytes move while somebody moves them: pauses count neither for nor against. */
 export class BusyRate {

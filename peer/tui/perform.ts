@@ -88,17 +88,15 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
       return told((width) => listSources(publication, sources, { width }));
     }
     case 'link':
+      return told(linkMade((await peer.call('link', { selector: command.selector }, { signal })).link));
     case 'links':
+      return told(listLinks((await peer.call('links', {}, { signal })).links, now));
     case 'unlink':
-      return performLink(command, context, signal);
+      return unlink(command.linkId, context, signal);
     case 'cancel':
     case 'pause':
     case 'resume':
-    case 'retry': {
-      const { word, ...input } = command;
-      const { transfer } = await peer.call(word, input, { signal });
-      return told(paragraph(transferOutcome(word, transfer)));
-    }
+    case 'retry':
     case 'priority': {
       const { word, ...input } = command;
       const { transfer } = await peer.call(word, input, { signal });
@@ -116,21 +114,9 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
   }
 }
 
-async function performLink(
-  command: Command & { word: 'link' | 'links' | 'unlink' },
-  { peer, clock }: PerformContext,
-  signal: AbortSignal,
-): Promise<Performed> {
-  switch (command.word) {
-    case 'link':
-      return told(linkMade((await peer.call('link', { selector: command.selector }, { signal })).link));
-    case 'links':
-      return told(listLinks((await peer.call('links', {}, { signal })).links, clock.now()));
-    case 'unlink': {
-      const { link } = await peer.call('unlink', { linkId: command.linkId }, { signal });
-      return told(paragraph(linkEnded(link), 'good'));
-    }
-  }
+async function unlink(linkId: string, { peer }: PerformContext, signal: AbortSignal): Promise<Performed> {
+  const { link } = await peer.call('unlink', { linkId }, { signal });
+  return told(paragraph(linkEnded(link), 'good'));
 }
 
 async function publish(

@@ -1,4 +1,6 @@
 /** Lines that come by themselves while a downloader waits: its place in the queue, and chunks that have arrived here. */
+import { MAX_RANGES } from '../../common/protocol/limits.js';
+import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 import type { Place } from '../file-port/fair-queue.js';
 import type { PeerConnection } from '../file-port/peer-connection.js';
@@ -6,8 +8,8 @@ import type { SharedFile } from './shared-file.js';
 
 /** A place in the queue is said again after this, ms, so that waiting does not look like a stall (15 s). */
 const REPEAT_EVERY_MS = 5_000;
-/** `have` is sent at most once in this time, ms. */
-const HAVE_EVERY_MS = 1_000;
+/** `have` is sent at most once in this time, ms: short, since others can fetch only what they know of. */
+const HAVE_EVERY_MS = 100;
 
 export interface PositionNotice extends Disposable {
   readonly tell: (place: () => Place) => void;
@@ -35,11 +37,12 @@ export function repeatPosition(
   return { tell, pause, [Symbol.dispose]: pause };
 }
 
-/** Tells a downloader of chunks that arrive in a file that is itself still being fetched. Returns the undo. */
+/** Tells a downloader of chunks that arrive in a file that is itself still being fetched: each once. Returns the undo. */
 export function announceHave(
   connection: PeerConnection,
   { ticketId, shared, clock }: { ticketId: string; shared: SharedFile; clock: Clock },
 ): () => void {
+  const untold = new Set<number>();
   let timer: Timer | undefined;
   const plan = (): void => {
     timer = clock.setTimer(tell, HAVE_EVERY_MS);
@@ -47,15 +50,29 @@ export function announceHave(
   };
   const tell = (): void => {
     timer = undefined;
-    // A slow reader gets the latest state when it has taken the one before, not all of them.
-    if (connection.hasUnreadLines) plan();
-    else connection.send({ type: 'have', ticketId, have: shared.have() });
+    // A slow reader gets them when it has taken those before.
+    if (!connection.hasUnreadLines) connection.send({ type: 'have', ticketId, have: takeRanges(untold) });
+    if (untold.size > 0) plan();
   };
-  const stop = shared.onHave?.(() => {
+  const stop = shared.onHave?.((index) => {
+    untold.add(index);
     if (timer === undefined) plan();
   });
   return () => {
     stop?.();
     timer?.cancel();
   };
+}
+
+/** Takes out as many as one line may name, as ranges. */
+function takeRanges(indices: Set<number>): ChunkRanges {
+  const ranges: [number, number][] = [];
+  for (const index of [...indices].toSorted((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last?.[1] === index) last[1] = index + 1;
+    else if (ranges.length < MAX_RANGES) ranges.push([index, index + 1]);
+    else break;
+    indices.delete(index);
+  }
+  return ranges;
 }

@@ -19,8 +19,10 @@ export interface SharedFile {
   manifest(): Manifest | Promise<Manifest>;
   /** Chunks that are there now. */
   have(): 'all' | ChunkRanges;
-  /** Calls `fn` when `have()` has grown. Returns the undo. */
-  onHave?(fn: () => void): () => void;
+  /** Whether chunks `first` to `first + count - 1` are all there; `have()` may name only some. Absent: all are. */
+  holds?(first: number, count: number): boolean;
+  /** Calls `fn` with each chunk that arrives. Returns the undo. */
+  onHave?(fn: (index: number) => void): () => void;
 }
 
 /** What this peer serves. No path ever comes from the wire: these two are the only way from a request to a file. */
@@ -44,10 +46,4 @@ export function joinSharedFiles(...parts: readonly SharedFiles[]): SharedFiles {
     find: (publicationId, fileId) => first((part) => part.find(publicationId, fileId)),
     findFile: (fileId) => first((part) => part.findFile(fileId)),
   };
-}
-
-/** Whether chunks `first` to `first + count - 1` are all in `have`. */
-export function holdsChunks(have: 'all' | ChunkRanges, first: number, count: number): boolean {
-  if (have === 'all') return true;
-  return have.some(([from, to]) => from <= first && first + count <= to);
 }

@@ -12,7 +12,7 @@ import { RunBlock } from '../file-port/run-block.js';
 import { ChunkSender, type SendTurn, TURN_BYTES } from './chunk-sender.js';
 import { endGrant, type Grant, toProtocolError } from './grant.js';
 import { announceHave, type PositionNotice, repeatPosition } from './lane-notices.js';
-import { holdsChunks, type SharedFile } from './shared-file.js';
+import type { SharedFile } from './shared-file.js';
 import type { UploadDesk } from './upload-desk.js';
 import type { UploadTally } from './upload-row.js';
 import { UploadTurn } from './upload-turn.js';
@@ -81,7 +81,7 @@ export class UploadLane implements PeerServer {
     const grant = this.#grants.get(ticketId);
     if (grant === undefined || index >= chunkCount(grant.shared.size, chunkSizeFor(grant.shared.size))) return;
     // What was never sent cannot have been bad: a part that is not there yet would always look so.
-    if (!holdsChunks(grant.shared.have(), index, 1)) return;
+    if (grant.shared.holds?.(index, 1) === false) return;
     void this.desk.checks.report({ shared: grant.shared, index, user: grant.ticket.user });
   }
 
@@ -217,7 +217,7 @@ export class UploadLane implements PeerServer {
     const chunkSize = chunkSizeFor(size);
     const { id, first, count } = request;
     if (first + count > chunkCount(size, chunkSize)) throw new ProtocolError('no-chunk');
-    if (!holdsChunks(grant.shared.have(), first, count)) throw new ProtocolError('no-chunk');
+    if (grant.shared.holds?.(first, count) === false) throw new ProtocolError('no-chunk');
     const end = Math.min(size, (first + count) * chunkSize);
     let offset = first * chunkSize;
     using notice = repeatPosition(this.connection, { id, clock: this.desk.clock });

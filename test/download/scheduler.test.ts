@@ -150,6 +150,33 @@ describe('Scheduler', () => {
     expect(scheduler.next('publisher', 1)).to.deep.equal({ first: 70, count: 1 });
   });
 
+  it('asks for what is ours to bring before what others bring, and for both before what a downloader has', () => {
+    const places = [2, 0, 1, 0, 0, 0];
+    const scheduler = new Scheduler({ total: 6, placeFor: (index) => places[index] ?? 9 });
+    scheduler.setSource('publisher', 'all');
+    scheduler.setSource('other', []);
+    scheduler.addChunks('other', [[3, 5]]);
+
+    const order = Array.from({ length: 6 }, () => scheduler.next('publisher', 1)?.first);
+    expect(order.slice(0, 4)).to.deep.equal([1, 5, 2, 0]);
+    expect(order.slice(4)).to.have.members([3, 4]);
+  });
+
+  it('takes from a source what it got meanwhile', () => {
+    const scheduler = new Scheduler({ total: 4 });
+    scheduler.setSource('a', [[0, 1]]);
+    expect(scheduler.next('a', 4)).to.deep.equal({ first: 0, count: 1 });
+    expect(scheduler.next('a', 4)).to.equal(undefined);
+
+    scheduler.addChunks('a', [[0, 1]]);
+    scheduler.addChunks('a', [[2, 9]]);
+    scheduler.addChunks('nobody', 'all');
+
+    expect(scheduler.next('a', 4)).to.deep.equal({ first: 2, count: 2 });
+    scheduler.addChunks('a', 'all');
+    expect(scheduler.next('a', 4)).to.deep.equal({ first: 1, count: 1 });
+  });
+
   it('asks for the rarest chunk first', () => {
     const scheduler = new Scheduler({ total: 4 });
     scheduler.setSource('a', [[0, 4]]);

@@ -275,6 +275,7 @@ export function sharedFile(
     identity: hashed.identity,
     manifest: () => manifest,
     have: () => have,
+    holds: (first, count) => have === 'all' || have.some(([from, to]) => from <= first && first + count <= to),
   };
 }
 

@@ -59,6 +59,24 @@ describe('DownloadSources', () => {
     ]);
   });
 
+  it('reads on when one answer does not name them all', async () => {
+    const devices = ['ana', 'ben', 'cho', 'dan', 'eve'];
+    const request = async (type: string, { cursor = '0' }: { cursor?: string }): Promise<object> => {
+      if (type === 'search') return { publications: [], partial: false };
+      const from = Number(cursor);
+      const sources = devices
+        .slice(from, from + 2)
+        .map((device) => ({ user: device, device, has: 'part', addresses: [] }));
+      const more = from + 2 < devices.length ? { cursor: String(from + 2) } : {};
+      return { publicationId: 'one', fileId: FILE, size: 1, revision: 1, sources, ...more };
+    };
+    const sources = new DownloadSources({ request } as never, () => '127.0.0.1');
+
+    const reply = await sources.sources('one', { ticket: false, signal });
+
+    expect(reply.sources.map(({ device }) => device)).to.deep.equal(devices);
+  });
+
   it('goes on from the others when the publication was withdrawn', async () => {
     const sources = sourcesOf([{ publicationId: 'two', fileId: FILE, device: 'ben' }]);
 

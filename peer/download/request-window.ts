@@ -1,0 +1,28 @@
+/** How much of a file is asked of one source ahead of what has come. Pure. */
+
+/** Asked for ahead: what comes in this time, ms, within the bounds below; so the line never runs dry between requests. */
+const WINDOW_MS = 1_000;
+const LEAST_WINDOW_BYTES = 2 * 1024 * 1024;
+const MOST_WINDOW_BYTES = 64 * 1024 * 1024;
+/** With several sources each is asked for less ahead, so that what would come late can still be had from another. */
+const SHARED_WINDOW_MS = 500;
+/** One on its way, and the next behind it. */
+const LEAST_CHUNKS = 2;
+
+export interface WindowState {
+  /** Of this source, lately. */
+  readonly bytesPerSecond: number;
+  readonly chunkSize: number;
+  /** Chunks that it was asked for and that have not come. */
+  readonly asked: number;
+  /** There are other sources. */
+  readonly isShared: boolean;
+}
+
+/** The most chunks to ask for in one request now; 0: none yet. */
+export function chunksToAsk({ bytesPerSecond, chunkSize, asked, isShared }: WindowState): number {
+  const [ms, least] = isShared ? [SHARED_WINDOW_MS, 0] : [WINDOW_MS, LEAST_WINDOW_BYTES];
+  const bytes = Math.min(MOST_WINDOW_BYTES, Math.max(least, (bytesPerSecond * ms) / 1_000));
+  const half = Math.max(LEAST_CHUNKS, Math.ceil(bytes / chunkSize)) / 2;
+  return asked <= half ? Math.ceil(half) : 0;
+}
