@@ -161,6 +161,20 @@ describe('Download and its target', () => {
     }
   });
 
+  it('says that the disk is full when it has no room for one more name, and goes on when it has', async function () {
+    if (!(await mountTmpfs(reader.folder, 'size=64m,nr_inodes=2'))) return this.skip();
+    try {
+      await writeFile(join(reader.folder, 'other'), 'x');
+
+      expect((await problemOf(get())).code).to.equal('disk-full');
+      expect(readdirSync(reader.folder)).to.deep.equal(['other']);
+      await run('mount', ['-o', 'remount,nr_inodes=100', reader.folder]);
+      expect(await sameBytes(publication.path, (await get()).path)).to.equal(true);
+    } finally {
+      await run('umount', [reader.folder]);
+    }
+  });
+
   it('stops when the disk fills up, keeps what it has, and goes on when there is room again', async function () {
     if (!(await mountTmpfs(reader.folder, 'size=24m'))) return this.skip();
     try {

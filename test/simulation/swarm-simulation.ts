@@ -104,6 +104,7 @@ class VirtualTracker {
   }
 }
 
+/** In another order for each asker, as the tracker does it. */
 function turnOf(peer: VirtualPeer, asker: VirtualPeer): number {
-  return (Number.parseInt(peer.pin.slice(0, 8), 16) ^ Number.parseInt(asker.pin.slice(0, 8), 16)) >>> 0;
+  return createHash('sha256').update(peer.pin).update(asker.pin).digest().readUInt32LE(0);
 }

@@ -28,7 +28,7 @@ export const sources: Handler<'sources'> = async (services, { request, session, 
     services,
     found.map((source) => source.session),
   );
-  const turn = (device: string): string => `${device >= session.device ? 0 : 1}${device}`;
+  const turn = (device: string): string => turnOf(device, session.device);
   const all = found
     .map(
       ({ session: peer, has }): Source => ({
@@ -38,7 +38,7 @@ export const sources: Handler<'sources'> = async (services, { request, session, 
         addresses: addressesFor(peer, session, services.advertised),
       }),
     )
-    .toSorted((a, b) => (turn(a.device) < turn(b.device) ? -1 : 1)) // everybody begins at another one
+    .toSorted((a, b) => (turn(a.device) < turn(b.device) ? -1 : 1)) // to everybody in another order
     .filter(({ device }) => after === undefined || turn(device) > after);
   const limit = rowsWanted(request.limit, carrier);
   const page = all.slice(0, limit);
@@ -83,6 +83,18 @@ async function wantedContent(
     if (size !== undefined) return { fileId, size };
   }
   return { fileId: row.fileId, size: row.size };
+}
+
+/**
+ * Where `device` stands in the list that `asker` gets. In the order of a ring each would know only those next to it, and a large swarm
+ * would pass chunks along a chain.
+ */
+function turnOf(device: string, asker: string): string {
+  const [a, b] = [device, asker].map((pin) => Number.parseInt(pin.slice(0, 8), 16)) as [number, number];
+  let mixed = Math.imul(a, 0x9e3779b1) ^ b;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return `${((mixed ^ (mixed >>> 16)) >>> 0).toString(16).padStart(8, '0')}${device}`;
 }
 
 /** Waits for dial-backs that are under way, not longer than a moment. */
