@@ -30,9 +30,7 @@ import { FileHasher } from './library/hashing/hash-file.js';
 import { Library } from './library/library.js';
 import { Publisher } from './library/publisher.js';
 import { logIn } from './log-in.js';
-import { Limits } from './rates/limits.js';
-import type { RateLimits } from './rates/rate-limits.js';
-import { type DirectionLimits, RateShares } from './rates/rate-shares.js';
+import { PeerRates, type PeerRatesOptions } from './rates/peer-rates.js';
 import { defaultListenHost, lanAddresses, resolveDialable } from './reach/addresses.js';
 import { RevocationList } from './revocation-list.js';
 import { SavedSearches } from './saved-searches.js';
@@ -68,15 +66,13 @@ class RunningParts implements Peer {
   #downloads!: Downloads;
   #folder!: DownloadFolder;
   #searches!: SavedSearches;
-  #limits!: Limits;
+  #rates!: PeerRates;
   #runners!: CommandRunners;
   /** Of the serving peer: a crash costs no password. */
   #savedSession!: SavedSessionFile;
   /** Of `shoal login`: later commands open sessions beside it. */
   #savedLogin!: SavedSessionFile;
   #fileServer: FileServer | undefined;
-  /** What may be received; the file server has its own for what is sent. */
-  readonly #received: RateShares;
   #user: string;
   #syncing: Promise<void> | undefined;
 
@@ -84,7 +80,6 @@ class RunningParts implements Peer {
     this.#options = options;
     this.#clock = clock;
     this.#user = options.user;
-    this.#received = new RateShares({}, clock);
     this.#board = new StateBoard({ compose: () => this.#compose() }, clock);
   }
 
@@ -105,7 +100,7 @@ class RunningParts implements Peer {
       if (serving) revocations.told(epoch, this.#stopping);
     };
     this.#makePublisher();
-    await this.#openLimits();
+    await this.#openRates();
     if (serving) await this.#listen(revocations);
     this.#makeDownloads();
     await Promise.all([this.#folder.load(), this.#searches.load()]);
@@ -249,20 +244,15 @@ class RunningParts implements Peer {
     });
   }
 
-  async #openLimits(): Promise<void> {
+  async #openRates(): Promise<void> {
     const { stateDir, settings } = this.#options;
-    const base = { up: settings.uploadLimit ?? 0, down: settings.downloadLimit ?? 0 };
-    const onChange = ({ down, peerDown, transferDown }: RateLimits): void => {
-      this.#received.set({ total: down, perPeer: peerDown, perTransfer: transferDown });
-      if (this.#limits !== undefined) this.#fileServer?.setLimits(this.#uploadLimits());
+    const { uploadLimit, downloadLimit } = settings;
+    const onSent: PeerRatesOptions['onSent'] = (limits) => {
+      this.#fileServer?.setLimits(limits);
       this.#board.touch();
     };
-    this.#limits = this.#lifecycle.add(await Limits.open({ base, stateDir, onChange, clock: this.#clock }));
-  }
-
-  #uploadLimits(): DirectionLimits {
-    const { up, peerUp, transferUp } = this.#limits.view().now;
-    return { total: up, perPeer: peerUp, perTransfer: transferUp };
+    const options = { uploadLimit, downloadLimit, stateDir, onSent, clock: this.#clock };
+    this.#rates = this.#lifecycle.add(await PeerRates.open(options));
   }
 
   async #listen(revocations: RevocationList): Promise<void> {
@@ -274,7 +264,7 @@ class RunningParts implements Peer {
         host,
         port,
         stateDir,
-        uploadLimits: () => this.#uploadLimits(),
+        uploadLimits: () => this.#rates.sent,
         log: this.#activity,
         library: this.#library,
         revocations,
@@ -297,7 +287,7 @@ class RunningParts implements Peer {
         tracker: sources,
         ownPin: this.#identity.pin,
         isSharing: serving,
-        rates: this.#received,
+        rates: this.#rates.received,
         maxRunning: this.#options.settings.maxDownloads,
         clock: this.#clock,
         ...(serving ? { stateDir } : {}),
@@ -319,7 +309,7 @@ class RunningParts implements Peer {
       sources,
       folder: this.#folder,
       searches: this.#searches,
-      limits: this.#limits,
+      limits: this.#rates.limits,
       links: this.#fileServer?.linkMaker((port) => this.#reachedAt(port)),
       isOwn: (devicePin) => devicePin === this.#identity.pin,
       user: () => this.#user,
@@ -403,14 +393,9 @@ class RunningParts implements Peer {
       ...(filePort === undefined ? {} : { filePort }),
       receivedBytesPerSecond: this.#downloads?.bytesPerSecond ?? 0,
       sentBytesPerSecond: this.#fileServer?.bytesPerSecond ?? 0,
-      ...this.#limitsField(),
+      ...this.#rates?.shown,
       downloads: this.#downloads?.rows() ?? [],
       uploads: this.#fileServer?.rows() ?? [],
     };
-  }
-
-  #limitsField(): Pick<PeerState, 'limits'> {
-    const limits = this.#limits?.view().now ?? {};
-    return Object.keys(limits).length === 0 ? {} : { limits };
   }
 }
