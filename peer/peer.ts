@@ -51,6 +51,8 @@ export async function startPeer(options: StartPeerOptions, clock: Clock = system
   }
 }
 
+const SHUTTING_DOWN = 'The tracker is shutting down. Transfers go on; the rest continues when it is back.';
+
 class RunningParts implements Peer {
   readonly attached = false;
   readonly #options: StartPeerOptions;
@@ -222,12 +224,7 @@ class RunningParts implements Peer {
   #tellEvent(event: TrackerEvent): void {
     if (event.event === 'revoked') this.#onEpoch(event.epoch);
     if (event.event === 'match') this.#searches.matched(event, this.#stopping);
-    if (event.event === 'shutting-down') {
-      this.#board.notice(
-        'warning',
-        'The tracker is shutting down. Transfers go on; the rest continues when it is back.',
-      );
-    }
+    if (event.event === 'shutting-down') this.#board.notice('warning', SHUTTING_DOWN);
   }
 
   #makePublisher(): void {
