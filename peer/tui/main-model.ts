@@ -210,7 +210,7 @@ export class MainModel {
     const working = this.options.clock.setTimer(() => this.#showWorking(id, command, title), SHOW_WORKING_MS);
     this.#change({});
     const ask = (question: string): Promise<string | undefined> => this.#questions.ask(question, controller.signal);
-    const own = { downloads: this.#downloads, more: this.#more, passcodes: { given, ask } };
+    const own = { downloads: this.#downloads, more: this.#more, passcodes: { given, ask }, isScreen: true };
     const performed = await perform(command, { ...this.options, ...own }, controller.signal);
     working.cancel();
     this.#running.delete(id);

@@ -10,7 +10,7 @@ import {
   type UnpublishOutcome,
 } from '../api.js';
 import { limitsLayout } from '../wording/limits.js';
-import { linkEnded, linkMade, listLinks } from '../wording/links.js';
+import { linkEnded, linkMade, linkOnScreen, listLinks } from '../wording/links.js';
 import { type Layout, listingOf, paragraph, stackedLayouts } from '../wording/listing.js';
 import {
   getDetails,
@@ -88,7 +88,7 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
       return told((width) => listSources(publication, sources, { width }));
     }
     case 'link':
-      return told(linkMade((await peer.call('link', { selector: command.selector }, { signal })).link));
+      return makeLink(command.selector, context, signal);
     case 'links':
       return told(listLinks((await peer.call('links', {}, { signal })).links, now));
     case 'unlink':
@@ -117,6 +117,12 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
 async function unlink(linkId: string, { peer }: PerformContext, signal: AbortSignal): Promise<Performed> {
   const { link } = await peer.call('unlink', { linkId }, { signal });
   return told(paragraph(linkEnded(link), 'good'));
+}
+
+async function makeLink(selector: string, context: PerformContext, signal: AbortSignal): Promise<Performed> {
+  const { link } = await context.peer.call('link', { selector }, { signal });
+  const { user, tracker } = context.peer.state();
+  return told(context.isScreen === true ? linkOnScreen(link, { user, tracker: tracker.address }) : linkMade(link));
 }
 
 async function publish(

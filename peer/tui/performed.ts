@@ -15,6 +15,8 @@ export interface PerformContext {
   /** What `next` goes on with. */
   readonly more?: MorePages | undefined;
   readonly passcodes: PasscodeSource;
+  /** Lines are wrapped for a screen: a person cannot copy them whole, as a terminal's own lines. */
+  readonly isScreen?: boolean;
 }
 
 /** A search whose list was cut, and where. */

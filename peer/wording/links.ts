@@ -1,15 +1,32 @@
 /** Links in plain words: `link`, `links`, `unlink`. */
 import { formatCount } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
+import { ownCommand } from '../../common/runtime/own-command.js';
 import type { LinkInfo, MadeLink } from '../api.js';
 import { type Layout, listingOf, paragraph, stacked, stackedLayouts } from './listing.js';
 import { row } from './row.js';
+import { quoteArgument } from './selector.js';
 import { type Column, table } from './table.js';
 
-/** The URL and the command lines that fetch it; the token is shown this once. */
-export function linkMade({ name, notAfter, url, curl, wget }: MadeLink): Layout {
-  const until = `Link to ${safeDisplay(name)}, good until ${timeText(notAfter)}. It is shown only now:`;
-  return stackedLayouts([paragraph(until, 'good'), ...[url, curl, wget].map((text) => paragraph(safeDisplay(text)))]);
+/** The URL and the command lines that fetch it, each in one line however long, so that it can be copied; the token is shown this once. */
+export function linkMade(link: MadeLink): Layout {
+  const lines = [link.url, link.curl, link.wget].map((text) => row(safeDisplay(text)));
+  return stackedLayouts([paragraph(untilText(link), 'good'), () => listingOf(lines)]);
+}
+
+/** On a screen that wraps the URL, with the command that prints it whole. */
+export function linkOnScreen(link: MadeLink, { user, tracker }: { user: string; tracker: string }): Layout {
+  const command = ownCommand(`link ${quoteArgument(link.name)} --user ${user} --tracker ${tracker}`);
+  return stackedLayouts([
+    paragraph(untilText(link), 'good'),
+    paragraph(safeDisplay(link.url)),
+    paragraph('A link to copy in one line, and commands for curl and wget, come from a shell:', 'faint'),
+    paragraph(`  ${safeDisplay(command)}`, 'faint'),
+  ]);
+}
+
+function untilText({ name, notAfter }: MadeLink): string {
+  return `Link to ${safeDisplay(name)}, good until ${timeText(notAfter)}. It is shown only now:`;
 }
 
 /** `2 links:` and what each may still do, or `No links`. */

@@ -10,6 +10,7 @@ import {
   type TransferRow,
 } from '../../peer/api.js';
 import { problemOf as trackerProblemOf } from '../../peer/tracker-client/problems.js';
+import { linkMade, linkOnScreen } from '../../peer/wording/links.js';
 import { type Listing, listingText, wrapWords } from '../../peer/wording/listing.js';
 import { outcomesSummary, publishOutcome } from '../../peer/wording/outcomes.js';
 import { listUsers } from '../../peer/wording/people.js';
@@ -101,6 +102,22 @@ describe('wording of lists', () => {
     for (let index = 0; index < 1_000; index += 1) listing.at(9_000 + (index % 20));
 
     expect(performance.now() - startedAt).to.be.below(500);
+  });
+});
+
+describe('wording of a link', () => {
+  const url = `https://127.0.0.1:1/files/${'a'.repeat(64)}?token=${'b'.repeat(300)}`;
+  const link = { linkId: 'L', fileId: 'f', name: 'my report.pdf', createdAt: 0, notAfter: NOW, uses: 0, sentBytes: 0 };
+  const made = { ...link, url, curl: `curl '${url}'`, wget: `wget '${url}'` };
+
+  it('keeps what is to be copied in one line, however narrow the terminal', () =>
+    expect(rows(linkMade(made)(40))).to.include.members([made.url, made.curl, made.wget]));
+
+  it('names on a screen, which wraps it, the command that prints it whole', () => {
+    const text = listingText(linkOnScreen(made, { user: 'alice', tracker: 'host:1' })(78));
+
+    expect(text.replaceAll('\n', '')).to.contain(url);
+    expect(text).to.contain("link 'my report.pdf' --user alice --tracker host:1");
   });
 });
 
