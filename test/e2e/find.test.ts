@@ -81,6 +81,7 @@ describe('finding things', function () {
     await world.publish('alice', film);
     await waitForNotice(bob.process, /film 2\.mp4 was fetched into/);
 
+    process.stdout.write(`      a match was told ${noticedMs.toFixed(0)} ms after pub had ended\n`);
     expect(noticedMs).to.be.below(1_000);
     expect(await sha256File(join(into, 'film 2.mp4'))).to.equal(await sha256File(film));
     const listed = resultOf<{ searches: SavedSearchRow[] }>(await world.cli('bob', ['searches']));
