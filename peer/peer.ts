@@ -316,16 +316,14 @@ class RunningParts implements Peer {
   #makeSearches(): void {
     const { serving, stateDir, downloads, settings } = this.#options;
     this.#folder = new DownloadFolder({ stateDir, configured: settings.downloads, usual: downloads });
-    this.#searches = this.#lifecycle.add(
-      new SavedSearches({
-        tracker: this.#tracker,
-        stateDir,
-        isServing: serving,
-        notice: (level, text) => this.#notice(level, text),
-        fetch: ({ owner, name }, directory) =>
-          this.call('get', { selector: `@${owner}/${name}`, directory }, { signal: this.#stopping.signal }),
-      }),
-    );
+    this.#searches = new SavedSearches({
+      tracker: this.#tracker,
+      stateDir,
+      isServing: serving,
+      notice: (level, text) => this.#notice(level, text),
+      fetch: (selector, directory) => this.call('get', { selector, directory }, this.#stopping),
+    });
+    this.#lifecycle.add(this.#searches);
   }
 
   #granted(grant: SessionGrant): void {

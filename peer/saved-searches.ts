@@ -28,8 +28,8 @@ export interface SavedSearchesParts {
   /** Serves: the tracker is told, and matches are waited for. Otherwise the list is only kept. */
   readonly isServing: boolean;
   readonly notice: (level: 'info' | 'warning' | 'error', text: string) => void;
-  /** Fetches one publication; resolves when the file is durable. */
-  readonly fetch: (publication: PublicationRow, directory: string) => Promise<unknown>;
+  /** As `get SELECTOR`: resolves when it is durable in the folder. */
+  readonly fetch: (selector: string, directory: string) => Promise<unknown>;
 }
 
 type Match = Extract<TrackerEvent, { event: 'match' }>;
@@ -167,7 +167,7 @@ export class SavedSearches implements Part {
 
   async #fetch(row: PublicationRow, into: string): Promise<void> {
     try {
-      await this.parts.fetch(row, into);
+      await this.parts.fetch(`@${row.owner}/${row.name}`, into);
       this.parts.notice('info', `${safeDisplay(row.name)} was fetched into ${safeDisplay(into)}.`);
     } catch (error) {
       if (error instanceof PeerError && error.code === 'interrupted') return;

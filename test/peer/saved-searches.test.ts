@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { PeerError, type PublicationRow } from '../../peer/api.js';
+import { PeerError } from '../../peer/api.js';
 import { SavedSearches, type SavedSearchesParts } from '../../peer/saved-searches.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
@@ -63,7 +63,7 @@ describe('SavedSearches', () => {
       stateDir: dir.path,
       isServing: true,
       notice: (_level, text) => notices.push(text),
-      fetch: async ({ name }: PublicationRow, directory) => fetched.push(`${directory}/${name}`),
+      fetch: async (selector, directory) => fetched.push(`${directory} ${selector}`),
       ...more,
     });
     await searches.load();
@@ -98,6 +98,7 @@ describe('SavedSearches', () => {
     matched(searches, searchId, tracker.publish(12));
 
     await waitFor(() => fetched.length === 12, { what: 'all to be fetched' });
+    expect(fetched[0]).to.equal('/into @alice/file 1');
     const told = notices.filter((text) => !text.includes('was fetched'));
     expect(told).to.have.length(6);
     expect(told.at(-1)).to.equal('… and 7 files more match your saved search s1.');
