@@ -77,7 +77,7 @@ const pathRules = [
     { path: '^(dist/)?peer/(cli|tui|web)/' },
     {
       path: '^(dist/)?peer/',
-      pathNot: '^(dist/)?peer/(api\\.|api-search\\.|(cli|tui|web|commands|daemon|door|wording)/)',
+      pathNot: '^(dist/)?peer/(api(-depot|-search)?\\.|(cli|tui|web|commands|daemon|door|wording)/)',
     },
   ),
   rule(

@@ -15,7 +15,9 @@ async function run() {
   const isTracker = TRACKER_WORDS.includes(words[0]) && !isRemote;
   if (!isTracker) keepHeapSmall();
   const { main } = await loadBuilt(isTracker ? 'tracker/main.js' : 'peer/main.js');
-  process.exitCode = await main(words);
+  // The tracker and the peer know nothing of each other: a depot in the tracker's process is put together here.
+  const startDepot = async (options) => (await loadBuilt('peer/depot-main.js')).startDepot(options);
+  process.exitCode = await (isTracker ? main(words, { startDepot }) : main(words));
 }
 
 if (isNodeReady(fileURLToPath(import.meta.url))) void run();

@@ -1,6 +1,6 @@
 /** The transcript of this end: who did what with which outcome. Names and sizes, never content, passwords or tokens. */
 import type { Clock } from '../common/runtime/clock.js';
-import type { Log } from '../common/runtime/log.js';
+import { type Log, openLog } from '../common/runtime/log.js';
 import type { LogFields } from '../common/runtime/log-fields.js';
 import { type CommandInput, type CommandName, type CommandResult, PeerError, type UploadRow } from './api.js';
 import type { LinkUse } from './links/link-server.js';
@@ -14,6 +14,8 @@ const LOGGED: ReadonlySet<CommandName> = new Set([
   'save',
   'unsave',
   'dir',
+  'put',
+  'del',
   'get',
   'link',
   'unlink',
@@ -28,12 +30,16 @@ const LOGGED: ReadonlySet<CommandName> = new Set([
 ]);
 
 export class ActivityLog {
-  readonly #log: Log;
+  readonly #log: Log & Partial<Disposable>;
   readonly #clock: Clock;
 
-  constructor(log: Log, clock: Clock) {
+  constructor(log: Log & Partial<Disposable>, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
+  }
+
+  close(): void {
+    this.#log[Symbol.dispose]?.();
   }
 
   /** Runs one command and writes its outcome. */
@@ -67,6 +73,20 @@ export class ActivityLog {
   linkUsed(use: LinkUse): void {
     this.#log.write('info', 'link used', { ...use });
   }
+}
+
+export interface ActivityLogOptions {
+  readonly clock: Clock;
+  readonly onProblem: (error: Error) => void;
+}
+
+/** With a file and no level, everything that is meant to be read later is written. */
+export async function openActivityLog(
+  { logFile, logLevel = 'silent' }: { readonly logFile?: string | undefined; readonly logLevel?: string | undefined },
+  { clock, onProblem }: ActivityLogOptions,
+): Promise<ActivityLog> {
+  const level = logFile !== undefined && logLevel === 'silent' ? 'info' : logLevel;
+  return new ActivityLog(await openLog({ level, file: logFile, onProblem, clock }), clock);
 }
 
 function outcomeOf(result: object): LogFields {

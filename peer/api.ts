@@ -2,6 +2,7 @@
  * What an interface (TUI, CLI, daemon client, later the web page) may know of a peer: types, all of them plain JSON, so that the
  * same calls work in-process and through the local socket. Behind it: `peer/peer.ts`. It knows no sockets, no React, no terminal.
  */
+import type { DelInput, DelOutcome, PutInput, PutOutcome, RiskRow, StoringEvent } from './api-depot.js';
 import type {
   PublishInput,
   PublishOutcome,
@@ -14,6 +15,7 @@ import type {
 } from './api-sharing.js';
 import type { PeerProblem } from './peer-error.js';
 
+export type * from './api-depot.js';
 export * from './api-sharing.js';
 export * from './peer-error.js';
 
@@ -105,6 +107,12 @@ export interface Commands {
   rights: { input: RightsInput; result: { readonly outcomes: readonly RightsOutcome[] } };
   /** Gives one of mine another name; its content stays where it is, and nothing is hashed. */
   rename: { input: RenameInput; result: { readonly from: string; readonly name: string } };
+  /** Publishes, and stores in depots; resolves when all is durable there. The peer must serve meanwhile. */
+  put: { input: PutInput; result: { readonly outcomes: readonly PutOutcome[] } };
+  /** Removes what is stored, of others too where they allow it. One outcome a selector. */
+  del: { input: DelInput; result: { readonly outcomes: readonly DelOutcome[] } };
+  /** What may be lost soon: mine, or, with `all`, everything I may fetch. */
+  atRisk: { input: { readonly all?: boolean }; result: { readonly publications: readonly RiskRow[] } };
   /** Searches names. An empty text lists everything (`list`). */
   sch: { input: SearchInput; result: SearchResult };
   /** Saves a search: from now on what matches is told at once, or fetched. */
@@ -328,4 +336,5 @@ export interface Notice {
 
 export type ProgressEvent =
   | { readonly event: 'hashing'; readonly path: string; readonly doneBytes: number; readonly sizeBytes: number }
-  | { readonly event: 'transfer'; readonly transfer: TransferRow };
+  | { readonly event: 'transfer'; readonly transfer: TransferRow }
+  | StoringEvent;

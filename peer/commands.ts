@@ -17,6 +17,7 @@ import {
 } from './api.js';
 import { listFolder } from './commands/list-folder.js';
 import { publishedBy, search } from './commands/search.js';
+import { del, listAtRisk } from './del.js';
 import type { Downloads } from './download/downloads.js';
 import { type DownloadFolder, requireFolder } from './download-folder.js';
 import type { DownloadSources } from './download-sources.js';
@@ -26,6 +27,7 @@ import { publicationRow } from './library/publication-row.js';
 import type { Publisher } from './library/publisher.js';
 import { renameMine } from './library/rename.js';
 import type { LinkMaker } from './link-maker.js';
+import { type PutParts, put } from './put.js';
 import { type Limits, refuseTooSmall } from './rates/limits.js';
 import { ratesIn } from './rates/rate-limits.js';
 import type { SavedSearches } from './saved-searches.js';
@@ -45,7 +47,8 @@ export interface CommandParts {
   readonly folder: DownloadFolder;
   readonly searches: SavedSearches;
   readonly limits: Limits;
-  /** Absent when this peer does not serve. */
+  /** Absent when this peer does not serve, as the next. */
+  readonly put: PutParts | undefined;
   readonly links: LinkMaker | undefined;
   readonly isOwn: (devicePin: string) => boolean;
   /** As the account spells it. */
@@ -74,6 +77,9 @@ export function commandRunners(parts: CommandParts): CommandRunners {
     rights: async (input, options) => ({
       outcomes: await changeRights(input, { tracker, user: parts.user() }, options),
     }),
+    put: async (input, options) => ({ outcomes: await put(mayStore(parts.put), input, options) }),
+    del: async (input, options) => ({ outcomes: await del(parts, input, options) }),
+    atRisk: async ({ all = false }, options) => ({ publications: await listAtRisk(tracker, all, options) }),
     sch: (input, options) => search(tracker, input, options),
     save: async (input, options) => {
       if (input.into !== undefined) await requireFolder(input.into);
@@ -200,6 +206,11 @@ async function listSources(
       addresses: addresses.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)),
     }));
   return { publication, sources: rows };
+}
+
+function mayStore(parts: PutParts | undefined): PutParts {
+  if (parts !== undefined) return parts;
+  throw new PeerError({ code: 'usage', message: 'put needs a peer that serves. Start one with: shoal serve' });
 }
 
 function serving(links: LinkMaker | undefined): LinkMaker {

@@ -23,6 +23,8 @@ export type PeerErrorCode =
   | 'bad-name'
   | 'exists'
   | 'disk-full'
+  | 'no-depot'
+  | 'depot-full'
   | 'unreadable'
   | 'unwritable'
   | 'is-directory'

@@ -3,13 +3,14 @@
  * (tracker client, library, file port, uploads, downloads, links); this file only knows who needs whom and in which order they start.
  */
 import { join } from 'node:path';
-import type { SessionGrant, TrackerEvent } from '../common/protocol/messages.js';
+import type { TrackerEvent } from '../common/protocol/event-messages.js';
+import type { SessionGrant } from '../common/protocol/messages.js';
 import { type Clock, systemClock } from '../common/runtime/clock.js';
 import { ensurePrivateDir } from '../common/runtime/files.js';
 import { Lifecycle } from '../common/runtime/lifecycle.js';
-import { openLog } from '../common/runtime/log.js';
+import { Pulse } from '../common/runtime/pulse.js';
 import { formatPin, type Identity, loadOrCreateIdentity, parsePin } from '../common/wire/identity.js';
-import { ActivityLog } from './activity-log.js';
+import { type ActivityLog, openActivityLog } from './activity-log.js';
 import {
   type CommandInput,
   type CommandName,
@@ -20,24 +21,28 @@ import {
   type PeerState,
 } from './api.js';
 import { type CommandRunners, commandRunners } from './commands.js';
+import { type MadeDepot, makeDepot } from './depot/make-depot.js';
+import { dialer } from './dialer.js';
 import type { StartPeerOptions } from './door/start-peer.js';
 import { Downloads } from './download/downloads.js';
+import type { Dial } from './download/race-addresses.js';
 import { DownloadFolder } from './download-folder.js';
 import { DownloadSources } from './download-sources.js';
-import { dialPeer } from './file-port/dial-peer.js';
 import { FileServer } from './file-server.js';
 import { FileHasher } from './library/hashing/hash-file.js';
 import { Library } from './library/library.js';
 import { Publisher } from './library/publisher.js';
 import { logIn } from './log-in.js';
+import { ownPresence } from './own-presence.js';
+import { peerState } from './peer-state.js';
 import { PeerRates, type PeerRatesOptions } from './rates/peer-rates.js';
-import { defaultListenHost, lanAddresses, resolveDialable } from './reach/addresses.js';
+import { defaultListenHost } from './reach/addresses.js';
 import { RevocationList } from './revocation-list.js';
 import { SavedSearches } from './saved-searches.js';
 import { SavedSessionFile } from './saved-session-file.js';
 import { StateBoard } from './state-board.js';
-import type { Presence } from './tracker-client/session-keys.js';
 import { TrackerClient } from './tracker-client/tracker-client.js';
+import { joinSharedFiles } from './upload/shared-file.js';
 
 /** Starts a peer and logs it in. @throws {PeerError} as `PeerDoor.open`; everything begun is ended again then. */
 export async function startPeer(options: StartPeerOptions, clock: Clock = systemClock): Promise<Peer> {
@@ -75,13 +80,17 @@ class RunningParts implements Peer {
   /** Of `shoal login`: later commands open sessions beside it. */
   #savedLogin!: SavedSessionFile;
   #fileServer: FileServer | undefined;
+  #hasher!: FileHasher;
+  #depot: MadeDepot | undefined;
+  /** The tracker has news of stored copies. */
+  readonly #news: Pulse;
   #user: string;
-  #syncing: Promise<void> | undefined;
 
   constructor(options: StartPeerOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
     this.#user = options.user;
+    this.#news = new Pulse(clock);
     this.#board = new StateBoard({ compose: () => this.#compose() }, clock);
   }
 
@@ -106,12 +115,9 @@ class RunningParts implements Peer {
     if (serving) await this.#listen(revocations);
     this.#makeDownloads();
     await Promise.all([this.#folder.load(), this.#searches.load()]);
-    const parts = {
-      tracker: this.#tracker,
-      savedSession: this.#savedSession,
-      savedLogin: this.#savedLogin,
-      clock: this.#clock,
-    };
+    if (serving) await this.#makeDepot();
+    const [tracker, savedSession, savedLogin] = [this.#tracker, this.#savedSession, this.#savedLogin];
+    const parts = { tracker, savedSession, savedLogin, clock: this.#clock };
     await logIn(parts, this.#options, AbortSignal.any([this.#options.signal, this.#stopping.signal]));
     this.#tracker.start();
     this.#fileServer?.openTickets(this.#tracker.trackerSpki);
@@ -185,13 +191,10 @@ class RunningParts implements Peer {
   }
 
   async #openLog(): Promise<void> {
-    const { logFile, logLevel = 'silent' } = this.#options.settings;
-    const level = logFile !== undefined && logLevel === 'silent' ? 'info' : logLevel;
     const onProblem = (error: Error): void =>
       this.#board.notice('warning', `The log cannot be written: ${error.message}`);
-    const log = await openLog({ level, file: logFile, onProblem, clock: this.#clock });
-    this.#lifecycle.defer(() => log[Symbol.dispose]());
-    this.#activity = new ActivityLog(log, this.#clock);
+    this.#activity = await openActivityLog(this.#options.settings, { clock: this.#clock, onProblem });
+    this.#lifecycle.defer(() => this.#activity.close());
   }
 
   #notice(level: 'info' | 'warning' | 'error', text: string): void {
@@ -208,7 +211,12 @@ class RunningParts implements Peer {
       device: this.#identity,
       clock: this.#clock,
       pqOnly: this.#options.settings.pqOnly ?? false,
-      presence: () => this.#presence(),
+      presence: () =>
+        ownPresence({
+          library: this.#library,
+          fileServer: this.#fileServer,
+          advertise: this.#options.settings.advertise,
+        }),
       onGrant: (grant) => this.#granted(grant),
       onState: (state) => {
         if (state.kind === 'online') this.#downloads?.hope();
@@ -222,17 +230,20 @@ class RunningParts implements Peer {
   }
 
   #tellEvent(event: TrackerEvent): void {
+    if (event.event === 'copies') this.#news.beat();
+    if (event.event === 'copies') this.#depot?.depot.told();
+    if (event.event === 'library') this.#publisher.syncSoon(this.#stopping);
     if (event.event === 'revoked') this.#onEpoch(event.epoch);
     if (event.event === 'match') this.#searches.matched(event, this.#stopping);
     if (event.event === 'shutting-down') this.#board.notice('warning', SHUTTING_DOWN);
   }
 
   #makePublisher(): void {
-    const hasher = new FileHasher({ clock: this.#clock });
-    this.#lifecycle.defer(() => hasher.close());
+    this.#hasher = new FileHasher({ clock: this.#clock });
+    this.#lifecycle.defer(() => this.#hasher.close());
     this.#publisher = new Publisher({
       library: this.#library,
-      hasher,
+      hasher: this.#hasher,
       tracker: this.#tracker,
       user: () => this.#user,
       now: () => this.#clock.now(),
@@ -267,8 +278,9 @@ class RunningParts implements Peer {
         revocations,
         clock: this.#clock,
         trackerNow: () => this.#tracker.trackerNow(),
-        downloads: () => this.#downloads.shared,
+        downloads: () => joinSharedFiles(...(this.#depot ? [this.#depot.shared] : []), this.#downloads.shared),
         onChanged: (publicationId) => {
+          void this.#depot?.depot.suspect(publicationId);
           void this.#publisher.refresh(publicationId, this.#stopping);
         },
         onUpdate: () => this.#board.touch(),
@@ -289,10 +301,7 @@ class RunningParts implements Peer {
         clock: this.#clock,
         ...(serving ? { stateDir } : {}),
         historyDir: stateDir,
-        dial: async ({ host, port }, pin, { signal }) => {
-          const address = await resolveDialable(host, this.#observedHost);
-          return dialPeer({ host: address, port, pin, identity: this.#identity, clock: this.#clock }, { signal });
-        },
+        dial: this.#dial(),
         onNotice: (level, text) => this.#notice(level, text),
         onUpdate: () => this.#board.touch(),
       }),
@@ -307,6 +316,12 @@ class RunningParts implements Peer {
       folder: this.#folder,
       searches: this.#searches,
       limits: this.#rates.limits,
+      put: this.#fileServer && {
+        tracker: this.#tracker,
+        publisher: this.#publisher,
+        news: this.#news,
+        uploads: () => this.#fileServer?.rows() ?? [],
+      },
       links: this.#fileServer?.linkMaker((port) => this.#reachedAt(port)),
       isOwn: (devicePin) => devicePin === this.#identity.pin,
       user: () => this.#user,
@@ -326,40 +341,37 @@ class RunningParts implements Peer {
     this.#lifecycle.add(this.#searches);
   }
 
+  #dial(): Dial {
+    return dialer({ identity: this.#identity, clock: this.#clock, observedHost: () => this.#observedHost });
+  }
+
+  async #makeDepot(): Promise<void> {
+    const { stateDir, settings } = this.#options;
+    if (settings.depot === undefined) return;
+    this.#depot = await makeDepot(this.#lifecycle, {
+      dir: join(stateDir, 'depot'),
+      capacity: settings.depot,
+      maxRunning: settings.maxDownloads,
+      tracker: this.#tracker,
+      observedHost: () => this.#observedHost,
+      ownPin: this.#identity.pin,
+      dial: this.#dial(),
+      hasher: this.#hasher,
+      rates: this.#rates.received,
+      clock: this.#clock,
+      notice: (level, text) => this.#notice(level, text),
+      onUpdate: () => this.#board.touch(),
+    });
+  }
+
   #granted(grant: SessionGrant): void {
     this.#user = grant.user;
     if (!this.#options.serving) return;
     this.#searches.online(this.#stopping);
     if (this.#tracker.savedSession !== undefined) void this.#savedSession.write(this.#tracker.savedSession);
-    if (grant.live && !this.#library.hasUnsettled()) return;
-    this.#syncing ??= this.#publisher
-      .sync(this.#stopping)
-      .catch((error: unknown) => {
-        if (!this.#stopping.signal.aborted)
-          this.#board.notice(
-            'warning',
-            `The tracker could not be told of the library: ${error instanceof Error ? error.message : String(error)}`,
-          );
-      })
-      .finally(() => {
-        this.#syncing = undefined;
-      });
-  }
-
-  #presence(): Presence {
-    const { serving, settings } = this.#options;
-    const { advertise } = settings;
-    // With something unsettled the revisions must not seem equal: the deltas would be skipped.
-    const libraryRevision = this.#library.hasUnsettled() ? 0 : this.#library.revision;
-    if (!serving || this.#fileServer === undefined) return { serving: false, libraryRevision };
-    const lan = this.#fileServer.isLocalOnly ? [] : lanAddresses();
-    return {
-      serving,
-      filePort: this.#fileServer.port,
-      lan,
-      libraryRevision,
-      ...(advertise === undefined ? {} : { advertise }),
-    };
+    this.#news.beat();
+    this.#depot?.depot.loggedIn();
+    if (!grant.live || this.#library.hasUnsettled()) this.#publisher.syncSoon(this.#stopping);
   }
 
   /** Where the tracker sees us; before the first login we have asked for nothing yet. */
@@ -372,25 +384,14 @@ class RunningParts implements Peer {
   }
 
   #compose(): Omit<PeerState, 'notices' | 'hashing'> {
-    const { tracker } = this.#options;
-    const filePort = this.#fileServer && {
-      host: this.#fileServer.host,
-      port: this.#fileServer.port,
-      pin: formatPin(this.#identity.pin),
-    };
-    return {
-      tracker: {
-        address: this.#tracker?.address ?? `${tracker.host}:${tracker.port}`,
-        pin: formatPin(parsePin(tracker.pin)),
-      },
+    return peerState({
+      place: this.#options.tracker,
       user: this.#user,
-      connection: this.#tracker?.state ?? { kind: 'connecting' },
-      ...(filePort === undefined ? {} : { filePort }),
-      receivedBytesPerSecond: this.#downloads?.bytesPerSecond ?? 0,
-      sentBytesPerSecond: this.#fileServer?.bytesPerSecond ?? 0,
-      ...this.#rates?.shown,
-      downloads: this.#downloads?.rows() ?? [],
-      uploads: this.#fileServer?.rows() ?? [],
-    };
+      tracker: this.#tracker,
+      fileServer: this.#fileServer,
+      ownPin: () => this.#identity.pin,
+      downloads: [this.#downloads, this.#depot?.downloads],
+      rates: this.#rates,
+    });
   }
 }

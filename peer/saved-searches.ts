@@ -6,8 +6,8 @@
 
 import { formatCount, formatSize } from '../common/content/format.js';
 import { safeDisplay } from '../common/content/safe-display.js';
+import type { TrackerEvent } from '../common/protocol/event-messages.js';
 import { MAX_SAVED_SEARCHES } from '../common/protocol/limits.js';
-import type { TrackerEvent } from '../common/protocol/messages.js';
 import type { AbortOptions } from '../common/runtime/deadline.js';
 import type { Part } from '../common/runtime/lifecycle.js';
 import { PeerError, type PublicationRow, type SavedSearchRow, type SaveInput, type SearchInput } from './api.js';

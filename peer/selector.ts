@@ -16,8 +16,7 @@ export async function findPublication(
   tracker: Pick<TrackerClient, 'request'>,
   { signal }: AbortOptions,
 ): Promise<Found> {
-  const reply = await tracker.request('search', { ...queryOf(selector), all: true, mine: true }, { signal });
-  const rows = reply.publications.map(publicationRow);
+  const rows = await findPublications(selector, tracker, { signal });
   const [first] = rows;
   if (first === undefined)
     throw new PeerError({ code: 'not-found', message: `File not found: ${selector}. Look for it with: sch TEXT` });
@@ -37,6 +36,16 @@ export async function findPublication(
 /** Somebody should have it; then better without a passcode, and without using up a download. */
 function costOf({ sources, locked, downloads }: PublicationRow): number {
   return (sources === 0 ? 4 : 0) + (locked ? 2 : 0) + (downloads ? 1 : 0);
+}
+
+/** All publications that I may fetch and that `selector` may mean. @throws {PeerError} `usage`. */
+export async function findPublications(
+  selector: string,
+  tracker: Pick<TrackerClient, 'request'>,
+  { signal }: AbortOptions,
+): Promise<PublicationRow[]> {
+  const reply = await tracker.request('search', { ...queryOf(selector), all: true, mine: true }, { signal });
+  return reply.publications.map(publicationRow);
 }
 
 interface Query {

@@ -6,13 +6,14 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { steadyClock, systemClock } from '../common/runtime/clock.js';
 import { currentHost } from '../common/runtime/host.js';
+import type { StartDepot } from './cli/process.js';
 import { runProgram } from './cli/program.js';
 
 /** A tracker that was told to stop has ended after this, whatever still hangs. */
 const STOP_DEADLINE_MS = 1_900;
 
 /** Runs `shoal ARGV…` (what stands after `shoal`) to its end. Resolves with the exit code. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], parts: { readonly startDepot?: StartDepot } = {}): Promise<number> {
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(0);
@@ -34,6 +35,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       stderr,
       signal: controller.signal,
       clock: steadyClock(systemClock),
+      startDepot: parts.startDepot,
       onReload: (listener) => {
         if (stdin.isTTY) return () => undefined; // there it means that the terminal is gone, and ends the process as ever
         process.on('SIGHUP', listener);

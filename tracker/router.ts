@@ -8,7 +8,11 @@ import type { Carrier } from './carrier.js';
 import type { Entry } from './entry.js';
 import { errorBodyOf } from './error-body.js';
 import { admin } from './handlers/admin.js';
+import { atRisk } from './handlers/at-risk.js';
 import type { Handler } from './handlers/call.js';
+import { copies } from './handlers/copies.js';
+import { del } from './handlers/del.js';
+import { depot } from './handlers/depot.js';
 import { heartbeat } from './handlers/heartbeat.js';
 import { hold } from './handlers/hold.js';
 import { listPeers } from './handlers/list-peers.js';
@@ -17,6 +21,7 @@ import { login } from './handlers/login.js';
 import { logout } from './handlers/logout.js';
 import { path } from './handlers/path.js';
 import { publish } from './handlers/publish.js';
+import { put } from './handlers/put.js';
 import { rename } from './handlers/rename.js';
 import { resume } from './handlers/resume.js';
 import { revocations } from './handlers/revocations.js';
@@ -24,7 +29,9 @@ import { rights } from './handlers/rights.js';
 import { search } from './handlers/search.js';
 import { searches } from './handlers/searches.js';
 import { sources } from './handlers/sources.js';
+import { stored } from './handlers/stored.js';
 import { unpublish } from './handlers/unpublish.js';
+import { work } from './handlers/work.js';
 import type { Session } from './registry/session.js';
 import type { Services } from './services.js';
 import { Transcript } from './transcript.js';
@@ -44,6 +51,13 @@ const HANDLERS: { readonly [T in SessionVerb]: Handler<T> } = {
   searches,
   sources,
   hold,
+  put,
+  del,
+  copies,
+  atRisk,
+  depot,
+  work,
+  stored,
   revocations,
   path,
   admin,

@@ -40,6 +40,8 @@ export interface Services {
   readonly audit: AuditTrail;
   readonly metrics: TrackerMetrics;
   readonly health: Health;
+  /** Bytes that the stored copies of one user may have together. */
+  readonly putQuotaBytes: number;
   /** A hash that no password has, for users that do not exist. */
   readonly dummyHash: string;
   /** The tracker's own host as others reach it, when that is known. */

@@ -73,6 +73,8 @@ export interface TrackerOptions {
   /** An administrator wants the settings read again. */
   readonly onReload?: () => void;
   readonly setLogLevel?: (level: string) => Promise<void>;
+  /** Bytes that the stored copies of one user may have together; default: no limit but the depots'. */
+  readonly putQuotaBytes?: number | undefined;
 }
 
 /** Settings that may change while the tracker runs. */
@@ -84,7 +86,7 @@ export interface LiveSettings {
 export interface Tracker extends Part {
   readonly host: string;
   readonly port: number;
-  /** Sessions of peers that are active now. */
+  /** Sessions of peers that are active now; depots, which are always there, not counted. */
   readonly activeCount: number;
   readonly udp: UdpTransport;
   readonly registry: Registry;
@@ -153,7 +155,7 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
       kept.auditDays = settings.auditDays;
     },
     get activeCount() {
-      return registry.activeCount;
+      return registry.activeCount - registry.depots().length;
     },
     stop: () => lifecycle.stop(),
   };
@@ -168,6 +170,7 @@ function makeServices({
   log,
   advertise,
   limits,
+  putQuotaBytes = Number.MAX_SAFE_INTEGER,
   host,
 }: TrackerOptions): Services {
   const policy = new Policy(clock, { ...DEFAULT_LIMITS, ...limits });
@@ -183,6 +186,7 @@ function makeServices({
     audit: new AuditTrail(store, clock, log),
     metrics: new TrackerMetrics(clock),
     health: new Health(store, clock),
+    putQuotaBytes,
     registry,
     matches: new Matches({ store, registry, clock, log }),
     guesses: new GuessLimits(clock),

@@ -22,6 +22,8 @@ export const ERROR_TEXTS = {
   'name-taken': 'The name is used by another publication of yours.',
   'bad-name': 'The name is not allowed.',
   'too-large': 'The file is too large.',
+  'no-depot': 'No depot takes this publication now.',
+  'depot-full': 'The depots have no room for this.',
   quota: 'The quota of this user is used up.',
   'id-reused': 'The request id was used with another body.',
   'too-many-pending': 'Too many mutations are unacknowledged.',

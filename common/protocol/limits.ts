@@ -52,6 +52,13 @@ export const MAX_COUNTED_DOWNLOADS = 1_000_000;
 /** Within this after the first one, ms, a user's further tickets for a publication are not counted, nor is its passcode asked for again. */
 export const FREE_RETRIES_MS = 86_400_000;
 
+/** Depots that one publication may be stored at. */
+export const MAX_COPIES = 16;
+/** Publications of which one request may ask for the copies. */
+export const MAX_COPIES_ASKED = 32;
+/** A holder that was not seen for this long, ms, counts as lost in `atRisk`: longer than a holiday. */
+export const LONG_UNSEEN_MS = 21 * 86_400_000;
+
 /** How often a peer says it is there, ms; the tracker may ask for less often, up to `MAX_HEARTBEAT_MS`. */
 export const HEARTBEAT_MS = 2_000;
 export const MAX_HEARTBEAT_MS = 10_000;

@@ -5,7 +5,18 @@
 import { z } from 'zod';
 import { adminAction, adminRow } from './admin-messages.js';
 import { isBase64url } from './base64url.js';
-import { ERROR_TEXTS, type ErrorCode } from './errors.js';
+import {
+  atRiskFields,
+  copiesFields,
+  copiesOfPublication,
+  depotFields,
+  putFields,
+  putResult,
+  storedFields,
+  workFields,
+  workRow,
+} from './depot-fields.js';
+import { type ErrorBody, errorBody } from './error-body.js';
 import { fileId, publicationId, safeInteger, text, userName } from './fields.js';
 import {
   MAX_ADVERTISE_LENGTH,
@@ -17,8 +28,9 @@ import {
   MAX_UNACKNOWLEDGED,
 } from './limits.js';
 import { password, rights, shownTerms, terms } from './rights.js';
-import { matchFields, SEARCH_ORDERS, savedSearch, searchFilters, searchIds, searchText } from './search-fields.js';
+import { SEARCH_ORDERS, savedSearch, searchFilters, searchIds, searchText } from './search-fields.js';
 
+export { type ErrorBody, errorBody } from './error-body.js';
 export type { Rights, Terms } from './rights.js';
 
 export const PROTOCOL_VERSION = 1;
@@ -108,6 +120,8 @@ const publishEntry = z.object({
   kind: z.literal('file'),
   /** The publisher's new content for a name it holds; without it a used name is `name-taken`. */
   replace: z.boolean().optional(),
+  /** Told again after a login: what others have removed since is `gone`, not new. */
+  publicationId: publicationId.optional(),
 });
 
 const page = { limit: z.number().int().min(1).max(MAX_PAGE_ROWS).optional(), cursor: cursor.optional() };
@@ -189,6 +203,20 @@ export const requestSchemas = {
     fileId,
     has: z.enum(['all', 'part', 'none']),
   }),
+  put: z.object({ ...envelope, type: z.literal('put'), ...putFields }),
+  del: z.object({
+    ...envelope,
+    type: z.literal('del'),
+    publicationId,
+    /** For what whoever knows its passcode may remove. */
+    passcode: password.optional(),
+  }),
+  copies: z.object({ ...envelope, type: z.literal('copies'), ...copiesFields }),
+  atRisk: z.object({ ...envelope, type: z.literal('atRisk'), ...atRiskFields, ...page }),
+  /** The next three are a depot's. */
+  depot: z.object({ ...envelope, type: z.literal('depot'), ...depotFields }),
+  work: z.object({ ...envelope, type: z.literal('work'), ...workFields, ...page }),
+  stored: z.object({ ...envelope, type: z.literal('stored'), ...storedFields }),
   revocations: z.object({ ...envelope, type: z.literal('revocations'), since: safeInteger, ...page }),
   /** Answers a path challenge from the new address. */
   path: z.object({ ...envelope, type: z.literal('path'), challenge: base64url(16) }),
@@ -205,20 +233,12 @@ export const MUTATIONS: ReadonlySet<RequestType> = new Set([
   'unpublish',
   'rights',
   'rename',
+  'put',
+  'del',
+  'stored',
   'hold',
   'logout',
 ]);
-
-export const errorBody = z.object({
-  /** A code of a later version says at least that it failed. */
-  code: z
-    .string()
-    .max(32)
-    .transform((code): ErrorCode => (Object.hasOwn(ERROR_TEXTS, code) ? (code as ErrorCode) : 'internal')),
-  message: z.string().max(500),
-  retryAfterMs: safeInteger.optional(),
-});
-export type ErrorBody = z.output<typeof errorBody>;
 
 export const publication = z.object({
   publicationId,
@@ -316,6 +336,22 @@ export const replySchemas = {
     cursor: cursor.optional(),
   }),
   hold: z.object({}),
+  put: z.object({ results: z.array(putResult) }),
+  del: z.object({ publicationId }),
+  copies: z.object({ publications: z.array(copiesOfPublication) }),
+  atRisk: z.object({
+    publications: z.array(
+      z.object({
+        ...publication.shape,
+        /** Devices that are known to have all of it, online or not. */
+        holders: safeInteger,
+      }),
+    ),
+    cursor: cursor.optional(),
+  }),
+  depot: z.object({}),
+  work: z.object({ work: z.array(workRow), cursor: cursor.optional() }),
+  stored: z.object({}),
   revocations: z.object({
     revocations: z.array(
       z.object({
@@ -338,23 +374,3 @@ export type ReplyBody<T extends RequestType> = z.output<(typeof replySchemas)[T]
 export type Reply<T extends RequestType = RequestType> =
   | ({ readonly id: string; readonly ok: true } & ReplyBody<T>)
   | { readonly id: string; readonly ok: false; readonly error: ErrorBody };
-
-/** What the tracker says by itself; acknowledged by `seen`, except `challenge`. */
-export const eventSchema = z.discriminatedUnion('event', [
-  z.object({ v: z.literal(PROTOCOL_VERSION), event: z.literal('challenge'), challenge: base64url(16) }),
-  z.object({ v: z.literal(PROTOCOL_VERSION), event: z.literal('shutting-down'), eventId: z.string().max(32) }),
-  z.object({
-    v: z.literal(PROTOCOL_VERSION),
-    event: z.literal('revoked'),
-    eventId: z.string().max(32),
-    epoch: safeInteger,
-  }),
-  z.object({
-    v: z.literal(PROTOCOL_VERSION),
-    event: z.literal('ended'),
-    eventId: z.string().max(32),
-    error: errorBody,
-  }),
-  z.object({ v: z.literal(PROTOCOL_VERSION), event: z.literal('match'), eventId: z.string().max(32), ...matchFields }),
-]);
-export type TrackerEvent = z.output<typeof eventSchema>;

@@ -2,10 +2,10 @@
 import type { z } from 'zod';
 import { type AdminAction, adminAction } from './admin-messages.js';
 import { type ErrorCode, ProtocolError } from './errors.js';
+import { eventSchema, type TrackerEvent } from './event-messages.js';
 import { parseJson } from './json.js';
 import {
   errorBody,
-  eventSchema,
   PROTOCOL_VERSION,
   type Reply,
   type Request,
@@ -13,7 +13,6 @@ import {
   replySchemas,
   requestId,
   requestSchemas,
-  type TrackerEvent,
 } from './messages.js';
 import { type PeerLine, peerLine, type Ticket, ticketSchema } from './peer-messages.js';
 

@@ -79,10 +79,12 @@ function fromFlags(table: SettingTable, flags: Flags, host: Host): Record<string
 
 function fromEnvironment(table: SettingTable, host: Host): Record<string, unknown> {
   const base = { folder: host.cwd, home: host.home };
-  const given = Object.entries(table).flatMap(([key, { kind }]) => {
+  const given = Object.entries(table).flatMap(([key, { kind, from }]) => {
     const origin = environmentName(key);
     const raw = host.env[origin];
-    return raw === undefined || raw === '' ? [] : [[key, parseSetting(kind, raw, { origin, base })]];
+    return raw === undefined || raw === '' || from === 'no-environment'
+      ? []
+      : [[key, parseSetting(kind, raw, { origin, base })]];
   });
   return Object.fromEntries(given);
 }
@@ -108,7 +110,9 @@ interface FilePlace {
 function fromFile(table: SettingTable, named: string | undefined, place: FilePlace): Record<string, unknown> {
   const path = named ?? join(place.data, 'config.json');
   const content = readJsonObject(path, { isOptional: named === undefined });
-  const known = new Map(Object.entries(table).filter(([, setting]) => setting.from === undefined));
+  const known = new Map(
+    Object.entries(table).filter(([, { from }]) => from === undefined || from === 'no-environment'),
+  );
   const base = { folder: dirname(path), home: place.host.home };
   const values = Object.entries(content).map(([key, raw]) => {
     const setting: Setting | undefined = known.get(key);

@@ -4,8 +4,8 @@ import type { SettingKind, SettingValue } from './setting-value.js';
 export interface Setting {
   readonly kind: SettingKind;
   readonly default?: string | number | boolean;
-  /** `environment`: never a flag (others see arguments) nor in a file. `outside`: not in the config file, which it leads to. */
-  readonly from?: 'environment' | 'outside';
+  /** `no-environment`: the peer has another setting of this name. `environment`: never a flag (others see arguments) nor in a file. `outside`: not in the config file, which it leads to. */
+  readonly from?: 'environment' | 'outside' | 'no-environment';
 }
 
 export type SettingTable = Readonly<Record<string, Setting>>;
@@ -44,6 +44,9 @@ export const TRACKER_SETTINGS = {
   auditDays: { kind: 'count', default: 90 },
   statusPort: { kind: 'port' },
   statusHost: { kind: 'text', default: '127.0.0.1' },
+  depot: { kind: 'path', from: 'no-environment' },
+  depotSize: { kind: 'bytes' },
+  putQuota: { kind: 'bytes' },
 } as const satisfies SettingTable;
 
 export const PEER_SETTINGS = {
@@ -61,6 +64,7 @@ export const PEER_SETTINGS = {
   uploadLimit: { kind: 'bytes' },
   downloadLimit: { kind: 'bytes' },
   maxDownloads: { kind: 'count', default: 4 },
+  depot: { kind: 'bytes' },
   trustOnFirstUse: { kind: 'flag', default: false },
   pqOnly: { kind: 'flag', default: false },
 } as const satisfies SettingTable;

@@ -100,6 +100,10 @@ function addPeerOptions(command: Command): Command {
     .option('--upload-limit <BYTES>', 'bytes a second for all uploads together, such as 800K or 10M')
     .option('--download-limit <BYTES>', 'bytes a second for all downloads together')
     .option('--max-downloads <NUMBER>', 'downloads that run at once (default: 4)')
+    .option(
+      '--depot <SIZE>',
+      'serve: store for others, up to this size, such as 500G; an administrator appoints the user',
+    )
     .option('--pq-only', 'never log in over UDP, whose key exchange is not post-quantum')
     .option('--log-file <FILE>', 'write what happens to this file, a line of JSON each')
     .option('--log-level <LEVEL>', 'error, warn, info or debug')
@@ -150,7 +154,25 @@ function addFileWords(program: Command, found: Found): void {
     .option('--public', 'everybody')
     .option('--for <USERS>', 'only these users: names with commas between them')
     .option('--for-group <GROUPS>', 'only the members of these groups');
-  for (const command of [pub, rights]) addTermOptions(command);
+  const put = add(program, 'put <PATH...>', {
+    does: 'publish files and store them in a depot, where they stay when you leave',
+    run: 'put',
+    found,
+  });
+  put
+    .option('--to <USERS>', 'at the depots of these users, a copy at each')
+    .option('--copies <NUMBER>', 'at so many depots (default: 1)')
+    .option('--open', 'whoever may fetch it may remove it; with a passcode, whoever knows that; else you alone')
+    .option('--as <NAME>', 'store one file under another name')
+    .option('--replace', 'take over a name that another path of yours holds')
+    .option('--for <USERS>', 'only for these users: names with commas between them')
+    .option('--for-group <GROUPS>', 'only for the members of these groups')
+    .option('--public', 'for everybody (the default for new names)');
+  for (const command of [pub, rights, put]) addTermOptions(command);
+  add(program, 'del <SELECTOR...>', { does: 'remove what is stored, with all copies', run: 'del', found }).option(
+    '--passcode-file <FILE>',
+    'file whose first line is the passcode; or set SHOAL_PASSCODE',
+  );
   add(program, 'rename <NAME> <NEW>', { does: 'give a publication of yours another name', run: 'rename', found });
   add(program, 'unp <NAME...>', { does: 'withdraw files of yours', run: 'unp', found });
   add(program, 'get <SELECTOR>', { does: 'fetch a file from all its sources at once', run: 'get', found })
@@ -221,6 +243,11 @@ function addListWords(program: Command, found: Found): void {
       .option('--limit <ROWS>', 'rows wanted, at most 1000 (default: 100)')
       .option('--cursor <CURSOR>', 'go on where an earlier page ended');
   }
+  add(program, 'at-risk', {
+    does: 'list what one device alone has, or none seen lately',
+    run: 'at-risk',
+    found,
+  }).option('--all', 'also of others');
   add(program, 'sources <SELECTOR>', { does: 'show who has a file now', run: 'sources', found });
   addSavedSearches(program, found);
   add(program, 'ls', { does: 'list the download folder: of the running peer, else here', run: 'ls', found });

@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import type { ProgressEvent } from '../api.js';
 import { type Coalesced, coalesce } from '../daemon/coalesce.js';
-import { rowText } from '../wording/row.js';
-import { hashingRow, transferRow } from '../wording/transfers.js';
+import { type Row, rowText } from '../wording/row.js';
+import { hashingRow, storingRow, transferRow } from '../wording/transfers.js';
 
 /** The terminal that the line stands on. */
 export interface LineTerminal {
@@ -44,9 +44,19 @@ export class ProgressLine {
     const event = this.#event;
     if (event === undefined) return;
     const cells = Math.max(1, (this.terminal.columns ?? DEFAULT_COLUMNS) - 1); // the last column would wrap the cursor
-    const row =
-      event.event === 'hashing' ? hashingRow(event, cells) : transferRow(event.transfer, cells, this.clock.now());
+    const row = rowOf(event, cells, this.clock.now());
     this.#isShown = true;
     this.terminal.write(`\r${rowText(row).trimEnd()}\x1b[K`);
+  }
+}
+
+function rowOf(event: ProgressEvent, cells: number, now: number): Row {
+  switch (event.event) {
+    case 'hashing':
+      return hashingRow(event, cells);
+    case 'storing':
+      return storingRow(event, cells);
+    case 'transfer':
+      return transferRow(event.transfer, cells, now);
   }
 }

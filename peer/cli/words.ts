@@ -9,6 +9,9 @@ export const PEER_WORDS = [
   'unp',
   'rights',
   'rename',
+  'put',
+  'del',
+  'at-risk',
   'sch',
   'get',
   'xit',
@@ -41,7 +44,7 @@ export const PEER_WORDS = [
 const OTHER_WORDS = ['tracker', 'user', 'group', 'admin', 'help'] as const;
 
 /** Words of later versions: they are known, so that nobody looks for a typing mistake. */
-export const LATER_WORDS = ['put', 'del', 'doctor', 'at-risk'] as const;
+export const LATER_WORDS = ['doctor'] as const;
 
 /** What to say to a word that is none. */
 export function unknownWord(word: string): PeerProblem {

@@ -125,6 +125,18 @@ const INPUT_FIELDS: { readonly [K in keyof Commands]: Fields } = {
   unp: { selectors: 'strings' },
   rights: { selectors: 'strings', 'rights?': 'rights', 'terms?': 'terms' },
   rename: { selector: 'string', name: 'string' },
+  put: {
+    paths: 'strings',
+    'as?': 'string',
+    'replace?': 'boolean',
+    'rights?': 'rights',
+    'terms?': 'terms',
+    'depots?': 'strings',
+    'copies?': 'number',
+    'open?': 'boolean',
+  },
+  del: { selectors: 'strings', 'passcode?': 'string' },
+  atRisk: { 'all?': 'boolean' },
   sch: {
     text: 'string',
     'ignoreCase?': 'boolean',

@@ -14,6 +14,8 @@ export interface PeerSettings {
   readonly downloadLimit?: number | undefined;
   /** Downloads that run at once. Default: 4. */
   readonly maxDownloads?: number | undefined;
+  /** Bytes that this peer offers as a depot. Default: it is none. */
+  readonly depot?: number | undefined;
   /** Never log in over UDP, whose key exchange is not post-quantum. Default: no. */
   readonly pqOnly?: boolean | undefined;
   /** A level of `common/runtime/log.ts`. Default: `silent`, with a file `info`. */

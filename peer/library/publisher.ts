@@ -54,6 +54,7 @@ interface Prepared {
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #refreshing = new Map<string, Promise<void>>();
+  #syncing: Promise<void> | undefined;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -97,6 +98,26 @@ export class Publisher {
     const outcomes: UnpublishOutcome[] = [];
     for (const selector of selectors) outcomes.push(await this.#withdrawOne(selector, { signal }));
     return outcomes;
+  }
+
+  /** The tracker has removed it. */
+  forget(publicationId: string): void {
+    const { library } = this.#options;
+    const entry = library.byPublication(publicationId);
+    if (entry !== undefined) library.remove(entry.name);
+  }
+
+  /** `sync` in the background, once at a time. A failure becomes a notice. */
+  syncSoon({ signal }: AbortOptions): void {
+    this.#syncing ??= this.sync({ signal })
+      .catch((error: unknown) => {
+        if (signal.aborted) return;
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#options.notice('warning', `The tracker could not be told of the library: ${reason}`);
+      })
+      .finally(() => {
+        this.#syncing = undefined;
+      });
   }
 
   /** Tells the tracker what it does not know of this device's library. */
@@ -264,12 +285,17 @@ export class Publisher {
       kind: 'file' as const,
       // New content of a name that was ours before: the crash came between hashing and the tracker's answer.
       ...(entry.state === 'pending' && entry.publicationId !== '' ? { replace: true } : {}),
+      // What others have removed meanwhile does not come back by being told again.
+      ...(entry.state === 'published' ? { publicationId: entry.publicationId } : {}),
     }));
     const reply = await tracker.request('publish', { entries, ...wireWish(wishOf(batch[0])) }, { signal });
     for (const [index, entry] of batch.entries()) {
       const result = reply.results[index];
       if (result?.ok === true) library.settle(entry.name, result.publicationId, result.revision);
-      else if (result?.error.code === 'name-taken') {
+      else if (result?.error.code === 'gone') {
+        library.remove(entry.name);
+        notice('warning', `${entry.name} was removed, so this device no longer offers it. Your file is still there.`);
+      } else if (result?.error.code === 'name-taken') {
         library.remove(entry.name);
         notice(
           'warning',

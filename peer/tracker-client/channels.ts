@@ -1,5 +1,5 @@
 /** The ways to the tracker, each opened when first needed: one TLS connection and one UDP socket. Which to use is `tracker-client.ts`'s choice. */
-import type { TrackerEvent } from '../../common/protocol/messages.js';
+import type { TrackerEvent } from '../../common/protocol/event-messages.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import { TcpChannel } from './tcp-channel.js';

@@ -26,6 +26,8 @@ const CODE_OF: Partial<Record<ErrorCode, PeerErrorCode>> = {
   banned: 'not-allowed',
   busy: 'too-many',
   quota: 'too-many',
+  'no-depot': 'no-depot',
+  'depot-full': 'depot-full',
   'too-many-pending': 'too-many',
   'shutting-down': 'tracker-unreachable',
   storage: 'internal',
@@ -53,6 +55,9 @@ const TEXT_OF: Partial<Record<ErrorCode, string>> = {
   'wrong-passcode': 'Wrong passcode. Ask the owner for the right one.',
   'used-up': 'No downloads left of those that the owner allows. Ask the owner for more.',
   busy: 'Too many ask the tracker at once. Try again in a moment.',
+  'no-depot':
+    'No depot takes this now. Depots may be offline; and what is not public goes only where you say, with --to USER.',
+  'depot-full': 'Nothing was sent. Remove something with del, or ask who runs the depot for more.',
   quota: 'Too many publications: your quota at the tracker is used up. Withdraw something with unp first.',
   storage: 'The tracker could not store this, so nothing was changed. Tell its administrator to look at its disk.',
   internal: 'The tracker failed inside. Tell its administrator to look at its log.',

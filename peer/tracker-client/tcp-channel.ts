@@ -3,10 +3,9 @@
  * `tracker-client.ts` opens it, logs in on it and decides what to do when it closes.
  */
 import type { TLSSocket } from 'node:tls';
-
+import type { TrackerEvent } from '../../common/protocol/event-messages.js';
 import { encodeJson } from '../../common/protocol/json.js';
 import { MAX_LINE_BYTES } from '../../common/protocol/limits.js';
-import type { TrackerEvent } from '../../common/protocol/messages.js';
 import { parseIncoming } from '../../common/protocol/parse.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import { LineDecoder } from '../../common/wire/line-decoder.js';

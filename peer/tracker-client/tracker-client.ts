@@ -5,7 +5,8 @@
  */
 import { nanoid } from 'nanoid';
 
-import type { ReplyBody, Request, RequestType, SessionGrant, TrackerEvent } from '../../common/protocol/messages.js';
+import type { TrackerEvent } from '../../common/protocol/event-messages.js';
+import type { ReplyBody, Request, RequestType, SessionGrant } from '../../common/protocol/messages.js';
 import { PROTOCOL_VERSION } from '../../common/protocol/messages.js';
 import { parseReply } from '../../common/protocol/parse.js';
 import type { Clock } from '../../common/runtime/clock.js';

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 
 import { ProtocolError } from '../../common/protocol/errors.js';
+import type { TrackerEvent } from '../../common/protocol/event-messages.js';
 import { encodeJson } from '../../common/protocol/json.js';
 import {
   MAX_DATAGRAM_BYTES,
@@ -15,7 +16,6 @@ import {
   RESEND_AFTER_MS,
   UDP_GIVE_UP_MS,
 } from '../../common/protocol/limits.js';
-import type { TrackerEvent } from '../../common/protocol/messages.js';
 import { parseIncoming } from '../../common/protocol/parse.js';
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';

@@ -37,6 +37,8 @@ const OPERANDS: Partial<Record<Word, 'words' | 'paths' | 'mine' | 'found'>> = {
   unp: 'mine',
   rights: 'mine',
   rename: 'mine',
+  put: 'paths',
+  del: 'found',
   link: 'mine',
   get: 'found',
   sources: 'found',
@@ -47,6 +49,21 @@ const OPERANDS: Partial<Record<Word, 'words' | 'paths' | 'mine' | 'found'>> = {
 const SEARCH_FLAGS: readonly string[] = Object.keys(SEARCH_OPTIONS).map(searchFlag);
 
 const RATE_FLAGS: readonly string[] = RATE_OPTIONS.map(({ flag }) => flag);
+
+/** What follows these is nobody's to complete. */
+const VALUED: ReadonlySet<string> = new Set([
+  '--as',
+  '--for',
+  '--for-group',
+  '--expires',
+  '--times',
+  '--burn-after',
+  '--at',
+  '--to',
+  '--copies',
+  ...RATE_FLAGS,
+  ...SEARCH_FLAGS,
+]);
 
 const ABOUT_DOWNLOADS: readonly Word[] = [
   'cancel',
@@ -71,20 +88,7 @@ export function completionRequest({ text, cursor }: Editor): CompletionRequest |
   const last = earlier.at(-1)?.text ?? '';
   if (last === '--into') return { source: { kind: 'paths' }, prefix, start };
   if (last === '--sort') return { source: { kind: 'orders' }, prefix, start };
-  if (
-    [
-      '--as',
-      '--for',
-      '--for-group',
-      '--expires',
-      '--times',
-      '--burn-after',
-      '--at',
-      ...RATE_FLAGS,
-      ...SEARCH_FLAGS,
-    ].includes(last)
-  )
-    return undefined;
+  if (VALUED.has(last)) return undefined;
   if (last === '--priority' || last === 'priority') return { source: { kind: 'levels' }, prefix, start };
   if (prefix.startsWith('-') && current?.isQuoted !== true) return { source: { kind: 'options', word }, prefix, start };
   const kind = OPERANDS[word];

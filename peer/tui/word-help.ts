@@ -20,6 +20,9 @@ export const WORDS = [
   'unp',
   'rights',
   'rename',
+  'put',
+  'del',
+  'at-risk',
   'sch',
   'list',
   'next',
@@ -48,7 +51,7 @@ export const WORDS = [
 export type Word = (typeof WORDS)[number];
 
 /** Words that are known, but not here yet. */
-export const LATER_WORDS: readonly string[] = ['put', 'del', 'doctor', 'at-risk'];
+export const LATER_WORDS: readonly string[] = ['doctor'];
 
 const TERM_OPTIONS = ['--passcode', '--no-passcode', '--expires', '--times', '--burn-after'];
 const TERM_HELP = [
@@ -106,6 +109,35 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
     usage: 'rename NAME NEW',
     does: 'give a file of yours another name',
     more: ['For the publication alone: the file on your disk keeps its name, and nothing is hashed again.'],
+  },
+  put: {
+    usage: 'put PATH… [--to USERS] [--copies N] [--open] [--for USERS]',
+    does: 'publish and store in a depot',
+    options: ['--as', '--replace', '--for', '--for-group', '--public', '--to', '--copies', '--open', ...TERM_OPTIONS],
+    more: [
+      'When it says stored, it is safe there, and others can fetch it while you are offline.',
+      '--to archive,backup stores a copy at the depots of these users; --copies 2 at any two.',
+      'Whoever runs a depot can read what is stored there. So what is not for everybody goes only where --to says.',
+      '--open lets everybody who may fetch it remove it with del; with --passcode whoever knows that can; else only you.',
+      '--as, --replace, --for, --for-group and the rest as for pub.',
+    ],
+  },
+  del: {
+    usage: 'del NAME…',
+    does: 'remove what is stored',
+    more: [
+      'With all its copies, and the publication: yours, what was put --open, or what you know the passcode of.',
+      'Files on your disk stay.',
+    ],
+  },
+  'at-risk': {
+    usage: 'at-risk [--all]',
+    does: 'list what may be lost soon',
+    options: ['--all'],
+    more: [
+      'Files of yours that one device alone has, or whose holders were not seen for three weeks.',
+      '--all: also those of others that you may fetch.',
+    ],
   },
   sch: {
     usage: 'sch TEXT [-i] [--all] [--type TYPES] …',

@@ -12,6 +12,7 @@ import {
   TRANSFER_PRIORITIES,
   type TransferPriority,
 } from '../api.js';
+import { putWish } from '../wording/depots.js';
 import { limitInput, RATE_OPTIONS } from '../wording/limits.js';
 import type { PasscodeWish } from '../wording/passcode.js';
 import { rightsOf } from '../wording/rights.js';
@@ -40,6 +41,16 @@ export type Command =
       readonly terms?: WishedTerms;
     }
   | { readonly word: 'rename'; readonly selector: string; readonly name: string }
+  | ({
+      readonly word: 'put';
+      readonly paths: readonly ShellWord[];
+      readonly as?: string;
+      readonly replace: boolean;
+      readonly rights?: Rights;
+      readonly terms?: WishedTerms;
+    } & ReturnType<typeof putWish>)
+  | { readonly word: 'del'; readonly selectors: readonly string[] }
+  | { readonly word: 'at-risk'; readonly all: boolean }
   | { readonly word: 'unp'; readonly selectors: readonly string[] }
   | ({ readonly word: 'sch'; readonly text: string; readonly ignoreCase: boolean; readonly all: boolean } & Filtered)
   | ({ readonly word: 'list'; readonly all: boolean } & Filtered)
@@ -131,6 +142,8 @@ const VALUED: ReadonlyMap<string, string> = new Map([
   ['--as', 'a name'],
   ['--for', 'names of users'],
   ['--for-group', 'names of groups'],
+  ['--to', 'users that run depots'],
+  ['--copies', 'a number'],
   ['--priority', 'high, normal or low'],
   ['--expires', 'a time'],
   ['--times', 'a number'],
@@ -216,6 +229,10 @@ function wishedTerms({ flags, values }: Taken): WishedTerms | undefined {
   return Object.keys(terms).length === 0 ? undefined : terms;
 }
 
+function wishedDepots({ flags, values }: Taken): ReturnType<typeof putWish> {
+  return putWish({ to: values.get('--to'), copies: values.get('--copies'), isOpen: flags.has('--open') });
+}
+
 function rightsCommand(selectors: readonly string[], wish: { rights?: Rights; terms?: WishedTerms }): Command | string {
   return selectors.length === 0 || Object.keys(wish).length === 0
     ? missing('rights')
@@ -229,6 +246,18 @@ function renameCommand([selector, name, ...more]: readonly string[]): Command | 
     : 'rename takes two names. Quote those that hold spaces: rename "old name" "new name"';
 }
 
+function publishCommand(
+  word: 'pub' | 'put',
+  taken: Taken,
+  wish: { readonly as?: string; readonly rights?: Rights; readonly terms?: WishedTerms },
+): Command | string {
+  const { operands, flags } = taken;
+  if (operands.length === 0) return missing(word);
+  if (wish.as !== undefined && operands.length > 1) return '--as gives one name: publish one path with it.';
+  const common = { paths: operands, replace: flags.has('--replace'), ...wish };
+  return word === 'pub' ? { word, ...common } : { word, ...common, ...wishedDepots(taken) };
+}
+
 function buildCommand(word: Word, taken: Taken): Command | string {
   const { operands, flags, values } = taken;
   const [rights, terms] = [wishedRights(taken), wishedTerms(taken)];
@@ -240,9 +269,12 @@ function buildCommand(word: Word, taken: Taken): Command | string {
   const filtered = filtersIn(values);
   switch (word) {
     case 'pub':
-      if (operands.length === 0) return missing(word);
-      if (as !== undefined && operands.length > 1) return '--as gives one name: publish one path with it.';
-      return { word, paths: operands, replace: flags.has('--replace'), ...named, ...wish };
+    case 'put':
+      return publishCommand(word, taken, { ...named, ...wish });
+    case 'del':
+      return operands.length === 0 ? missing(word) : { word, selectors: texts };
+    case 'at-risk':
+      return texts.length > 0 ? 'at-risk takes no name.' : { word, all };
     case 'rights':
       return rightsCommand(texts, wish);
     case 'rename':

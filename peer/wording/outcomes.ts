@@ -1,7 +1,16 @@
 /** What a command did, in plain words: `pub`, `unp`, `get`, `cancel`, `pause` and the like. */
 import { formatCount, formatSize } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
-import type { CommandResult, GetResult, PublishOutcome, RightsOutcome, TransferRow, UnpublishOutcome } from '../api.js';
+import type {
+  CommandResult,
+  DelOutcome,
+  GetResult,
+  PublishOutcome,
+  PutOutcome,
+  RightsOutcome,
+  TransferRow,
+  UnpublishOutcome,
+} from '../api.js';
 import type { TransferWord } from './choose-transfer.js';
 import { problemText } from './problem.js';
 import { rightsText } from './rights.js';
@@ -22,7 +31,7 @@ export function publishOutcome(outcome: PublishOutcome): Row {
 
 /** `2 files published, 4 files published already, 1 file failed`: what came of many, `verb` being what was asked for. */
 export function outcomesSummary(
-  outcomes: readonly (PublishOutcome | UnpublishOutcome | RightsOutcome)[],
+  outcomes: readonly (PublishOutcome | UnpublishOutcome | RightsOutcome | PutOutcome | DelOutcome)[],
   verb: string,
 ): string {
   const failed = outcomes.filter(({ ok }) => !ok).length;

@@ -28,6 +28,8 @@ const TITLES = {
   'bad-name': 'Name not allowed',
   exists: 'File already exists',
   'disk-full': 'Not enough free space',
+  'no-depot': 'No depot',
+  'depot-full': 'Not enough room in the depots',
   unreadable: 'Cannot be read',
   unwritable: 'Cannot be written',
   'is-directory': 'This is a folder',

@@ -220,7 +220,7 @@ describe('one-shot commands', function () {
   describe('exit codes', () => {
     it('2 for usage: unknown words name the nearest one, later ones say so', async () => {
       const wrong = await runCli(['gte', 'x'], {});
-      const later = await runCli(['put', 'x'], {});
+      const later = await runCli(['doctor', 'x'], {});
       const missing = await runCli(['get', '--json'], {});
       const option = await runCli(['get', 'x', '--forc'], {});
 

@@ -4,13 +4,13 @@
  */
 import { randomBytes } from 'node:crypto';
 import { fromBase64url } from '../../common/protocol/base64url.js';
+import type { TrackerEvent } from '../../common/protocol/event-messages.js';
 import {
   PROTOCOL_VERSION,
   type Reply,
   type Request,
   type RequestType,
   type SessionGrant,
-  type TrackerEvent,
 } from '../../common/protocol/messages.js';
 import { parseReply } from '../../common/protocol/parse.js';
 import { systemClock } from '../../common/runtime/clock.js';

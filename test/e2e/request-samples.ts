@@ -14,8 +14,8 @@ export interface Sample<T extends RequestType> {
 
 /** Requests that open a session instead of using one. */
 export type OpeningType = 'login' | 'resume';
-/** `path` answers a challenge, which only a changed address brings. */
-export type SampledType = Exclude<RequestType, OpeningType | 'path'>;
+/** `path` answers a challenge, which only a changed address brings; the other two are those of an appointed account. */
+export type SampledType = Exclude<RequestType, OpeningType | 'path' | 'depot' | 'stored'>;
 
 export const SAMPLES: { readonly [T in SampledType]: Sample<T> } = {
   heartbeat: {
@@ -68,6 +68,30 @@ export const SAMPLES: { readonly [T in SampledType]: Sample<T> } = {
     prepare: (session) => publishOne(session),
     body: (prepared) => ({ publicationId: idOf(prepared), fileId: fileIdOf(prepared), has: 'all' }),
     check: (reply) => expect(reply.ok).to.equal(true),
+  },
+  put: {
+    prepare: (session) => publishOne(session),
+    body: (prepared) => ({ names: [nameOf(prepared)] }),
+    check: (reply) => expect(reply.results).to.have.nested.property('[0].error.code', 'no-depot'),
+  },
+  del: {
+    prepare: (session) => publishOne(session),
+    body: (prepared) => ({ publicationId: idOf(prepared) }),
+    check: (reply) => expect(reply.publicationId).to.have.length(21),
+  },
+  copies: {
+    prepare: (session) => publishOne(session),
+    body: (prepared) => ({ publicationIds: [idOf(prepared)] }),
+    check: (reply) => expect(reply.publications).to.have.nested.property('[0].copies').that.deep.equals([]),
+  },
+  atRisk: {
+    prepare: (session) => publishOne(session),
+    body: () => ({ limit: 1 }),
+    check: (reply) => expect(reply.publications).to.have.nested.property('[0].holders', 1),
+  },
+  work: {
+    body: () => ({}),
+    check: (reply) => expect(reply.work).to.deep.equal([]),
   },
   revocations: {
     body: () => ({ since: 0 }),

@@ -1,7 +1,9 @@
 /** Valid messages of every type, made at random. A type that is missing here does not compile. */
 import fc, { type Arbitrary } from 'fast-check';
-import type { ReplyBody, Request, RequestType, Terms, TrackerEvent } from '../../common/protocol/messages.js';
+import type { TrackerEvent } from '../../common/protocol/event-messages.js';
+import type { ReplyBody, Request, RequestType, Terms } from '../../common/protocol/messages.js';
 import { type SavedSearch, SEARCH_ORDERS } from '../../common/protocol/search-fields.js';
+import { depotReplies, depotRequests } from './arbitrary-depots.js';
 import {
   BASE64,
   base64url,
@@ -70,13 +72,17 @@ function message<T>(
   }) as unknown as Arbitrary<T>;
 }
 
-const entry = message({
-  name: text(255, 1),
-  fileId: hex64,
-  size: count,
-  kind: fc.constant('file' as const),
-  replace: fc.boolean(),
-});
+const entry = message(
+  {
+    name: text(255, 1),
+    fileId: hex64,
+    size: count,
+    kind: fc.constant('file' as const),
+    replace: fc.boolean(),
+    publicationId,
+  },
+  ['publicationId'],
+);
 
 const rights = fc.oneof(
   fc.constant('public' as const),
@@ -152,6 +158,7 @@ export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = 
     type: fc.constant('unpublish'),
     names: fc.array(text(255, 1), { minLength: 1, maxLength: 5 }),
   }),
+  ...depotRequests,
   listPublished: message<Request<'listPublished'>>({ ...envelope, type: fc.constant('listPublished'), ...page }),
   listPeers: message<Request<'listPeers'>>({ ...envelope, type: fc.constant('listPeers'), ...page }),
   search: message<Request<'search'>>(
@@ -288,6 +295,7 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
     results: rows(fc.oneof(fc.record({ ok: fc.constant(true as const), publicationId }), failed)),
     libraryRevision: count,
   }),
+  ...depotReplies,
   listPublished: message<ReplyBody<'listPublished'>>({ publications: rows(publication), cursor }),
   listPeers: message<ReplyBody<'listPeers'>>({
     peers: rows(fc.record({ user, publications: count, since: count })),
@@ -342,6 +350,8 @@ export const events: { readonly [T in TrackerEvent['event']]: Arbitrary<EventOf<
   challenge: fc.record({ v: fc.constant(1), event: fc.constant('challenge'), challenge: base64url(16) }),
   'shutting-down': fc.record({ v: fc.constant(1), event: fc.constant('shutting-down'), eventId }),
   revoked: fc.record({ v: fc.constant(1), event: fc.constant('revoked'), eventId, epoch: count }),
+  copies: fc.record({ v: fc.constant(1), event: fc.constant('copies'), eventId }),
+  library: fc.record({ v: fc.constant(1), event: fc.constant('library'), eventId }),
   ended: fc.record({ v: fc.constant(1), event: fc.constant('ended'), eventId, error }) as unknown as Arbitrary<
     EventOf<'ended'>
   >,

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ProtocolError } from '../../common/protocol/errors.js';
+import { eventSchema } from '../../common/protocol/event-messages.js';
 import { encodeJson } from '../../common/protocol/json.js';
-import { eventSchema, REQUEST_TYPES } from '../../common/protocol/messages.js';
+import { REQUEST_TYPES } from '../../common/protocol/messages.js';
 import {
   parseIncoming,
   parsePeerLine,

@@ -3,14 +3,9 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { ERROR_TEXTS } from '../../common/protocol/errors.js';
+import { eventSchema } from '../../common/protocol/event-messages.js';
 import * as limits from '../../common/protocol/limits.js';
-import {
-  eventSchema,
-  REQUEST_TYPES,
-  type RequestType,
-  replySchemas,
-  requestSchemas,
-} from '../../common/protocol/messages.js';
+import { REQUEST_TYPES, type RequestType, replySchemas, requestSchemas } from '../../common/protocol/messages.js';
 import { parseIncoming, parsePeerLine, parseReply, parseRequest, parseTicket } from '../../common/protocol/parse.js';
 import { peerLine, ticketSchema } from '../../common/protocol/peer-messages.js';
 import { KIND } from '../../common/wire/datagrams.js';

@@ -55,6 +55,28 @@ const REPLAYS: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (stage:
     return bob({ ...example('request', 'hold'), publicationId });
   },
   unpublish: ({ alice }) => alice(example('request', 'unpublish')),
+  put: async (stage) => {
+    await openDepot(stage);
+    return stage.alice(example('request', 'put'));
+  },
+  copies: async (stage) => {
+    await storeOne(stage);
+    return stage.alice({ ...example('request', 'copies'), publicationIds: [stage.publicationId] });
+  },
+  del: async ({ alice, publicationId }) => alice({ ...example('request', 'del'), publicationId }),
+  atRisk: ({ alice }) => alice(example('request', 'atRisk')),
+  depot: async ({ tracker, bob }) => {
+    await tracker.store.appointDepot('bob', true);
+    return bob(example('request', 'depot'));
+  },
+  work: async (stage) => {
+    await storeOne(stage);
+    return stage.bob(example('request', 'work'));
+  },
+  stored: async (stage) => {
+    await storeOne(stage);
+    return stage.bob({ ...example('request', 'stored'), publicationId: stage.publicationId });
+  },
   revocations: async ({ tracker, alice }) => {
     await tracker.addUser('mallory');
     await tracker.store.changeAccount('mallory', { kind: 'disable' }, Date.now());
@@ -67,6 +89,17 @@ const REPLAYS: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (stage:
   },
   logout: ({ alice }) => alice(example('request', 'logout')),
 };
+
+/** Bob runs a depot. */
+async function openDepot({ tracker, bob }: Stage): Promise<void> {
+  await tracker.store.appointDepot('bob', true);
+  await bob(request('depot', { capacity: Number.MAX_SAFE_INTEGER }));
+}
+
+async function storeOne(stage: Stage): Promise<void> {
+  await openDepot(stage);
+  await stage.alice(request('put', { names: ['holiday.mp4'] }));
+}
 
 describe('docs/protocol.md, replayed', () => {
   let tracker: TestTracker;

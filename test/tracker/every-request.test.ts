@@ -8,6 +8,8 @@ import { TestTracker } from './test-tracker.js';
 interface Prepared {
   readonly grant: RawGrant;
   readonly publicationId: string;
+  /** A publication that this user's depot is to have. */
+  readonly stored: { readonly publicationId: string; readonly fileId: string };
 }
 
 /** A request of each type that succeeds; the record is complete or does not compile. */
@@ -24,6 +26,13 @@ const SAMPLES: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (prepar
   searches: () => request('searches', { searches: [{ search: 's1', text: 'bin', endings: ['bin'] }] }),
   sources: ({ publicationId }) => request('sources', { publicationId, ticket: true }),
   hold: ({ publicationId }) => request('hold', { publicationId, fileId: 'ab'.repeat(32), has: 'all' }),
+  put: () => request('put', { names: ['mine.bin'] }),
+  del: ({ publicationId }) => request('del', { publicationId }),
+  copies: ({ publicationId }) => request('copies', { publicationIds: [publicationId] }),
+  atRisk: () => request('atRisk', { all: true }),
+  depot: () => request('depot', { capacity: 1_000 }),
+  work: () => request('work', { all: true }),
+  stored: ({ stored }) => request('stored', { ...stored, has: 'all' }),
   revocations: () => request('revocations', { since: 0 }),
   admin: () => request('admin', { action: { do: 'list', what: 'status' } }),
 };
@@ -49,9 +58,16 @@ describe('every request type', () => {
     await other.ask(publishOf('theirs.bin'));
     const { client, grant } = kind === 'tcp' ? await tracker.enterTcp('alice') : await tracker.enterUdp('alice');
     const published = await client.ask(publishOf('mine.bin'));
+    await tracker.store.appointDepot('alice', true);
+    await client.ask(request('depot', { capacity: 1_000 }));
+    const put = await other.ask(request('put', { names: ['theirs.bin'] }));
     return {
       ask: (message) => client.ask(message),
-      prepared: { grant, publicationId: published['results'][0].publicationId },
+      prepared: {
+        grant,
+        publicationId: published['results'][0].publicationId,
+        stored: { publicationId: put['results'][0].publicationId, fileId: 'ab'.repeat(32) },
+      },
     };
   }
 

@@ -23,6 +23,7 @@ export interface TestTrackerOptions {
   readonly limits?: Partial<DefaultLimits>;
   /** Comes between the tracker and its store. */
   readonly wrapStore?: (store: Store) => Store;
+  readonly putQuotaBytes?: number;
 }
 
 const hashOf = (password: string): string => createHash('sha256').update(password).digest('hex');
@@ -66,7 +67,7 @@ export class TestTracker implements AsyncDisposable {
 
   /** After `close`: the same data on the same port, as after a restart. */
   async open(): Promise<void> {
-    const { clock = systemClock, advertise, quota, limits, wrapStore = (store) => store } = this.options;
+    const { clock = systemClock, advertise, quota, putQuotaBytes, limits, wrapStore = (store) => store } = this.options;
     this.store = wrapStore(await openSqliteStore({ path: this.storePath, isTracker: true }));
     this.tracker = await startTracker(
       {
@@ -79,6 +80,7 @@ export class TestTracker implements AsyncDisposable {
         clock,
         log: silentLog,
         advertise,
+        putQuotaBytes,
         limits: { ...limits, ...(quota === undefined ? {} : { publications: quota }) },
         status: { host: '127.0.0.1', port: 0 },
       },

@@ -32,7 +32,7 @@ describe('main screen', () => {
       ['sources report.pdf', '1 source of report.pdf:'],
       ['get nothing.txt', 'File not found'],
       ['pbu x', 'Did you mean pub?'],
-      ['put x', 'Not in this version yet'],
+      ['doctor x', 'Not in this version yet'],
       ['status', 'Tracker fingerprint:'],
       ['h get', 'get NAME [--as NAME] [--force]'],
     ];

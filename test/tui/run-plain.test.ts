@@ -56,7 +56,7 @@ describe('runPlain', () => {
   const CODES: readonly (readonly [string, number])[] = [
     ['get nothing', 4],
     ['nonsense', 2],
-    ['put x', 2],
+    ['doctor x', 2],
     ['lpf', 0],
   ];
   for (const [line, code] of CODES) {

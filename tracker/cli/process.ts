@@ -14,7 +14,21 @@ export interface CliProcess {
   readonly clock: Clock;
   /** Calls `listener` when the settings are to be read again (SIGHUP, where no terminal sends it). Returns the undo. */
   readonly onReload?: (listener: () => void) => () => void;
+  /** Runs a depot in this process; the command gives it, since the tracker knows no peer. */
+  readonly startDepot?: StartDepot | undefined;
 }
+
+export type StartDepot = (options: {
+  readonly dir: string;
+  /** Bytes. */
+  readonly capacity: number;
+  readonly tracker: { readonly host: string; readonly port: number; readonly pin: string };
+  readonly user: string;
+  readonly password: string;
+  readonly listenHost: string;
+  readonly signal: AbortSignal;
+  readonly onNotice: (text: string) => void;
+}) => Promise<{ stop(): Promise<void> }>;
 
 /** What a command could not do, as one sentence for a person, and how the process ends. */
 export class CliError extends Error {

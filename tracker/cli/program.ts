@@ -8,7 +8,15 @@ import { addGroup, changeMembers, listGroups, removeGroup } from './group-comman
 import { CliError, type CliProcess, EXIT } from './process.js';
 import type { CareFlags } from './store-command.js';
 import type { TrackerFlags } from './tracker-command.js';
-import { addUser, changePassword, changeState, importUsers, listUsers, type UserFlags } from './user-command.js';
+import {
+  addUser,
+  appoint,
+  changePassword,
+  changeState,
+  importUsers,
+  listUsers,
+  type UserFlags,
+} from './user-command.js';
 import type { StoreFlags } from './with-store.js';
 
 /** Runs `shoal ARGV…` and resolves with the exit code; every failure has been told in one sentence by then. */
@@ -102,6 +110,9 @@ function runCommand(process: CliProcess): Command {
       .option('--audit-days <NUMBER>', 'how long the audit is kept (default 90)')
       .option('--status-port <PORT>', 'HTTP port for /healthz, /readyz and /metrics (default: none)')
       .option('--status-host <HOST>', 'its address (default 127.0.0.1: this machine alone)')
+      .option('--depot <DIR>', 'runs a depot in this process, which stores what users put, in this folder')
+      .option('--depot-size <SIZE>', 'how much it stores, such as 500G (default: nine tenths of the disk)')
+      .option('--put-quota <SIZE>', 'how much one user may have stored in depots (default: what fits)')
       .option('--print-pin', 'prints the pin that peers trust, and ends')
       .option('--config <FILE>', 'settings as JSON (default: config.json in the data folder)')
       .option('--log-level <LEVEL>', 'silent (default; with a log file: info), error, warn, info or debug')
@@ -142,6 +153,12 @@ function userCommand(root: Command, process: CliProcess): Command {
     ['remove', 'Removes the user with all publications.'],
   ] as const) {
     word(kind, '<name>', text).action((name: string, flags: UserFlags) => changeState(kind, name, { flags, process }));
+  }
+  for (const [name, isDepot, text] of [
+    ['appoint', true, 'Lets the user run a depot, which keeps what others put there.'],
+    ['dismiss', false, 'Takes that back.'],
+  ] as const) {
+    word(name, '<name>', text).action((user: string, flags: UserFlags) => appoint(user, isDepot, { flags, process }));
   }
   word('list', undefined, 'Lists all users.').action((flags: UserFlags) => listUsers(flags, process));
   word('import', '<file>', 'Adds users never seen from a credentials file.').action((file: string, flags: UserFlags) =>

@@ -15,6 +15,7 @@ import { openSqliteStore } from '../store/sqlite-store.js';
 import type { Store } from '../store/store.js';
 import { startTracker, type Tracker } from '../tracker.js';
 import { liveSettings, SettingsReload } from './live-settings.js';
+import { defaultDepotSize, meetingHost, OWN_DEPOT_USER, prepareDepotAccount } from './own-depot.js';
 import { CliError, type CliProcess, EXIT, outputTo } from './process.js';
 import { storePath } from './store-location.js';
 
@@ -79,6 +80,7 @@ async function serve({ config, flags, process, identity, log }: Start): Promise<
       {
         ...{ host, port, advertise, store, hasher, identity, sealKey, clock: process.clock, log },
         ...liveSettings(config),
+        putQuotaBytes: config.putQuota,
         status: statusPort === undefined ? undefined : { host: statusHost, port: statusPort },
         onReload: () => reload.run(),
         setLogLevel: (level) => log.setLevel(level),
@@ -90,6 +92,10 @@ async function serve({ config, flags, process, identity, log }: Start): Promise<
   reload.attach(tracker);
   cleanUp.defer(process.onReload?.(() => reload.run()) ?? (() => undefined));
   const pin = formatPin(identity.pin);
+  if (config.depot !== undefined) {
+    const meeting = { host: meetingHost(host, advertise), port: tracker.port, pin };
+    cleanUp.adopt(await startOwnDepot({ config, process, store, hasher, meeting }), (started) => started.stop());
+  }
   const place = `${host.includes(':') ? `[${host}]` : host}:${tracker.port}`;
   outputTo(process, flags).say(
     {
@@ -99,6 +105,39 @@ async function serve({ config, flags, process, identity, log }: Start): Promise<
     `tracker listening on ${place} pin ${pin}`,
   );
   await untilStopped(tracker, config.exitWhenIdle, process);
+}
+
+interface OwnDepot {
+  readonly config: TrackerConfig;
+  readonly process: CliProcess;
+  readonly store: Store;
+  readonly hasher: PasswordHasher;
+  /** Where it meets this tracker. */
+  readonly meeting: { readonly host: string; readonly port: number; readonly pin: string };
+}
+
+async function startOwnDepot({
+  config,
+  process,
+  store,
+  hasher,
+  meeting,
+}: OwnDepot): Promise<{ stop(): Promise<void> }> {
+  const { depot: dir = '', depotSize } = config;
+  if (process.startDepot === undefined)
+    throw new CliError('--depot works with the shoal command alone.', { code: 'usage', exitCode: EXIT.usage });
+  const now = Math.floor(process.clock.now());
+  const password = await prepareDepotAccount(dir, { store, hasher, now });
+  return process.startDepot({
+    dir,
+    capacity: depotSize ?? (await defaultDepotSize(dir)),
+    tracker: meeting,
+    user: OWN_DEPOT_USER,
+    password,
+    listenHost: config.host,
+    signal: process.signal,
+    onNotice: (text) => void process.stderr.write(`shoal tracker: the depot: ${text}\n`),
+  });
 }
 
 async function prepareAccounts({

@@ -57,17 +57,33 @@ export function changeState(
   return withStore(flags, process, (work) => change(user, { kind }, { work, process, done: DONE[kind] }));
 }
 
+/** Whether the user may run a depot; takes effect at once, also while the tracker runs. */
+export function appoint(
+  user: string,
+  isDepot: boolean,
+  { flags, process }: { flags: UserFlags; process: CliProcess },
+): Promise<void> {
+  return withStore(flags, process, async ({ store, output }) => {
+    if (!(await store.appointDepot(user, isDepot))) throw unknown(user);
+    const done = isDepot
+      ? `may run a depot now: shoal serve --user ${user} --depot SIZE`
+      : 'is no depot any more; nothing new is stored there, and what it has is not offered any longer';
+    output.say({ event: 'result', user, change: isDepot ? 'appointed' : 'dismissed' }, `${user} ${done}`);
+  });
+}
+
 export function listUsers(flags: UserFlags, process: CliProcess): Promise<void> {
   return withStore(flags, process, async ({ store, output }) => {
-    const accounts = (await store.listAccounts()).map(({ user, state, publications, createdAt }) => ({
+    const accounts = (await store.listAccounts()).map(({ user, state, publications, createdAt, isDepot }) => ({
       user,
       state,
       publications,
       createdAt,
+      isDepot,
     }));
     const lines = accounts.map(
-      ({ user, state, publications }) =>
-        `${user}${state === 'disabled' ? ' (disabled)' : ''}: ${count(publications, 'publication')}`,
+      ({ user, state, publications, isDepot }) =>
+        `${user}${state === 'disabled' ? ' (disabled)' : ''}${isDepot ? ' (depot)' : ''}: ${count(publications, 'publication')}`,
     );
     output.say(
       { event: 'result', users: accounts },

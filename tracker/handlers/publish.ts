@@ -36,8 +36,9 @@ export const publish: Handler<'publish'> = async (services, call) => {
     const [first] = request.entries;
     if (request.rights !== undefined && first !== undefined && applied.length > 0)
       noteRights(services, session, [nameOf(first.name, request.entries.length)], request);
-    for (const { change, publicationId } of applied)
-      if (change === 'replaced' || request.terms?.downloads) services.registry.clearSwarm(publicationId);
+    const changed = applied.filter(({ change }) => change === 'replaced' || request.terms?.downloads);
+    if (changed.some(({ publicationId }) => services.registry.isStored(publicationId))) services.registry.tellDepots();
+    for (const { publicationId } of changed) services.registry.clearSwarm(publicationId);
   }
   void services.matches.published(newPublications(call, body, Math.floor(services.clock.now())));
   return body;
@@ -64,9 +65,16 @@ function newPublications(
   });
 }
 
-function toEntry({ name, fileId, size, kind, replace }: Request<'publish'>['entries'][number]): PublishEntry | Refused {
+function toEntry({
+  name,
+  fileId,
+  size,
+  kind,
+  replace,
+  publicationId,
+}: Request<'publish'>['entries'][number]): PublishEntry | Refused {
   const problem = checkFileName(name);
   if (problem !== undefined) return { refused: { code: 'bad-name', message: problem.message } };
   if (size > MAX_FILE_BYTES) return { refused: { code: 'too-large', message: ERROR_TEXTS['too-large'] } };
-  return { name, fileId, size, kind, replace: replace === true, newId: newId() };
+  return { name, fileId, size, kind, replace: replace === true, publicationId, newId: newId() };
 }

@@ -16,10 +16,10 @@ type Source = ReplyBody<'sources'>['sources'][number];
 
 /** Who has a publication, and the permission to fetch it. See docs/protocol.md "sources". */
 export const sources: Handler<'sources'> = async (services, { request, session, carrier }) => {
-  const row = await visibleRow(services, request.publicationId, session);
+  const { row, isForDepot } = await visibleRow(services, request.publicationId, session);
   const content = await wantedContent(services, { request, session, row });
   const after = decodeCursor(request.cursor);
-  const wish = { session, request, row, content };
+  const wish = { session, request, row, content, isForDepot };
   const ticket = request.ticket && after === undefined ? { ticket: await giveTicket(services, wish) } : {};
   const found = services.registry
     .sourcesOf({ ...row, fileId: content.fileId })
@@ -56,13 +56,16 @@ export const sources: Handler<'sources'> = async (services, { request, session, 
 async function visibleRow(
   { store, clock }: Services,
   publicationId: string,
-  { user }: Session,
-): Promise<PublicationRow> {
+  { user, device, depotCapacity }: Session,
+): Promise<{ readonly row: PublicationRow; readonly isForDepot: boolean }> {
+  // What a depot is to store it may fetch, whatever its user may.
+  const stored = depotCapacity === undefined ? undefined : await store.findForDepot(publicationId, { user, device });
+  if (stored !== undefined) return { row: stored, isForDepot: true };
   const row = await store.findPublication(publicationId, user);
   // The store hides what has expired a moment later.
   const isOver = row?.expiresAt !== undefined && row.expiresAt <= clock.now() && !isOwn(row, user);
   if (row === undefined || isOver) throw new ProtocolError('not-found');
-  return row;
+  return { row, isForDepot: false };
 }
 
 interface Wanted {

@@ -13,17 +13,20 @@ export interface TicketWish {
   readonly session: Session;
   readonly request: Request<'sources'>;
   readonly row: PublicationRow;
+  /** A depot is to store it: no passcode is asked for, and no download counted. */
+  readonly isForDepot: boolean;
   /** The publication's, or the one that the download began with. */
   readonly content: { readonly fileId: string; readonly size: number };
 }
 
 /** @throws {ProtocolError} `passcode-needed`, `wrong-passcode`, `rate-limited`, `busy`, `used-up`, `not-found`. */
-export async function giveTicket(services: Services, { session, request, row, content }: TicketWish): Promise<string> {
+export async function giveTicket(services: Services, wish: TicketWish): Promise<string> {
+  const { session, request, row, content, isForDepot } = wish;
   const { identity, clock } = services;
   const { publicationId, expiresAt } = row;
   const { user, device } = session;
   const ticket = { publicationId, ...content, user, device, at: Math.floor(clock.now()) };
-  if (hasTerms(row) && !isOwn(row, user)) {
+  if (hasTerms(row) && !isForDepot && !isOwn(row, user)) {
     const provenHash = await provenPasscode(services, { session, request, row });
     const admission = await services.store.admit({ ...ticket, at: Math.floor(clock.now()) }, { provenHash });
     if (admission !== 'admitted') throw new ProtocolError(admission);

@@ -11,7 +11,9 @@ export const unpublish: Handler<'unpublish'> = async (services, call) => {
   const outcome = await mutateOnce(services, call, { type: 'unpublish', user, device, names: request.names });
   const body = outcome.body as ReplyBody<'unpublish'>;
   if (!outcome.isRepeated) {
-    for (const result of body.results) if (result.ok) services.registry.noteUnpublished(user, result.publicationId);
+    const gone = body.results.flatMap((result) => (result.ok ? [result.publicationId] : []));
+    if (gone.some((id) => services.registry.isStored(id))) services.registry.tellDepots();
+    for (const id of gone) services.registry.noteUnpublished(user, id);
   }
   return body;
 };

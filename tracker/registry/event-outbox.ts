@@ -1,5 +1,5 @@
+import type { TrackerEvent } from '../../common/protocol/event-messages.js';
 import { RESEND_AFTER_MS } from '../../common/protocol/limits.js';
-import type { TrackerEvent } from '../../common/protocol/messages.js';
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 import { newId } from '../ids.js';
 

@@ -33,6 +33,7 @@ export class Registry {
   readonly #idle = new Set<Session>();
   /** Ended ones, the first ended first. */
   readonly #ended = new Set<Session>();
+  readonly #depots = new Set<Session>();
   /** How many of the active ones serve. */
   #servingCount = 0;
   /** Devices that became inactive, each once however often that was. */
@@ -161,7 +162,14 @@ export class Registry {
   /** It is withdrawn, or has other content: who held it is no source of it any more. */
   clearSwarm(publicationId: string): void {
     for (const session of [...(this.#holdersById.get(publicationId) ?? [])])
-      this.setHold(session, publicationId, undefined);
+      if (session.depotCapacity === undefined) this.setHold(session, publicationId, undefined);
+  }
+
+  /** Whether a depot is a source of it now. */
+  isStored(publicationId: string): boolean {
+    for (const session of this.#holdersById.get(publicationId) ?? [])
+      if (session.depotCapacity !== undefined) return true;
+    return false;
   }
 
   noteUnpublished(owner: string, publicationId: string): void {
@@ -200,11 +208,12 @@ export class Registry {
     const publisher = this.#publisherOf(row);
     const sources: { session: Session; has: 'all' | 'part' }[] =
       publisher === undefined ? [] : [{ session: publisher, has: 'all' }];
-    if (!hasSwarm(row)) return sources;
     for (const session of this.#holdersById.get(row.publicationId) ?? []) {
       const hold = session.holds.get(row.publicationId);
       if (session === publisher || hold?.fileId !== row.fileId || !session.isServing || !this.isActive(session))
         continue;
+      // Where downloads are counted nobody passes on what he fetched; a depot gives only what a ticket was counted for.
+      if (!hasSwarm(row) && session.depotCapacity === undefined) continue;
       sources.push({ session, has: hold.has });
     }
     return sources;
@@ -236,6 +245,25 @@ export class Registry {
 
   sessionsOf(user: string): Session[] {
     return [...(this.#sessionsByUser.get(fold(user)) ?? [])];
+  }
+
+  /** Active sessions that run a depot. */
+  depots(): Session[] {
+    this.sweep();
+    return [...this.#depots].filter((session) => session.isServing && this.isActive(session));
+  }
+
+  /** They may have work. */
+  tellDepots(): void {
+    for (const depot of this.depots()) depot.outbox.post({ event: 'copies' });
+  }
+
+  /** It offers `capacity` bytes, or, undefined, is no depot any more and no source of what it has stored. */
+  setDepot(session: Session, capacity: number | undefined): void {
+    session.depotCapacity = capacity;
+    if (capacity !== undefined) this.#depots.add(session);
+    else if (this.#depots.delete(session))
+      for (const id of [...session.holds.keys()]) this.setHold(session, id, undefined);
   }
 
   /** To all that are active. */
@@ -319,6 +347,7 @@ export class Registry {
     this.#deactivate(session);
     this.#idle.delete(session);
     this.#ended.delete(session);
+    this.#depots.delete(session);
     this.#removeSession(session);
     if (this.#serving.get(fold(session.user)) === session) this.#serving.delete(fold(session.user));
     for (const id of [...session.holds.keys()]) this.setHold(session, id, undefined);

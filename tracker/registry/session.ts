@@ -60,6 +60,8 @@ export class Session {
   /** All publications of the device are live. */
   isLibraryLive = false;
   isEnded = false;
+  /** Bytes that it offers; undefined: it runs no depot. */
+  depotCapacity: number | undefined;
   /** Monotonic, ms. */
   lastSeenAt = 0;
   /** ms since epoch. */

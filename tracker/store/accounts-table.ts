@@ -47,6 +47,7 @@ function accountValues({ user, passwordHash, at }: NewAccount) {
     publications: 0,
     created_at: at,
     is_admin: 0, // also for a name that was removed and comes back
+    is_depot: 0,
   };
 }
 
@@ -71,6 +72,7 @@ function toAccount(row: {
   created_at: number;
   publications: number;
   is_admin: number;
+  is_depot: number;
 }): Account {
   return {
     user: row.user,
@@ -80,6 +82,7 @@ function toAccount(row: {
     createdAt: row.created_at,
     publications: row.publications,
     isAdmin: row.is_admin === 1,
+    isDepot: row.is_depot === 1,
   };
 }
 

@@ -211,7 +211,43 @@ INSERT INTO counters (name, value) VALUES ('policy', 0), ('reload', 0);
 /** For searches in the order of sizes. */
 const SIZES = 'CREATE INDEX publications_size ON publications (size, publication_id);';
 
-const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS, POLICY, SIZES];
+/**
+ * Stored copies. What a copy shall have and what it has stand apart, so that nothing is lost between the two: `wanted_file` NULL is to be
+ * dropped, `held_file` NULL has nothing yet. Triggers keep them true whatever removes or replaces a publication.
+ */
+const DEPOTS = `
+ALTER TABLE accounts ADD COLUMN is_depot INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE publications ADD COLUMN removal TEXT NOT NULL DEFAULT 'owner';
+
+CREATE TABLE copies (
+  copy_id INTEGER PRIMARY KEY,
+  publication_id TEXT NOT NULL,
+  device_id INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+  owner_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  wanted_file TEXT,
+  size INTEGER NOT NULL,
+  held_file TEXT,
+  held_size INTEGER NOT NULL DEFAULT 0,
+  is_full INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (publication_id, device_id)
+) STRICT;
+CREATE INDEX copies_work ON copies (device_id, copy_id) WHERE wanted_file IS NULL OR wanted_file IS NOT held_file;
+CREATE INDEX copies_device ON copies (device_id, copy_id);
+CREATE INDEX copies_owner ON copies (owner_id);
+CREATE TRIGGER publications_copies_drop AFTER DELETE ON publications BEGIN
+  UPDATE copies SET wanted_file = NULL, size = 0 WHERE publication_id = old.publication_id;
+END;
+CREATE TRIGGER publications_copies_replace AFTER UPDATE OF file_id ON publications WHEN new.file_id <> old.file_id BEGIN
+  UPDATE copies SET wanted_file = new.file_id, size = new.size, is_full = 0
+    WHERE publication_id = new.publication_id AND wanted_file IS NOT NULL;
+END;
+
+-- Removed by somebody who is not the device that published them: it must not publish them again.
+CREATE TABLE removed (publication_id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS, POLICY, SIZES, DEPOTS];
 
 /**
  * Brings the file to the newest schema, each step in its own transaction.

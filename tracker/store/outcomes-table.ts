@@ -1,5 +1,6 @@
 /** Exactly once: a mutation, its outcome, and what the client has acknowledged, in one step. See docs/protocol.md "Exactly once". */
 import type { Kysely } from 'kysely';
+import { ProtocolError } from '../../common/protocol/errors.js';
 import {
   MAX_UNACKNOWLEDGED,
   RESUME_TOKEN_LIFE_MS,
@@ -7,7 +8,10 @@ import {
   UDP_GIVE_UP_MS,
 } from '../../common/protocol/limits.js';
 import { changeRights, rename } from './change-publications.js';
+import { recordStored } from './copies-table.js';
+import { removePublication } from './del.js';
 import { publish, unpublish } from './publications-table.js';
+import { put } from './put.js';
 import type { Change, Mutation, MutationBody, MutationOutcome } from './store.js';
 import type { Tables } from './tables.js';
 
@@ -16,6 +20,8 @@ type Db = Kysely<Tables>;
 /** An acknowledged outcome is kept a little: an older copy of its request may still be on its way. */
 const FORGET_ACKED_AFTER_MS = 2 * UDP_GIVE_UP_MS;
 const OUTCOME_LIFE_MS = RESUME_TOKEN_LIFE_MS;
+/** A device that was away for longer publishes again what was removed. */
+const REMOVED_LIFE_MS = 400 * 86_400_000;
 
 export async function mutate(db: Db, mutation: Mutation): Promise<MutationOutcome> {
   const { session, requestId, bodyHash, at } = mutation;
@@ -33,12 +39,23 @@ export async function mutate(db: Db, mutation: Mutation): Promise<MutationOutcom
   await acknowledge(db, { session, requestIds: mutation.acks, at });
   if ((await countUnacknowledged(db, session)) >= MAX_UNACKNOWLEDGED)
     return { kind: 'refused', code: 'too-many-pending' };
-  const body = await apply(db, mutation, mutation.change);
+  const body = await applied(db, mutation);
+  if (body instanceof ProtocolError) return { kind: 'refused', code: body.code };
   await db
     .insertInto('outcomes')
     .values({ session, request_id: requestId, body_hash: bodyHash, body: JSON.stringify(body), at, acked_at: null })
     .execute();
   return { kind: 'applied', body };
+}
+
+/** What is refused as a whole has changed nothing, so its outcome need not be kept. */
+async function applied(db: Db, mutation: Mutation): Promise<MutationBody | ProtocolError> {
+  try {
+    return await apply(db, mutation, mutation.change);
+  } catch (error) {
+    if (error instanceof ProtocolError) return error;
+    throw error;
+  }
 }
 
 async function apply(db: Db, { session, at }: Mutation, change: Change): Promise<MutationBody> {
@@ -51,6 +68,12 @@ async function apply(db: Db, { session, at }: Mutation, change: Change): Promise
       return changeRights(db, change, at);
     case 'rename':
       return rename(db, change);
+    case 'put':
+      return put(db, change);
+    case 'del':
+      return removePublication(db, change, at);
+    case 'stored':
+      return recordStored(db, change);
     case 'logout':
       await db.insertInto('ended_sessions').values({ session, at }).execute();
       await db.deleteFrom('outcomes').where('session', '=', session).execute();
@@ -111,6 +134,10 @@ export async function prune(db: Db, at: number): Promise<void> {
   await db
     .deleteFrom('revocations')
     .where('at', '<', at - TICKET_LIFE_MS)
+    .execute();
+  await db
+    .deleteFrom('removed')
+    .where('at', '<', at - REMOVED_LIFE_MS)
     .execute();
   await db
     .deleteFrom('tickets')

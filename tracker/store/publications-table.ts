@@ -83,13 +83,26 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
 
 async function publishOne(state: Publishing, entry: PublishEntry): Promise<PublishResult> {
   const held = state.heldByName.get(entry.name);
-  if (held === undefined) return publishNew(state, entry);
+  if (held === undefined) {
+    if (await wasRemoved(state.db, entry)) return { ok: false, error: errorOf('gone') };
+    return publishNew(state, entry);
+  }
   if (held.file_id === entry.fileId && held.size === entry.size) {
     if (held.device_id !== state.device.id) await moveHere(state, entry.name, held);
     return published(held, 'unchanged');
   }
   if (!entry.replace) return { ok: false, error: errorOf('name-taken') };
   return replace(state, entry, held);
+}
+
+async function wasRemoved(db: Db, { publicationId }: PublishEntry): Promise<boolean> {
+  if (publicationId === undefined) return false;
+  const row = await db
+    .selectFrom('removed')
+    .select('at')
+    .where('publication_id', '=', publicationId)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 function publishNew(state: Publishing, entry: PublishEntry): PublishResult {
@@ -234,7 +247,7 @@ export function selectRows(db: Db, viewer: string) {
   return allRows(db).where(mayFetch(viewer));
 }
 
-function allRows(db: Db) {
+export function allRows(db: Db) {
   return db
     .selectFrom('publications as p')
     .innerJoin('accounts as a', 'a.id', 'p.account_id')

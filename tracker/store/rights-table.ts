@@ -20,13 +20,19 @@ export function mayFetch(viewer: string): RawBuilder<boolean> {
   return visibleTo(sql`(SELECT id FROM accounts WHERE user_fold = ${foldUser(viewer)})`);
 }
 
-function visibleTo(account: RawBuilder<unknown>): RawBuilder<boolean> {
+export function visibleTo(account: RawBuilder<unknown>): RawBuilder<boolean> {
   return sql<boolean>`((p.is_public = 1 AND p.ended IS NULL) OR p.account_id = ${account} OR ((p.is_public = 1
       OR EXISTS (SELECT 1 FROM publication_users AS vu WHERE vu.row_id = p.row_id AND vu.account_id = ${account})
       OR EXISTS (SELECT 1 FROM publication_groups AS vg JOIN group_members AS vm ON vm.group_id = vg.group_id
         WHERE vg.row_id = p.row_id AND vm.account_id = ${account}))
     AND (p.ended IS NULL OR (p.ended = 'burned' AND EXISTS (SELECT 1 FROM counted_downloads AS vc
       WHERE vc.row_id = p.row_id AND vc.account_id = ${account})))))`;
+}
+
+/** True for an account that runs a depot which is to have a copy of `publication`: it may fetch and serve it without reading. */
+export function isDepotOf(publication: RawBuilder<unknown>, account: RawBuilder<unknown>): RawBuilder<boolean> {
+  return sql<boolean>`EXISTS (SELECT 1 FROM copies AS dc JOIN devices AS dd ON dd.id = dc.device_id
+    WHERE dc.publication_id = ${publication} AND dd.account_id = ${account})`;
 }
 
 export async function resolveRights(db: Db, rights: Rights): Promise<ResolvedRights | 'unknown-name'> {
@@ -75,7 +81,7 @@ export async function revokeLost(db: Db, scope: RawBuilder<unknown>, at: number)
   const { rows } = await sql<{ publication_id: string; user: string; user_fold: string }>`
     SELECT DISTINCT t.publication_id, a.user, t.user_fold FROM tickets AS t
     JOIN publications AS p ON p.publication_id = t.publication_id JOIN accounts AS a ON a.user_fold = t.user_fold
-    WHERE ${scope} AND NOT ${visibleTo(sql`a.id`)}`.execute(db);
+    WHERE ${scope} AND NOT ${visibleTo(sql`a.id`)} AND NOT ${isDepotOf(sql`p.publication_id`, sql`a.id`)}`.execute(db);
   for (const { publication_id, user, user_fold } of rows) {
     await revoke(db, { kind: 'publication', subject: publication_id, user, at });
     await db

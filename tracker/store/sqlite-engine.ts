@@ -7,7 +7,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import { systemClock } from '../../common/runtime/clock.js';
 import * as accounts from './accounts-table.js';
+import { atRisk } from './at-risk.js';
 import * as audit from './audit-table.js';
+import * as copies from './copies-table.js';
 import * as groups from './groups-table.js';
 import { LiveSet } from './live-set.js';
 import { migrate, refuseNewer } from './migrations.js';
@@ -91,6 +93,7 @@ export const WRITES: ReadonlySet<string> = new Set<keyof Methods>([
   'recordTicket',
   'admit',
   'expire',
+  'appointDepot',
   'addGroup',
   'removeGroup',
   'changeMembers',
@@ -125,6 +128,13 @@ function methodsOver(db: Kysely<Tables>): Methods {
     sizeOfBegun: (content) => tickets.sizeOfBegun(db, content),
     expire: (at) => expire(db, at),
     revocations: (since, limit, reader) => revocations(db, since, { limit, reader }),
+    appointDepot: (user, isDepot) => copies.appointDepot(db, user, isDepot),
+    isDepot: (user) => copies.isDepot(db, user),
+    heldCopies: (depot) => copies.heldCopies(db, depot),
+    depotWork: (list) => copies.depotWork(db, list),
+    copiesOf: (publicationIds, viewer) => copies.copiesOf(db, publicationIds, viewer),
+    findForDepot: (publicationId, depot) => copies.findForDepot(db, publicationId, depot),
+    atRisk: (query) => atRisk(db, query),
     addGroup: (group) => groups.addGroup(db, group),
     removeGroup: (group, at) => groups.removeGroup(db, group, at),
     listGroups: () => groups.listGroups(db),

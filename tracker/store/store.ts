@@ -13,10 +13,12 @@
  * - After `close()` each call rejects with `StoreError('closed')`.
  */
 import type { AdminAction, AuditKind, BanKind, LimitName } from '../../common/protocol/admin-messages.js';
+import type { ErrorCode } from '../../common/protocol/errors.js';
 import type { ErrorBody, ReplyBody, Rights, Terms } from '../../common/protocol/messages.js';
 import type { SearchOrder } from '../../common/protocol/search-fields.js';
+import type { DepotStore, PutChange } from './depot-store.js';
 
-export interface Store {
+export interface Store extends DepotStore {
   /** Adds users never seen, removed ones included; returns the names that were added. */
   addAccounts(accounts: readonly NewAccount[]): Promise<string[]>;
   /** Those of the names that `addAccounts` would add. */
@@ -118,6 +120,7 @@ export interface Account {
   readonly createdAt: number;
   readonly publications: number;
   readonly isAdmin: boolean;
+  readonly isDepot: boolean;
 }
 
 export type AccountChange =
@@ -202,11 +205,26 @@ export type Change =
       readonly terms?: Terms | undefined;
     }
   | ({ readonly type: 'rename'; readonly entries: readonly RenameEntry[] } & DeviceKey)
+  | PutChange
+  | {
+      readonly type: 'del';
+      readonly user: string;
+      readonly publicationId: string;
+      readonly provenHash: string | undefined;
+    }
+  | ({
+      readonly type: 'stored';
+      readonly publicationId: string;
+      readonly fileId: string;
+      readonly has: 'all' | 'none' | 'full';
+    } & DeviceKey)
   | { readonly type: 'logout' }
   /** Changes nothing in the store: only its outcome is kept. */
   | { readonly type: 'hold' };
 
 export interface PublishEntry {
+  /** Told again: refused when it was removed. */
+  readonly publicationId?: string | undefined;
   readonly name: string;
   readonly fileId: string;
   readonly size: number;
@@ -223,11 +241,11 @@ export interface Refused {
   readonly refused: ErrorBody;
 }
 
-export type MutationBody = ReplyBody<'publish' | 'unpublish' | 'rights' | 'rename' | 'hold'>;
+export type MutationBody = ReplyBody<'publish' | 'unpublish' | 'rights' | 'rename' | 'hold' | 'put' | 'del' | 'stored'>;
 
 export type MutationOutcome =
   | { readonly kind: 'applied' | 'repeated'; readonly body: MutationBody }
-  | { readonly kind: 'refused'; readonly code: 'id-reused' | 'too-many-pending' | 'session-ended' };
+  | { readonly kind: 'refused'; readonly code: ErrorCode };
 
 /** Where a row stands in the order of all lists. */
 export interface RowKey {

@@ -1,6 +1,7 @@
 /** The columns of the store, as `migrations.ts` makes them. Times are ms since epoch, ids of rows are local to the store. */
 import type { Generated } from 'kysely';
 import type { AuditKind, BanKind, LimitName } from '../../common/protocol/admin-messages.js';
+import type { Removal } from '../../common/protocol/depot-fields.js';
 
 export interface Tables {
   accounts: {
@@ -14,6 +15,7 @@ export interface Tables {
     publications: number;
     created_at: number;
     is_admin: Generated<number>;
+    is_depot: Generated<number>;
   };
   devices: {
     id: Generated<number>;
@@ -50,6 +52,7 @@ export interface Tables {
     downloads: Generated<number>;
     /** Why nobody but the owner sees it any more; who was counted for a burned one still does. */
     ended: Generated<'expired' | 'burned' | null>;
+    removal: Generated<Removal>;
     published_at: number;
   };
   publication_users: { row_id: number; account_id: number };
@@ -91,4 +94,19 @@ export interface Tables {
     subject: string | null;
     detail: string | null;
   };
+  copies: {
+    copy_id: Generated<number>;
+    publication_id: string;
+    /** The depot's. */
+    device_id: number;
+    owner_id: number;
+    name: string;
+    wanted_file: string | null;
+    /** Of `wanted_file`. */
+    size: number;
+    held_file: string | null;
+    held_size: Generated<number>;
+    is_full: Generated<number>;
+  };
+  removed: { publication_id: string; at: number };
 }

@@ -1,5 +1,6 @@
 /** One TLS connection of a peer: lines in, replies and events out, and the deadlines it has to keep. See docs/protocol.md "TCP". */
 import type { TLSSocket } from 'node:tls';
+import type { TrackerEvent } from '../../common/protocol/event-messages.js';
 import { encodeJson } from '../../common/protocol/json.js';
 import {
   HELLO_DEADLINE_MS,
@@ -8,7 +9,7 @@ import {
   MAX_PIPELINED,
   TCP_IDLE_MS,
 } from '../../common/protocol/limits.js';
-import type { Request, TrackerEvent } from '../../common/protocol/messages.js';
+import type { Request } from '../../common/protocol/messages.js';
 import { RequestError } from '../../common/protocol/parse.js';
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 import type { Log } from '../../common/runtime/log.js';

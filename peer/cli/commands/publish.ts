@@ -3,16 +3,19 @@ import { resolve } from 'node:path';
 import { formatCount } from '../../../common/content/format.js';
 import {
   type CommandResult,
+  type DelOutcome,
   type Peer,
   PeerError,
   type PeerProblem,
   type PublishInput,
   type PublishOutcome,
+  type PutOutcome,
   type Rights,
   type RightsOutcome,
   type Terms,
   type UnpublishOutcome,
 } from '../../api.js';
+import { delOutcome, putOutcome } from '../../wording/depots.js';
 import { publishOutcome, renameOutcome, rightsOutcome, unpublishOutcome } from '../../wording/outcomes.js';
 import { withNewPasscode } from '../../wording/passcode.js';
 import { rightsOf } from '../../wording/rights.js';
@@ -92,11 +95,11 @@ function wishedRights({ options }: CommandContext): Rights | undefined {
   });
 }
 
-type Outcomes = CommandResult<'pub' | 'unp' | 'rights'>['outcomes'];
+type Outcomes = CommandResult<'pub' | 'unp' | 'rights' | 'put' | 'del'>['outcomes'];
 
 /** Every outcome is said; the first failure decides how the command ends. */
-function sayOutcomes({ output }: CommandContext, word: string, outcomes: Outcomes): number {
-  output.rows(outcomes.map(rowOf));
+export function sayOutcomes({ output }: CommandContext, word: string, outcomes: Outcomes): number {
+  output.rows(outcomes.map((outcome) => rowOf(word, outcome)));
   const failure = outcomes.find(
     (outcome): outcome is typeof outcome & { readonly ok: false; readonly problem: PeerProblem } => !outcome.ok,
   );
@@ -106,9 +109,11 @@ function sayOutcomes({ output }: CommandContext, word: string, outcomes: Outcome
   return 0;
 }
 
-function rowOf(outcome: PublishOutcome | UnpublishOutcome | RightsOutcome): Row {
-  if ('path' in outcome) return publishOutcome(outcome);
-  return 'name' in outcome ? rightsOutcome(outcome) : unpublishOutcome(outcome as UnpublishOutcome);
+function rowOf(word: string, outcome: Outcomes[number]): Row {
+  if (word === 'put') return putOutcome(outcome as PutOutcome);
+  if (word === 'del') return delOutcome(outcome as DelOutcome);
+  if ('path' in outcome) return publishOutcome(outcome as PublishOutcome);
+  return 'name' in outcome ? rightsOutcome(outcome as RightsOutcome) : unpublishOutcome(outcome as UnpublishOutcome);
 }
 
 async function stayForeground({ output, process }: CommandContext, peer: Peer, count: number): Promise<void> {
@@ -118,7 +123,7 @@ async function stayForeground({ output, process }: CommandContext, peer: Peer, c
   await untilEnded(peer, process.signal);
 }
 
-async function publishInput(context: CommandContext): Promise<PublishInput> {
+export async function publishInput(context: CommandContext): Promise<PublishInput> {
   const { args, options, process } = context;
   const { as, replace } = options;
   const rights = wishedRights(context);

@@ -1,0 +1,58 @@
+/** Puts a depot together: its disk, its downloads, and what looks for work. Its downloads are apart, since they draw from other sources. */
+import type { Clock } from '../../common/runtime/clock.js';
+import type { Lifecycle } from '../../common/runtime/lifecycle.js';
+import { Downloads, type DownloadsOptions } from '../download/downloads.js';
+import type { Dial } from '../download/race-addresses.js';
+import type { FileHasher } from '../library/hashing/hash-file.js';
+import type { TrackerClient } from '../tracker-client/tracker-client.js';
+import type { SharedFiles } from '../upload/shared-file.js';
+import { Depot } from './depot.js';
+import { DepotCopies } from './depot-copies.js';
+import { DepotTracker } from './depot-tracker.js';
+
+export interface MakeDepotOptions {
+  /** Everything it keeps. */
+  readonly dir: string;
+  /** Bytes. */
+  readonly capacity: number;
+  readonly maxRunning: number | undefined;
+  readonly tracker: Pick<TrackerClient, 'request'>;
+  readonly observedHost: () => string;
+  readonly ownPin: string;
+  readonly dial: Dial;
+  readonly hasher: FileHasher;
+  readonly rates: DownloadsOptions['rates'];
+  readonly clock: Clock;
+  notice(level: 'info' | 'warning' | 'error', text: string): void;
+  onUpdate(): void;
+}
+
+export interface MadeDepot {
+  readonly depot: Depot;
+  readonly downloads: Downloads;
+  /** What it serves. */
+  readonly shared: SharedFiles;
+}
+
+/** Its parts end with `lifecycle`. */
+export async function makeDepot(lifecycle: Lifecycle, options: MakeDepotOptions): Promise<MadeDepot> {
+  const { dir, capacity, maxRunning, tracker, observedHost, ownPin, dial, hasher, rates, clock, notice, onUpdate } =
+    options;
+  const copies = await DepotCopies.open(dir);
+  const downloads = lifecycle.add(
+    new Downloads({
+      tracker: new DepotTracker(tracker, observedHost),
+      ownPin,
+      isSharing: false,
+      maxRunning,
+      rates,
+      clock,
+      historyDir: dir,
+      dial,
+      onNotice: () => undefined, // the depot tells its own
+      onUpdate,
+    }),
+  );
+  const depot = lifecycle.add(new Depot({ capacity, copies, downloads, hasher, tracker, clock, notice }));
+  return { depot, downloads, shared: copies.shared };
+}

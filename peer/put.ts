@@ -1,0 +1,136 @@
+/** `put`: publishes, asks depots to fetch it, and waits until it is durable there. Until then this peer is the source. */
+import { MAX_COPIES_ASKED } from '../common/protocol/limits.js';
+import type { AbortOptions } from '../common/runtime/deadline.js';
+import type { Pulse } from '../common/runtime/pulse.js';
+import { type CommandOptions, PeerError, type PeerProblem, type PublishOutcome, type UploadRow } from './api.js';
+import type { PutInput, PutOutcome } from './api-depot.js';
+import type { Publisher } from './library/publisher.js';
+import { problemOf } from './tracker-client/problems.js';
+import type { TrackerClient } from './tracker-client/tracker-client.js';
+
+/** The tracker tells when something was stored; a lost word costs no more than this, ms. */
+const LOOK_EVERY_MS = 1_000;
+const BULK_NAMES = 500;
+
+export interface PutParts {
+  readonly tracker: Pick<TrackerClient, 'request'>;
+  readonly publisher: Publisher;
+  /** Beats when the tracker has news of copies. */
+  readonly news: Pulse;
+  readonly uploads: () => readonly UploadRow[];
+}
+
+type Published = PublishOutcome & { readonly ok: true };
+
+/** One outcome a path, in order; one that fails does not stop the others. */
+export async function put(parts: PutParts, input: PutInput, options: CommandOptions): Promise<PutOutcome[]> {
+  const { depots, copies, open: _how, ...publishing } = input;
+  const published = await parts.publisher.publish(publishing, options);
+  const outcomes = new Map<string, PutOutcome>();
+  const ready = published.filter((outcome): outcome is Published => outcome.ok);
+  const wish = {
+    ...(depots === undefined ? {} : { depots: [...depots] }),
+    ...(copies === undefined ? {} : { copies }),
+    ...removalOf(input),
+  };
+  const accepted: Published[] = [];
+  for (let start = 0; start < ready.length; start += BULK_NAMES) {
+    const batch = ready.slice(start, start + BULK_NAMES);
+    const names = batch.map(({ publication }) => publication.name);
+    const reply = await parts.tracker.request('put', { names, ...wish }, options);
+    for (const [index, item] of batch.entries()) {
+      const result = reply.results[index];
+      if (result?.ok === true) accepted.push(item);
+      else outcomes.set(item.path, await refused(parts, item, problemOf(result?.error ?? INTERNAL), options));
+    }
+  }
+  for (const outcome of await untilStored(parts, accepted, options)) outcomes.set(outcome.path, outcome);
+  return published.map((outcome) => (outcome.ok ? (outcomes.get(outcome.path) ?? lost(outcome)) : outcome));
+}
+
+/** What has a passcode anyway, whoever knows it may remove. */
+function removalOf({ open, terms }: PutInput): { readonly removal?: 'open' | 'passcode' } {
+  if (open === true) return { removal: 'open' };
+  return typeof terms?.passcode === 'string' ? { removal: 'passcode' } : {};
+}
+
+const INTERNAL = { code: 'internal' as const, message: '' };
+
+function lost({ path }: Published): PutOutcome {
+  return { ok: false, path, problem: { code: 'internal', message: `${path} was not stored.` } };
+}
+
+/** Nothing is left of what was only published to be stored. */
+async function refused(
+  { publisher }: PutParts,
+  { path, publication, change }: Published,
+  problem: PeerProblem,
+  options: AbortOptions,
+): Promise<PutOutcome> {
+  if (change === 'new') await publisher.withdraw([publication.name], options);
+  const message = problem.code === 'too-many' ? QUOTA : problem.message;
+  return { ok: false, path, problem: { ...problem, message: `${publication.name}: ${message}` } };
+}
+
+const QUOTA = 'Your quota of stored bytes is used up. Remove something with del first.';
+
+async function untilStored(
+  parts: PutParts,
+  accepted: readonly Published[],
+  options: CommandOptions,
+): Promise<PutOutcome[]> {
+  const { signal, onProgress } = options;
+  const outcomes: PutOutcome[] = [];
+  let waiting = [...accepted];
+  while (waiting.length > 0) {
+    const copies = await copiesOf(parts.tracker, waiting, { signal });
+    const later: Published[] = [];
+    for (const item of waiting) {
+      const { publication, path } = item;
+      const states = copies.get(publication.publicationId) ?? [];
+      if (states.some(({ state }) => state === 'full'))
+        outcomes.push(await refused(parts, item, DISK_FULL, { signal }));
+      else if (states.length === 0) outcomes.push({ ok: false, path, problem: withdrawn(publication.name) });
+      else if (states.every(({ state }) => state === 'stored'))
+        outcomes.push({ ok: true, path, publication, depots: states.map(({ depot }) => depot) });
+      else later.push(item);
+    }
+    waiting = later;
+    if (waiting.length === 0) break;
+    for (const { publication } of waiting) {
+      const { name, sizeBytes } = publication;
+      const sent = parts.uploads().reduce((sum, row) => (row.name === name ? sum + row.sentBytes : sum), 0);
+      onProgress?.({ event: 'storing', name, doneBytes: Math.min(sent, sizeBytes), sizeBytes });
+    }
+    await parts.news.wait(LOOK_EVERY_MS, { signal });
+  }
+  return outcomes;
+}
+
+const DISK_FULL: PeerProblem = {
+  code: 'depot-full',
+  message: 'The disk of the depot is full. Tell who runs it, or name another with --to.',
+};
+
+function withdrawn(name: string): PeerProblem {
+  return { code: 'not-found', message: `${name} was withdrawn before it was stored.` };
+}
+
+async function copiesOf(tracker: PutParts['tracker'], items: readonly Published[], options: AbortOptions) {
+  const found = new Map<string, readonly { readonly depot: string; readonly state: string }[]>();
+  for (let start = 0; start < items.length; start += MAX_COPIES_ASKED) {
+    const publicationIds = items
+      .slice(start, start + MAX_COPIES_ASKED)
+      .map(({ publication }) => publication.publicationId);
+    try {
+      const { publications } = await tracker.request('copies', { publicationIds }, options);
+      for (const { publicationId, copies } of publications) found.set(publicationId, copies);
+    } catch (error) {
+      if (!(error instanceof PeerError) || error.code !== 'tracker-unreachable') throw error;
+      for (const id of publicationIds) found.set(id, AWAY); // it comes back, and with it the work
+    }
+  }
+  return found;
+}
+
+const AWAY = [{ depot: '', state: 'wanted' }] as const;

@@ -1,0 +1,327 @@
+import { expect } from 'chai';
+import { encodeJson } from '../../common/protocol/json.js';
+import { LONG_UNSEEN_MS } from '../../common/protocol/limits.js';
+import { waitFor } from '../support/wait-for.js';
+import type { RawTcp } from './raw-client.js';
+import { loginOf, publishOf, type RawReply, type RawUser, request, userOf } from './raw-messages.js';
+import { quickPasscodeHash } from './raw-passcode.js';
+import { TestTracker } from './test-tracker.js';
+
+const FILE = 'ab'.repeat(32);
+const OTHER_FILE = 'cd'.repeat(32);
+const NOWHERE = 'x'.repeat(21);
+/** What `publishOf` says of every file. */
+const SIZE = 1_000;
+
+describe('depots', () => {
+  let tracker: TestTracker;
+  afterEach(() => tracker[Symbol.asyncDispose]());
+
+  async function start(putQuotaBytes?: number): Promise<void> {
+    const users = ['alice', 'bob', 'carol', 'cellar', 'attic'];
+    tracker = await TestTracker.start({ users, ...(putQuotaBytes === undefined ? {} : { putQuotaBytes }) });
+  }
+
+  async function depot(of: string | RawUser, capacity = 10 * SIZE): Promise<RawTcp> {
+    const user = typeof of === 'string' ? userOf(of) : of;
+    await tracker.store.appointDepot(user.user, true);
+    const { client } = await tracker.enterTcp(user);
+    expect(await client.ask(request('depot', { capacity }))).to.have.property('ok', true);
+    return client;
+  }
+
+  async function enter(user: string, ...names: string[]): Promise<RawTcp> {
+    const { client } = await tracker.enterTcp(user);
+    if (names.length > 0) await client.ask(publishOf(...names));
+    return client;
+  }
+
+  const put = async (client: RawTcp, fields: object): Promise<(string | string[])[]> => {
+    const { results } = await client.ask(request('put', fields));
+    return (results as { ok: boolean; copies: { depot: string }[]; error: { code: string } }[]).map((result) =>
+      result.ok ? result.copies.map((copy) => copy.depot) : result.error.code,
+    );
+  };
+  const work = async (client: RawTcp, fields: object = {}): Promise<Record<string, unknown>[]> =>
+    (await client.ask(request('work', fields)))['work'];
+  const idOf = async (client: RawTcp, name = 'plan'): Promise<string> => {
+    const found = await client.ask(request('search', { text: name, exact: true, all: true, mine: true }));
+    return found['publications'][0]?.publicationId ?? NOWHERE;
+  };
+  const stored = (client: RawTcp, publicationId: string, fields: object = {}): Promise<RawReply> =>
+    client.ask(request('stored', { publicationId, fileId: FILE, has: 'all', ...fields }));
+  const sources = async (client: RawTcp, publicationId: string): Promise<string[]> => {
+    const reply = await client.ask(request('sources', { publicationId, ticket: false }));
+    return reply.ok ? (reply['sources'] as { user: string }[]).map(({ user }) => user) : [String(reply.error?.code)];
+  };
+
+  it('get work for what is put, are sources once it is stored, and stay so over a restart of the tracker', async () => {
+    await start();
+    const device = userOf('cellar');
+    const [alice, cellar] = [await enter('alice', 'plan'), await depot(device)];
+    const bob = await enter('bob');
+    const id = await idOf(alice);
+
+    expect(await put(alice, { names: ['plan'] })).to.deep.equal([['cellar']]);
+    expect(await work(cellar)).to.deep.equal([
+      { publicationId: id, do: 'fetch', name: 'plan', owner: 'alice', fileId: FILE, size: SIZE },
+    ]);
+    expect(await sources(bob, id)).to.deep.equal(['alice']);
+    await stored(cellar, id);
+
+    expect((await sources(bob, id)).toSorted()).to.deep.equal(['alice', 'cellar']);
+    await alice.ask(request('logout'));
+    expect(await sources(bob, id)).to.deep.equal(['cellar']);
+    await tracker.close();
+    await tracker.open();
+    const later = await enter('bob');
+    expect(await sources(later, id)).to.deep.equal([]);
+    const again = await depot(device);
+    expect(await sources(later, id)).to.deep.equal(['cellar']);
+    expect(await work(again, { all: true })).to.have.nested.property('[0].do', 'keep');
+  });
+
+  it('that are not appointed are told so, and get nothing to store', async () => {
+    await start();
+    const [alice, mallory] = [await enter('alice', 'plan'), await enter('bob')];
+
+    const refused = await mallory.ask(request('depot', { capacity: 1e12 }));
+
+    expect(refused.error?.code).to.equal('not-allowed');
+    expect(await put(alice, { names: ['plan'] })).to.deep.equal(['no-depot']);
+  });
+
+  it('that are dismissed are no sources any more', async () => {
+    await start();
+    const [alice, cellar] = [await enter('alice', 'plan'), await depot('cellar')];
+    const bob = await enter('bob');
+    await put(alice, { names: ['plan'] });
+    await stored(cellar, await idOf(alice));
+    await tracker.store.appointDepot('cellar', false);
+
+    await cellar.ask(request('depot', { capacity: 10 * SIZE }));
+
+    expect(await sources(bob, await idOf(alice))).to.deep.equal(['alice']);
+    expect(await put(alice, { names: ['plan'], copies: 2 })).to.deep.equal(['no-depot']);
+  });
+
+  it('are filled evenly, never beyond their size, and say when they are full', async () => {
+    await start();
+    const alice = await enter('alice', 'a', 'b', 'c', 'd');
+    const cellar = await depot('cellar', 2 * SIZE);
+    await depot('attic', SIZE + 1);
+
+    const results = await put(alice, { names: ['a', 'b', 'c', 'd'] });
+
+    expect(results.slice(0, 3).flat().toSorted()).to.deep.equal(['attic', 'cellar', 'cellar']);
+    expect(results[3]).to.equal('depot-full');
+
+    await stored(cellar, await idOf(alice, 'a'));
+    await alice.ask(request('unpublish', { names: ['a'] }));
+    expect(await put(alice, { names: ['d'] }), 'before it was removed there').to.deep.equal(['depot-full']);
+    const [{ publicationId, fileId }] = (await work(cellar)) as [Record<string, string>];
+    await stored(cellar, publicationId ?? '', { fileId, has: 'none' });
+    expect(await put(alice, { names: ['d'] })).to.deep.equal([['cellar']]);
+  });
+
+  it('hold several copies where they are wanted, and what is there counts', async () => {
+    await start();
+    const alice = await enter('alice', 'plan');
+    await depot('cellar');
+
+    expect(await put(alice, { names: ['plan'], copies: 2 })).to.deep.equal(['no-depot']);
+    expect(await put(alice, { names: ['plan'] })).to.deep.equal([['cellar']]);
+    await depot('attic');
+    expect(await put(alice, { names: ['plan'], copies: 2 })).to.deep.equal([['attic', 'cellar']]);
+    expect(await put(alice, { names: ['plan'], copies: 2 })).to.deep.equal([['attic', 'cellar']]);
+  });
+
+  it('take no more of one user than the quota allows', async () => {
+    await start(2 * SIZE);
+    const [alice, bob] = [await enter('alice', 'a', 'b', 'c'), await enter('bob', 'x')];
+    await depot('cellar');
+
+    expect(await put(alice, { names: ['a', 'b', 'c'] })).to.deep.equal([['cellar'], ['cellar'], 'quota']);
+    expect(await put(bob, { names: ['x'] })).to.deep.equal([['cellar']]);
+  });
+
+  it('get what is not public only when they are named, or when their user may fetch it', async () => {
+    await start();
+    const alice = await enter('alice');
+    await alice.ask({ ...publishOf('secret'), rights: { users: ['bob'], groups: [] } });
+    await alice.ask({ ...publishOf('shown'), rights: { users: ['attic'], groups: [] } });
+    await depot('cellar');
+    await depot('attic', SIZE);
+
+    expect(await put(alice, { names: ['secret', 'shown'] })).to.deep.equal(['no-depot', ['attic']]);
+    expect(await put(alice, { names: ['secret'], depots: ['CELLAR'] })).to.deep.equal([['cellar']]);
+  });
+
+  it('may fetch what they are to store, without finding it, whatever its passcode and its count, and no one else may', async () => {
+    await start();
+    const alice = await enter('alice');
+    await alice.ask({
+      ...publishOf('secret'),
+      rights: { users: ['bob'], groups: [] },
+      terms: { passcodeHash: quickPasscodeHash('1234'), downloads: { most: 1, burn: false } },
+    });
+    const [cellar, attic] = [await depot('cellar'), await depot('attic')];
+    const id = await idOf(alice, 'secret');
+    const ticket = (client: RawTcp, publicationId = id) =>
+      client.ask(request('sources', { publicationId, ticket: true }));
+    const bytes = (reply: RawReply): string => encodeJson({ ...reply, id: 'same' }).toString();
+    expect((await ticket(cellar)).error?.code).to.equal('not-found');
+
+    await put(alice, { names: ['secret'], depots: ['cellar'] });
+
+    expect(await ticket(cellar))
+      .to.have.property('ticket')
+      .that.is.a('string');
+    expect(await idOf(cellar, 'secret')).to.equal(NOWHERE);
+    expect(bytes(await ticket(attic))).to.equal(bytes(await ticket(attic, NOWHERE)));
+    expect((await attic.ask(request('revocations', { since: 0 })))['revocations']).to.deep.equal([]);
+    const bob = await enter('bob');
+    const got = await bob.ask(request('sources', { publicationId: id, ticket: true, passcode: '1234' }));
+    expect(got).to.have.property('ticket');
+  });
+
+  it('hear of revocations of what they store, though their user may not see it', async () => {
+    await start();
+    const alice = await enter('alice');
+    await alice.ask({ ...publishOf('secret'), rights: { users: ['bob'], groups: [] } });
+    const [cellar, bob] = [await depot('cellar'), await enter('bob')];
+    const id = await idOf(alice, 'secret');
+    await put(alice, { names: ['secret'], depots: ['cellar'] });
+    await stored(cellar, id);
+    await bob.ask(request('sources', { publicationId: id, ticket: true }));
+
+    await alice.ask(request('rights', { names: ['secret'], rights: { users: ['carol'], groups: [] } }));
+
+    const { revocations } = await waitFor(async () => {
+      const reply = await cellar.ask(request('revocations', { since: 0 }));
+      return reply['revocations'].length > 0 ? reply : undefined;
+    });
+    expect(revocations).to.have.nested.property('[0].user', 'bob');
+    const carol = await enter('carol');
+    expect((await sources(carol, id)).toSorted()).to.deep.equal(['alice', 'cellar']);
+  });
+
+  it('fetch again when the content is replaced, and drop what is withdrawn', async () => {
+    await start();
+    const [alice, cellar] = [await enter('alice', 'plan'), await depot('cellar')];
+    const bob = await enter('bob');
+    const id = await idOf(alice);
+    await put(alice, { names: ['plan'] });
+    await stored(cellar, id);
+    expect(await work(cellar)).to.deep.equal([]);
+
+    const entry = { name: 'plan', fileId: OTHER_FILE, size: SIZE + 1, kind: 'file', replace: true };
+    await alice.ask(request('publish', { entries: [entry] }));
+
+    expect(await work(cellar)).to.have.nested.property('[0].fileId', OTHER_FILE);
+    expect(await sources(bob, id)).to.deep.equal(['alice']);
+    expect((await stored(cellar, id)).error?.code).to.equal('changed');
+    await stored(cellar, id, { fileId: OTHER_FILE });
+    expect((await sources(bob, id)).toSorted()).to.deep.equal(['alice', 'cellar']);
+
+    await alice.ask(request('unpublish', { names: ['plan'] }));
+    expect(await work(cellar)).to.have.nested.property('[0].do', 'drop');
+    await stored(cellar, id, { fileId: OTHER_FILE, has: 'none' });
+    expect(await work(cellar, { all: true })).to.deep.equal([]);
+    expect((await stored(cellar, id)).error?.code).to.equal('not-found');
+  });
+
+  describe('del', () => {
+    const del = async (client: RawTcp, publicationId: string, fields: object = {}): Promise<string> => {
+      const reply = await client.ask(request('del', { publicationId, ...fields }));
+      return reply.ok ? 'ok' : String(reply.error?.code);
+    };
+
+    it('is for the owner alone unless it was put open, and only for what was put', async () => {
+      await start();
+      const alice = await enter('alice', 'mine', 'open', 'published');
+      await depot('cellar');
+      const bob = await enter('bob');
+      await put(alice, { names: ['mine'] });
+      await put(alice, { names: ['open'], removal: 'open' });
+
+      expect(await del(bob, await idOf(bob, 'mine'))).to.equal('not-allowed');
+      expect(await del(bob, await idOf(bob, 'published'))).to.equal('not-allowed');
+      expect(await del(bob, await idOf(bob, 'open'))).to.equal('ok');
+      expect(await del(alice, await idOf(alice, 'mine'))).to.equal('ok');
+      expect(await idOf(bob, 'open')).to.equal(NOWHERE);
+    });
+
+    it('answers what is hidden and what does not exist alike', async () => {
+      await start();
+      const [alice, bob] = [await enter('alice'), await enter('bob')];
+      await depot('cellar');
+      await alice.ask({ ...publishOf('secret'), rights: { users: [], groups: [] } });
+      await put(alice, { names: ['secret'], removal: 'open', depots: ['cellar'] });
+
+      expect(await del(bob, await idOf(alice, 'secret'))).to.equal('not-found');
+      expect(await del(bob, NOWHERE)).to.equal('not-found');
+    });
+
+    it('wants the passcode where that decides', async () => {
+      await start();
+      const [alice, bob] = [await enter('alice'), await enter('bob')];
+      await depot('cellar');
+      await alice.ask({ ...publishOf('plan'), terms: { passcodeHash: quickPasscodeHash('1234') } });
+      await put(alice, { names: ['plan'], removal: 'passcode' });
+      const id = await idOf(bob);
+
+      expect(await del(bob, id)).to.equal('passcode-needed');
+      expect(await del(bob, id, { passcode: 'guess' })).to.equal('wrong-passcode');
+      expect(await del(bob, id, { passcode: '1234' })).to.equal('ok');
+    });
+
+    it('is not undone by the device that published it, which may publish the file anew', async () => {
+      await start();
+      const user = userOf('alice');
+      const { client: alice } = await tracker.enterTcp(user);
+      await alice.ask(publishOf('plan'));
+      await depot('cellar');
+      await put(alice, { names: ['plan'], removal: 'open' });
+      const [id, bob] = [await idOf(alice), await enter('bob')];
+      await alice.ask(request('logout'));
+
+      await del(bob, id);
+
+      const again = await tracker.tcp();
+      const grant = await again.ask(loginOf(user, tracker.identity.pin, { libraryRevision: 1 }));
+      expect(grant).to.include({ ok: true, live: false });
+      const entry = { name: 'plan', fileId: FILE, size: SIZE, kind: 'file' };
+      const told = await again.ask(request('publish', { entries: [{ ...entry, publicationId: id }] }));
+      expect(told['results'][0].error.code).to.equal('gone');
+      const fresh = await again.ask(request('publish', { entries: [entry] }));
+      expect(fresh['results'][0]).to.include({ ok: true, change: 'new' });
+    });
+  });
+
+  it('lists as at risk what one holder alone has, or no holder that was seen lately', async () => {
+    await start();
+    const alice = await enter('alice', 'alone', 'stored', 'shared');
+    const [cellar, bob] = [await depot('cellar'), await enter('bob')];
+    const names = async (client: RawTcp, all = false): Promise<string[]> => {
+      const { publications } = await client.ask(request('atRisk', { all }));
+      return (publications as { name: string }[]).map(({ name }) => name).toSorted();
+    };
+    await put(alice, { names: ['stored'] });
+    await stored(cellar, await idOf(alice, 'stored'));
+    const shared = await idOf(alice, 'shared');
+    await bob.ask(request('sources', { publicationId: shared, ticket: true }));
+    await bob.ask(request('hold', { publicationId: shared, fileId: FILE, has: 'all' }));
+
+    expect(await names(alice)).to.deep.equal(['alone']);
+    expect(await names(bob)).to.deep.equal([]);
+    expect(await names(bob, true)).to.deep.equal(['alone']);
+
+    for (const client of [alice, cellar, bob]) await client.ask(request('logout'));
+    const seen = (user: string) => tracker.tracker.registry.takeSeen().filter((device) => device.user === user);
+    const devices = ['alice', 'cellar'].flatMap(seen);
+    await tracker.store.recordSeen(devices, Date.now() - LONG_UNSEEN_MS - 1);
+    const later = await enter('bob');
+    expect(await names(later, true)).to.include('alone');
+  });
+});
