@@ -27,12 +27,12 @@ describe('a download with rate limits', () => {
   const signal = new AbortController().signal;
   const received = (): number => bob.downloads.rows().reduce((sum, row) => sum + row.receivedBytes, 0);
 
-  /** Starts the download, and tells how fast it went over a second of its middle. */
+  /** Starts the download, and tells how fast the middle of it came: a busy machine makes it slower than the limit, nothing faster. */
   async function rateOf(): Promise<{ readonly bytesPerSecond: number; readonly done: Promise<unknown> }> {
     const done = bob.downloads.get(requestFor(publication, bob.folder), { signal });
-    await waitFor(() => received() > MIB / 4);
+    await waitFor(() => received() > MIB);
     const [bytes, at] = [received(), performance.now()];
-    await waitFor(() => performance.now() - at > 700);
+    await waitFor(() => received() > bytes + 3 * MIB);
     return { bytesPerSecond: ((received() - bytes) * 1_000) / (performance.now() - at), done };
   }
 
@@ -41,7 +41,7 @@ describe('a download with rate limits', () => {
     await world.peer('carol', [publication]);
     rates.set({ total: 2 * MIB });
     const { bytesPerSecond, done } = await rateOf();
-    expect(bytesPerSecond).to.be.within(1.5 * MIB, 2.5 * MIB);
+    expect(bytesPerSecond).to.be.within(0.5 * MIB, 2.5 * MIB);
 
     rates.set({});
     await done;
@@ -57,7 +57,7 @@ describe('a download with rate limits', () => {
     rates.set({});
     await done;
 
-    expect(bytesPerSecond).to.be.within(1.5 * MIB, 2.5 * MIB);
+    expect(bytesPerSecond).to.be.within(0.5 * MIB, 2.5 * MIB);
   });
 
   it('keeps to a limit of its own', async () => {
@@ -69,7 +69,7 @@ describe('a download with rate limits', () => {
     await bob.downloads.setLimit(transferId, undefined);
     await started;
 
-    expect(bytesPerSecond).to.be.within(0.7 * MIB, 1.3 * MIB);
+    expect(bytesPerSecond).to.be.within(0.25 * MIB, 1.25 * MIB);
   });
 
   it('uses fewer sources where each would look like a stall', async () => {

@@ -27,8 +27,11 @@ describe('every request over UDP and over TCP', () => {
     device = await loadOrCreateIdentity(world.path('device.pem'), { commonName: 'test' });
   });
 
-  afterEach(() => {
-    for (const session of sessions.splice(0)) session[Symbol.dispose]();
+  afterEach(async () => {
+    for (const session of sessions.splice(0)) {
+      await session.request('logout', {}); // else events for it would be counted in the next test
+      session[Symbol.dispose]();
+    }
   });
 
   after(async () => {
@@ -137,7 +140,13 @@ describe('every request over UDP and over TCP', () => {
     const prepared = (await sample.prepare?.(session)) ?? '';
     const answer = await counted(() => session.request(type, sample.body(prepared, session)));
     if (answer.result.ok) sample.check(answer.result as typeof answer.result & { ok: true });
+    if (type === 'logout') end(session);
     return answer;
+  }
+
+  function end(session: RawSession): void {
+    sessions.splice(sessions.indexOf(session), 1);
+    session[Symbol.dispose]();
   }
 
   async function counted<T>(work: () => Promise<T>): Promise<{ result: T; traffic: Traffic }> {

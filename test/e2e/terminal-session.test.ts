@@ -217,7 +217,7 @@ describe('a session of two users at their terminals', function () {
       await enter(terminal, world, 'alice');
 
       await say(terminal, 'gte film', /Unknown word: gte.*Did you mean get\?/);
-      await say(terminal, 'put film', /Not in this version yet/);
+      await say(terminal, 'doctor', /Not in this version yet/);
       await say(terminal, 'pub "no end', /quote/i);
       terminal.paste('x'.repeat(MIB));
       terminal.press('ctrl-u');

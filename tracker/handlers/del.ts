@@ -19,6 +19,7 @@ export const del: Handler<'del'> = async (services, call) => {
   if (isRepeated || row === undefined) return body as ReplyBody<'del'>;
   registry.tellDepots();
   registry.noteUnpublished(row.owner, publicationId);
-  for (const owner of registry.sessionsOf(row.owner)) if (owner !== session) owner.outbox.post({ event: 'library' });
+  for (const owner of registry.sessionsOf(row.owner))
+    if (owner !== session && registry.isActive(owner)) owner.outbox.post({ event: 'library' });
   return body as ReplyBody<'del'>;
 };

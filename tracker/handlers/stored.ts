@@ -13,6 +13,6 @@ export const stored: Handler<'stored'> = async (services, call) => {
   if (isWhole || has === 'none')
     services.registry.setHold(session, publicationId, isWhole ? { fileId, has: 'all' } : undefined);
   for (const owner of row === undefined ? [] : services.registry.sessionsOf(row.owner))
-    owner.outbox.post({ event: 'copies' });
+    if (services.registry.isActive(owner)) owner.outbox.post({ event: 'copies' });
   return {};
 };
