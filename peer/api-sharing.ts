@@ -33,6 +33,15 @@ export interface PublishInput {
   readonly rights?: Rights;
   /** Default: new names have none, others keep theirs. */
   readonly terms?: Terms;
+  /** Folders: publish again whenever something in them changes, for as long as they are published. */
+  readonly watch?: boolean;
+}
+
+/** Something in a folder that could not be published. */
+export interface SkippedEntry {
+  /** Inside the folder. */
+  readonly path: string;
+  readonly reason: string;
 }
 
 export type PublishOutcome =
@@ -41,6 +50,9 @@ export type PublishOutcome =
       readonly path: string;
       readonly publication: PublicationRow;
       readonly change: 'new' | 'unchanged' | 'replaced';
+      /** Of a folder: what was left out, the first ones, and how many in all. */
+      readonly skipped?: readonly SkippedEntry[];
+      readonly skippedCount?: number;
     }
   | { readonly ok: false; readonly path: string; readonly problem: PeerProblem };
 

@@ -199,8 +199,14 @@ export interface PublicationRow extends ShownTerms {
   readonly publicationId: string;
   readonly name: string;
   readonly owner: string;
-  /** The publisher's claim, in bytes. */
+  /** A file inside the folder `name`: `sizeBytes` and `fileId` are its own then, and `get` takes NAME/PATH. */
+  readonly path?: string;
+  /** The publisher's claim, in bytes; of a folder, all its files together. */
   readonly sizeBytes: number;
+  /** Files of a folder. */
+  readonly files?: number;
+  /** Bytes of a folder's listing, for which `fileId` stands. */
+  readonly listingBytes?: number;
   /** 64 hex digits; screens show 16. */
   readonly fileId: string;
   readonly kind: 'file' | 'folder';
@@ -243,6 +249,8 @@ export type TransferState =
 /** One download. */
 export interface TransferRow {
   readonly transferId: string;
+  /** Of a folder: files that are there, and all that are wanted, as far as they are known. */
+  readonly files?: { readonly done: number; readonly total: number };
   readonly name: string;
   readonly owner: string;
   readonly fileId: string;

@@ -18,7 +18,9 @@ import {
 import { listFolder } from './commands/list-folder.js';
 import { publishedBy, search } from './commands/search.js';
 import { del, listAtRisk } from './del.js';
+import type { DownloadRequest } from './download/download-request.js';
 import type { Downloads } from './download/downloads.js';
+import { isPattern } from './download/folder/inside.js';
 import { type DownloadFolder, requireFolder } from './download-folder.js';
 import type { DownloadSources } from './download-sources.js';
 import { changeRights } from './library/change-rights.js';
@@ -147,29 +149,34 @@ async function get(
   const { tracker, downloads, sources, folder } = parts;
   const directory = input.directory ?? (await folder.ready());
   await requireFolder(directory);
-  const { publication } = await findPublication(input.selector, tracker, options);
-  const { publicationId, fileId, sizeBytes, owner, name } = publication;
+  const { publication, inside } = await findPublication(input.selector, tracker, options);
   if (publication.locked === true) await sources.unlock(publication, input.passcode, options);
-  const fileName = input.as ?? name;
+  const request = requestFor(publication, inside, { ...input, directory });
   const { onProgress } = options;
-  const transfer = await downloads.get(
-    {
-      publicationId,
-      fileId,
-      sizeBytes,
-      owner,
-      name,
-      directory,
-      fileName,
-      force: input.force ?? false,
-    },
-    {
-      signal: options.signal,
-      priority: input.priority === undefined ? undefined : checkedPriority(input.priority),
-      ...(onProgress ? { onProgress: (row) => onProgress({ event: 'transfer', transfer: row }) } : {}),
-    },
-  );
-  return { path: join(directory, fileName), transfer };
+  const transfer = await downloads.get(request, {
+    signal: options.signal,
+    priority: input.priority === undefined ? undefined : checkedPriority(input.priority),
+    ...(onProgress ? { onProgress: (row) => onProgress({ event: 'transfer', transfer: row }) } : {}),
+  });
+  return { path: join(directory, request.fileName), transfer };
+}
+
+/** @throws {PeerError} `usage` when a path inside a file is asked for. */
+function requestFor(
+  publication: PublicationRow,
+  inside: string | undefined,
+  input: CommandInput<'get'> & { readonly directory: string },
+): DownloadRequest {
+  const { publicationId, fileId, sizeBytes, owner, name, kind, listingBytes = 0 } = publication;
+  const { directory, force = false } = input;
+  const file = { publicationId, fileId, owner, name, directory, force };
+  if (kind === 'file') {
+    if (inside === undefined) return { ...file, sizeBytes, fileName: input.as ?? name };
+    throw new PeerError({ code: 'usage', message: `${name} is a file: there is nothing inside it.` });
+  }
+  const own = inside === undefined || isPattern(inside) ? name : (inside.split('/').at(-1) ?? name);
+  const folder = { kind: 'folder', sizeBytes: listingBytes, totalBytes: sizeBytes } as const;
+  return { ...file, ...folder, fileName: input.as ?? own, ...(inside === undefined ? {} : { inside }) };
 }
 
 /** From another program it may be any text. @throws {PeerError} `usage`. */

@@ -67,6 +67,16 @@ export class DownloadSources implements DownloadTracker {
     return { ...rest, sources: firstOfEachDevice(all.flatMap((one) => one.sources)) };
   }
 
+  async latest(publicationId: string, { signal }: AbortOptions): Promise<{ fileId: string; size: number } | undefined> {
+    try {
+      const { fileId, size } = await this.#tracker.request('sources', { publicationId, ticket: false }, { signal });
+      return { fileId, size };
+    } catch (error) {
+      if (error instanceof PeerError && error.code === 'not-found') return undefined;
+      throw error;
+    }
+  }
+
   async hold(
     publicationId: string,
     fileId: string,

@@ -6,6 +6,7 @@ import type { ActivityLog } from './activity-log.js';
 import { PeerError, type UploadRow } from './api.js';
 import { FilePort } from './file-port/file-port.js';
 import type { PeerConnection } from './file-port/peer-connection.js';
+import type { FolderIndex } from './library/folders/folder-index.js';
 import type { Library } from './library/library.js';
 import { LinkMaker, type LinkMakerOptions } from './link-maker.js';
 import { LinkServer } from './links/link-server.js';
@@ -25,6 +26,7 @@ export interface FileServerOptions {
   readonly port: number;
   readonly stateDir: string;
   readonly library: Library;
+  readonly folders: FolderIndex;
   readonly revocations: RevocationList;
   readonly clock: Clock;
   uploadLimits(): DirectionLimits;
@@ -89,10 +91,10 @@ export class FileServer implements Part {
 
   /** From now on tickets signed by this tracker are honoured. */
   openTickets(trackerSpki: Buffer): void {
-    const { library, revocations, clock, downloads, onChanged, onUpdate, trackerNow, uploadLimits, log } =
+    const { library, folders, revocations, clock, downloads, onChanged, onUpdate, trackerNow, uploadLimits, log } =
       this.#options;
     const tickets = new TicketGate({ trackerSpki, trackerNow, revocations });
-    const files = joinSharedFiles(sharedLibrary(library), {
+    const files = joinSharedFiles(sharedLibrary(library, folders), {
       find: (...key) => downloads().find(...key),
       findFile: (fileId) => downloads().findFile(fileId),
     });
@@ -107,7 +109,7 @@ export class FileServer implements Part {
     });
     this.#linkServer = new LinkServer({
       links: this.#links,
-      files: sharedLibrary(library),
+      files: sharedLibrary(library, folders),
       uploads: this.#uploads,
       clock,
       onAudit: (use) => log.linkUsed(use),

@@ -28,6 +28,11 @@ export class LinkMaker {
         message: `This peer does not publish ${selector}. Publish it first with pub, or see what there is with lpf.`,
       });
     }
+    if (entry.kind === 'folder')
+      throw new PeerError({
+        code: 'is-directory',
+        message: `${selector} is a folder, and a link is for one file. Publish the file by itself, then link it.`,
+      });
     return links.make({
       fileId: entry.fileId,
       publicationId: entry.publicationId,

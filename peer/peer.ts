@@ -29,7 +29,7 @@ import type { Dial } from './download/race-addresses.js';
 import { DownloadFolder } from './download-folder.js';
 import { DownloadSources } from './download-sources.js';
 import { FileServer } from './file-server.js';
-import { FileHasher } from './library/hashing/hash-file.js';
+import { FolderParts } from './folder-parts.js';
 import { Library } from './library/library.js';
 import { Publisher } from './library/publisher.js';
 import { logIn } from './log-in.js';
@@ -70,6 +70,7 @@ class RunningParts implements Peer {
   #tracker!: TrackerClient;
   #library!: Library;
   #publisher!: Publisher;
+  #folders!: FolderParts;
   #downloads!: Downloads;
   #folder!: DownloadFolder;
   #searches!: SavedSearches;
@@ -80,7 +81,6 @@ class RunningParts implements Peer {
   /** Of `shoal login`: later commands open sessions beside it. */
   #savedLogin!: SavedSessionFile;
   #fileServer: FileServer | undefined;
-  #hasher!: FileHasher;
   #depot: MadeDepot | undefined;
   /** The tracker has news of stored copies. */
   readonly #news: Pulse;
@@ -121,7 +121,7 @@ class RunningParts implements Peer {
     await logIn(parts, this.#options, AbortSignal.any([this.#options.signal, this.#stopping.signal]));
     this.#tracker.start();
     this.#fileServer?.openTickets(this.#tracker.trackerSpki);
-    if (serving) await this.#downloads.resumeSaved();
+    if (serving) await this.#downloads.resumeSaved().then(() => this.#folders.watch(this.#library, this.#publisher));
   }
 
   #onEpoch: (epoch: number) => void = () => undefined;
@@ -239,16 +239,16 @@ class RunningParts implements Peer {
   }
 
   #makePublisher(): void {
-    this.#hasher = new FileHasher({ clock: this.#clock });
-    this.#lifecycle.defer(() => this.#hasher.close());
+    this.#folders = new FolderParts(this.#options.stateDir, this.#clock, this.#lifecycle);
     this.#publisher = new Publisher({
       library: this.#library,
-      hasher: this.#hasher,
+      ...this.#folders.readers,
       tracker: this.#tracker,
       user: () => this.#user,
       now: () => this.#clock.now(),
       onHashing: (path, doneBytes, sizeBytes) => this.#board.hashing(path, doneBytes, sizeBytes),
       notice: (level, text) => this.#notice(level, text),
+      onChanged: () => this.#folders.update(),
     });
   }
 
@@ -275,6 +275,7 @@ class RunningParts implements Peer {
         uploadLimits: () => this.#rates.sent,
         log: this.#activity,
         library: this.#library,
+        folders: this.#folders.index,
         revocations,
         clock: this.#clock,
         trackerNow: () => this.#tracker.trackerNow(),
@@ -301,6 +302,7 @@ class RunningParts implements Peer {
         clock: this.#clock,
         ...(serving ? { stateDir } : {}),
         historyDir: stateDir,
+        folders: this.#folders.local,
         dial: this.#dial(),
         onNotice: (level, text) => this.#notice(level, text),
         onUpdate: () => this.#board.touch(),
@@ -356,7 +358,7 @@ class RunningParts implements Peer {
       observedHost: () => this.#observedHost,
       ownPin: this.#identity.pin,
       dial: this.#dial(),
-      hasher: this.#hasher,
+      hasher: this.#folders.hasher,
       rates: this.#rates.received,
       clock: this.#clock,
       notice: (level, text) => this.#notice(level, text),

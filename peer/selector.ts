@@ -8,6 +8,8 @@ export interface Found {
   readonly publication: PublicationRow;
   /** All publications of the same content that I may fetch, `publication` included: each brings its own sources. */
   readonly same: readonly PublicationRow[];
+  /** The path or pattern behind the name of a folder. */
+  readonly inside: string | undefined;
 }
 
 /** @throws {PeerError} `not-found`, `ambiguous` with the choices, `usage`. */
@@ -30,7 +32,7 @@ export async function findPublication(
     { text: '', idPrefix: publication.fileId, all: true, mine: true },
     { signal },
   );
-  return { publication, same: twins.publications.map(publicationRow) };
+  return { publication, same: twins.publications.map(publicationRow), inside: queryOf(selector).inside };
 }
 
 /** Somebody should have it; then better without a passcode, and without using up a download. */
@@ -44,7 +46,7 @@ export async function findPublications(
   tracker: Pick<TrackerClient, 'request'>,
   { signal }: AbortOptions,
 ): Promise<PublicationRow[]> {
-  const reply = await tracker.request('search', { ...queryOf(selector), all: true, mine: true }, { signal });
+  const reply = await tracker.request('search', { ...queryOf(selector).query, all: true, mine: true }, { signal });
   return reply.publications.map(publicationRow);
 }
 
@@ -55,18 +57,28 @@ interface Query {
   readonly idPrefix?: string;
 }
 
-function queryOf(selector: string): Query {
-  if (selector.startsWith('id:')) {
-    const idPrefix = selector.slice(3).toLowerCase();
+/** No name of a publication has a slash: what is behind it lies inside. */
+function queryOf(selector: string): { readonly query: Query; readonly inside: string | undefined } {
+  if (!selector.startsWith('@')) {
+    const [name, inside] = split(selector);
+    if (!selector.startsWith('id:')) return { query: { text: name, exact: true }, inside };
+    const idPrefix = name.slice(3).toLowerCase();
     if (!/^[0-9a-f]{16,64}$/.test(idPrefix))
       throw new PeerError({ code: 'usage', message: `${selector}: an id has 16 to 64 hex digits.` });
-    return { text: '', idPrefix };
+    return { query: { text: '', idPrefix }, inside };
   }
-  if (!selector.startsWith('@')) return { text: selector, exact: true };
   const slash = selector.indexOf('/');
   const owner = selector.slice(1, slash);
   if (slash < 2 || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(owner)) {
     throw new PeerError({ code: 'usage', message: `${selector}: write @OWNER/NAME.` });
   }
-  return { text: selector.slice(slash + 1), exact: true, owner };
+  const [text, inside] = split(selector.slice(slash + 1));
+  return { query: { text, exact: true, owner }, inside };
+}
+
+function split(text: string): [string, string | undefined] {
+  const slash = text.indexOf('/');
+  if (slash < 0) return [text, undefined];
+  const inside = text.slice(slash + 1).replace(/\/+$/, '');
+  return [text.slice(0, slash), inside === '' ? undefined : inside];
 }

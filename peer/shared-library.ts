@@ -1,24 +1,31 @@
 /** The library as the upload side sees it: which file stands behind a publication or an id. */
+import { join } from 'node:path';
+
 import { chunkSizeFor } from '../common/content/chunk-size.js';
 import { ProtocolError } from '../common/protocol/errors.js';
+import type { FolderIndex } from './library/folders/folder-index.js';
 import type { Content, Library } from './library/library.js';
-import type { SharedFile, SharedFiles } from './upload/shared-file.js';
+import type { SharedFile, SharedFiles, SharedFolder } from './upload/shared-file.js';
 
-export function sharedLibrary(library: Library): SharedFiles {
-  const shared = ({ publicationId, fileId, name, path, sizeBytes: size, identity }: Content): SharedFile => ({
-    publicationId,
-    fileId,
-    name,
-    path,
-    size,
-    identity,
-    manifest: () => {
-      const hashes = library.hashes(fileId);
-      if (hashes === undefined) throw new ProtocolError('gone'); // withdrawn meanwhile: an empty list would be a lie
-      return { size, chunkSize: chunkSizeFor(size), hashes };
-    },
-    have: () => 'all',
-  });
+export function sharedLibrary(library: Library, folders?: FolderIndex): SharedFiles {
+  const shared = (content: Content): SharedFile => {
+    const { publicationId, fileId, name, path, sizeBytes: size, identity, listing } = content;
+    return {
+      publicationId,
+      fileId,
+      name,
+      path: listing ?? path,
+      size,
+      identity,
+      ...(listing === undefined || folders === undefined ? {} : { folder: sharedFolder(content, folders) }),
+      manifest: () => {
+        const hashes = library.hashes(fileId);
+        if (hashes === undefined) throw new ProtocolError('gone'); // withdrawn meanwhile: an empty list would be a lie
+        return { size, chunkSize: chunkSizeFor(size), hashes };
+      },
+      have: () => 'all',
+    };
+  };
   return {
     find(publicationId, fileId) {
       const entry = library.byPublication(publicationId);
@@ -31,5 +38,23 @@ export function sharedLibrary(library: Library): SharedFiles {
       const entry = library.byFileId(fileId);
       return entry === undefined || entry.state === 'withdrawing' ? undefined : shared(entry);
     },
+  };
+}
+
+function sharedFolder({ publicationId, name, path: root }: Content, folders: FolderIndex): SharedFolder {
+  return {
+    find: (fileId) =>
+      folders.find(root, fileId).map(({ path, size, identity, hashes = new Uint8Array(0) }) => ({
+        publicationId,
+        fileId,
+        name: `${name}/${path}`,
+        path: join(root, path),
+        size,
+        identity,
+        manifest: () => ({ size, chunkSize: chunkSizeFor(size), hashes }),
+        // Files of one chunk are asked for as a whole.
+        have: () => (hashes.length > 0 ? 'all' : []),
+      })),
+    readFiles: (fileIds) => folders.read(root, fileIds),
   };
 }

@@ -20,6 +20,7 @@ import { listPublished } from './handlers/list-published.js';
 import { login } from './handlers/login.js';
 import { logout } from './handlers/logout.js';
 import { path } from './handlers/path.js';
+import { paths } from './handlers/paths.js';
 import { publish } from './handlers/publish.js';
 import { put } from './handlers/put.js';
 import { rename } from './handlers/rename.js';
@@ -27,6 +28,7 @@ import { resume } from './handlers/resume.js';
 import { revocations } from './handlers/revocations.js';
 import { rights } from './handlers/rights.js';
 import { search } from './handlers/search.js';
+import { searchPaths } from './handlers/search-paths.js';
 import { searches } from './handlers/searches.js';
 import { sources } from './handlers/sources.js';
 import { stored } from './handlers/stored.js';
@@ -45,10 +47,12 @@ const HANDLERS: { readonly [T in SessionVerb]: Handler<T> } = {
   unpublish,
   rights,
   rename,
+  paths,
   listPublished,
   listPeers,
   search,
   searches,
+  searchPaths,
   sources,
   hold,
   put,

@@ -42,6 +42,8 @@ export const DEFAULT_AUDIT_DAYS = 90;
 const DAY_MS = 86_400_000;
 /** How often it is noted who is online, for "last seen". */
 const SEEN_INTERVAL_MS = 60_000;
+/** What gone folders held is looked for so often, ms. */
+const PATHS_SWEEP_INTERVAL_MS = 1_000;
 const PRUNE_INTERVAL_MS = 3_600_000;
 /** Also when nobody asks: ended and long silent sessions must not fill the memory. */
 const SWEEP_INTERVAL_MS = 1_000;
@@ -239,6 +241,9 @@ function housekeeping({ registry, store, clock, log }: Services, kept: { auditDa
     repeat('forgetting old rows', PRUNE_INTERVAL_MS, async () => {
       await store.prune(Math.floor(clock.now()));
       await store.pruneAudit(Math.floor(clock.now()) - kept.auditDays * DAY_MS);
+    }),
+    repeat('forgetting what gone folders held', PATHS_SWEEP_INTERVAL_MS, async () => {
+      while (await store.sweepPaths()); // each is a step of its own: others' come between them
     }),
   ];
 }

@@ -1,6 +1,7 @@
 /** Stable codes of everything that can be wrong with content, names and files: add, never rename. */
 export type ContentErrorCode =
   | 'bad-id'
+  | 'bad-listing'
   | 'bad-manifest'
   | 'bad-name'
   | 'bad-size'

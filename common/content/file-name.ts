@@ -62,6 +62,8 @@ const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
 const UNASSIGNED = /[\p{Co}\p{Cn}]/u;
 const OUTER_SPACE = /^\p{Zs}|\p{Zs}$/u;
+/** Most names: nothing of the rules below can apply to them, so they are told with one look. */
+const PLAIN = /^[!-.0-[\]-~](?:[ -.0-[\]-~]{0,253}[!-.0-[\]-~])?$/;
 const USER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const WINDOWS_CHARACTER = /[<>:"|?*]/;
 // Windows reads digits out of superscripts, and a device is one with any extension too, also after spaces.
@@ -70,6 +72,7 @@ const WINDOWS_ENDING = /[. ]$/;
 
 /** What forbids `name` as the name of a publication or of one file, or `undefined` when nothing does. */
 export function checkFileName(name: string): NameProblem | undefined {
+  if (PLAIN.test(name) && name !== '.' && name !== '..') return undefined;
   if (name === '') return problem('empty');
   // No name of at most 255 bytes has more UTF-16 units: a megabyte is refused before anything costly looks at it.
   if (name.length > MAX_NAME_BYTES) return problem('too-long');

@@ -42,6 +42,10 @@ export const MAX_ENDING_LENGTH = 16;
 export const MAX_SAVED_SEARCHES = 32;
 /** Characters of the id that a peer gives a saved search. */
 export const MAX_SAVED_SEARCH_ID = 16;
+/** UTF-16 units of a path inside a folder: 32 names of 255 bytes. */
+export const MAX_PATH_LENGTH = 8_192;
+/** Files of one folder: its listing, and what a search may have to look through, stay within bounds. */
+export const MAX_FOLDER_FILES = 1_000_000;
 /** LAN addresses a peer may offer. */
 export const MAX_LAN_ADDRESSES = 4;
 
@@ -89,5 +93,7 @@ export const COOKIE_LIFE_MS = 60_000;
 export const MAX_PEER_LINE_BYTES = 65_536;
 /** Ranges of chunks that one line may name. */
 export const MAX_RANGES = 2_048;
+/** Small files that one `files` request may name: the request fits a line. */
+export const MAX_FILES_REQUESTED = 512;
 /** Bytes that may follow one run line. */
 export const MAX_RUN_BYTES = 4_194_304;

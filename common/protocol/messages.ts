@@ -18,6 +18,7 @@ import {
 } from './depot-fields.js';
 import { type ErrorBody, errorBody } from './error-body.js';
 import { fileId, publicationId, safeInteger, text, userName } from './fields.js';
+import { folderTotals, foundPath, pathsFields, publicationKind } from './folder-fields.js';
 import {
   MAX_ADVERTISE_LENGTH,
   MAX_BULK_ENTRIES,
@@ -117,7 +118,8 @@ const publishEntry = z.object({
   name: publicationName,
   fileId,
   size: safeInteger,
-  kind: z.literal('file'),
+  kind: publicationKind,
+  ...folderTotals,
   /** The publisher's new content for a name it holds; without it a used name is `name-taken`. */
   replace: z.boolean().optional(),
   /** Told again after a login: what others have removed since is `gone`, not new. */
@@ -160,6 +162,7 @@ export const requestSchemas = {
       .min(1)
       .max(MAX_BULK_ENTRIES),
   }),
+  paths: z.object({ ...envelope, type: z.literal('paths'), ...pathsFields }),
   listPublished: z.object({ ...envelope, type: z.literal('listPublished'), ...page }),
   listPeers: z.object({ ...envelope, type: z.literal('listPeers'), ...page }),
   search: z.object({
@@ -183,6 +186,17 @@ export const requestSchemas = {
     ...envelope,
     type: z.literal('searches'),
     searches: z.array(savedSearch).max(MAX_SAVED_SEARCHES),
+  }),
+  /** Files inside folders whose path contains the text. */
+  searchPaths: z.object({
+    ...envelope,
+    type: z.literal('searchPaths'),
+    text: searchText.min(1),
+    ignoreCase: z.boolean().optional(),
+    all: z.boolean().optional(),
+    mine: z.boolean().optional(),
+    owner: userName.optional(),
+    ...page,
   }),
   sources: z.object({
     ...envelope,
@@ -236,6 +250,7 @@ export const MUTATIONS: ReadonlySet<RequestType> = new Set([
   'put',
   'del',
   'stored',
+  'paths',
   'hold',
   'logout',
 ]);
@@ -246,7 +261,8 @@ export const publication = z.object({
   owner: userName,
   size: safeInteger,
   fileId,
-  kind: z.literal('file'),
+  kind: publicationKind,
+  ...folderTotals,
   /** Only the owner is told for whom. */
   rights: z.union([rights, z.literal('limited')]),
   ...shownTerms,
@@ -289,6 +305,8 @@ const publishResult = z.discriminatedUnion('ok', [
     revision: z.number().int().min(1),
     change: z.enum(['new', 'unchanged', 'replaced']),
     rights: z.enum(['public', 'limited']),
+    /** Of a folder: the content whose paths are all known here. */
+    paths: fileId.optional(),
   }),
   z.object({ ok: z.literal(false), error: errorBody }),
 ]);
@@ -311,6 +329,7 @@ export const replySchemas = {
   unpublish: z.object({ results: z.array(namedResult), libraryRevision: safeInteger }),
   rights: z.object({ results: z.array(namedResult) }),
   rename: z.object({ results: z.array(namedResult), libraryRevision: safeInteger }),
+  paths: z.object({}),
   listPublished: z.object({ publications: z.array(publication), cursor: cursor.optional() }),
   listPeers: z.object({
     peers: z.array(z.object({ user: userName, publications: safeInteger, since: safeInteger })),
@@ -318,6 +337,7 @@ export const replySchemas = {
   }),
   search: z.object({ publications: z.array(publication), cursor: cursor.optional(), partial: z.boolean() }),
   searches: z.object({}),
+  searchPaths: z.object({ paths: z.array(foundPath), cursor: cursor.optional(), partial: z.boolean() }),
   sources: z.object({
     publicationId,
     fileId,

@@ -1,6 +1,6 @@
 /** Every line of the peer lane (`shoal-peer/1`) and the ticket, defined once. Prose: docs/protocol.md "Peer lane". Pure. */
 import { z } from 'zod';
-import { MAX_RANGES, MAX_RUN_BYTES } from './limits.js';
+import { MAX_FILES_REQUESTED, MAX_RANGES, MAX_RUN_BYTES } from './limits.js';
 import { errorBody } from './messages.js';
 
 const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -37,16 +37,27 @@ export const chunkRanges = z
   .refine(isAscending, 'not ascending');
 export type ChunkRanges = z.output<typeof chunkRanges>;
 
+/** A file inside the folder that the ticket is for; absent: what the ticket names, a folder's listing. */
+const file = hex64.optional();
+
 export const peerRequest = z.discriminatedUnion('type', [
   /** Presents a ticket; everything else names its `ticketId`. */
   z.object({ id: requestNumber, type: z.literal('open'), ticket: z.string().max(2_048) }),
-  z.object({ id: requestNumber, type: z.literal('manifest'), ticketId }),
+  z.object({ id: requestNumber, type: z.literal('manifest'), ticketId, file }),
   z.object({
     id: requestNumber,
     type: z.literal('chunks'),
     ticketId,
+    file,
     first: chunkIndex,
     count: z.number().int().min(1).max(MAX_CHUNKS),
+  }),
+  /** Whole files of a folder, of one chunk at most each, one after the other. */
+  z.object({
+    id: requestNumber,
+    type: z.literal('files'),
+    ticketId,
+    files: z.array(hex64).min(1).max(MAX_FILES_REQUESTED),
   }),
 ]);
 export type PeerRequest = z.output<typeof peerRequest>;
@@ -84,7 +95,7 @@ export const peerAnswer = z.discriminatedUnion('type', [
   /** Requester: stop answering that request. Runs already begun are finished. */
   z.object({ type: z.literal('cancel'), id: requestNumber }),
   /** Requester: this chunk did not have its hash. */
-  z.object({ type: z.literal('bad-chunk'), ticketId, index: chunkIndex }),
+  z.object({ type: z.literal('bad-chunk'), ticketId, file, index: chunkIndex }),
   /** The sender leaves; nothing more will be served. */
   z.object({ type: z.literal('bye') }),
 ]);

@@ -135,12 +135,13 @@ function add(
 
 function addFileWords(program: Command, found: Found): void {
   const pub = add(program, 'pub <PATH...>', {
-    does: 'publish files; without a running peer, serve them until interrupted',
+    does: 'publish files and folders; without a running peer, serve them until interrupted',
     run: 'pub',
     found,
   });
   pub
-    .option('--as <NAME>', 'publish one file under another name')
+    .option('--as <NAME>', 'publish one file or folder under another name')
+    .option('--watch', 'folders: publish again whenever something in them changes')
     .option('--replace', 'take over a name that another path of yours holds')
     .option('--for <USERS>', 'only for these users: names with commas between them')
     .option('--for-group <GROUPS>', 'only for the members of these groups')
@@ -175,9 +176,9 @@ function addFileWords(program: Command, found: Found): void {
   );
   add(program, 'rename <NAME> <NEW>', { does: 'give a publication of yours another name', run: 'rename', found });
   add(program, 'unp <NAME...>', { does: 'withdraw files of yours', run: 'unp', found });
-  add(program, 'get <SELECTOR>', { does: 'fetch a file from all its sources at once', run: 'get', found })
+  add(program, 'get <SELECTOR>', { does: 'fetch a file or folder from all its sources at once', run: 'get', found })
     .option('--as <NAME>', 'save it under another name')
-    .option('--force', 'replace a file that is there already')
+    .option('--force', 'replace a file that is there already, or bring a folder up to date')
     .option('--passcode-file <FILE>', 'file whose first line is the passcode; or set SHOAL_PASSCODE')
     .option('--priority <LEVEL>', 'high, normal or low: which of the waiting downloads begin first');
   add(program, 'link <SELECTOR>', {
@@ -233,7 +234,11 @@ function addListWords(program: Command, found: Found): void {
   add(program, 'lpf [USER]', { does: 'list what you publish, or what a user does', run: 'lpf', found });
   add(program, 'lap', { does: 'list the other active users', run: 'lap', found });
   const searches = [
-    add(program, 'sch [TEXT]', { does: 'search names of files that others publish', run: 'sch', found }),
+    add(program, 'sch [TEXT]', {
+      does: 'search names of files that others publish, inside folders too',
+      run: 'sch',
+      found,
+    }),
     add(program, 'list', { does: 'list everything', run: 'list', found }),
   ];
   for (const search of searches) {

@@ -12,8 +12,10 @@ import { faultPoint } from './fault-point.js';
 import { Fellows } from './fellows.js';
 import { mostWaitingBytes } from './memory-budget.js';
 import type { PartFile } from './part-file.js';
-import { Scheduler } from './scheduler.js';
-import type { SessionSink, SourceSession } from './source-session.js';
+import { Scheduler, type Span } from './scheduler.js';
+import type { SessionSink, SpanEvents, SpanRequest } from './session-sink.js';
+import type { SourceSession } from './source-session.js';
+import { SpanReceiver } from './span-receiver.js';
 
 /** Writes at once: more would only wait for one another in the system. */
 const MAX_WRITES = 2;
@@ -102,6 +104,20 @@ export class ChunkIntake implements SessionSink {
     if (this.scheduler.isComplete) return;
     if (this.#isBehind) session.pause();
     session.fetch(this);
+  }
+
+  get chunkBytes(): number {
+    return this.manifest.chunkSize;
+  }
+
+  ask(session: SourceSession, span: Span, { onWhole, ...events }: SpanEvents): SpanRequest {
+    const { manifest, buffers } = this;
+    const onChunk = (index: number, buffer: Buffer, length: number): void => {
+      this.onChunk(session, index, buffer, length);
+      onWhole();
+    };
+    const receiver = new SpanReceiver({ ...events, span, manifest, buffers, onChunk });
+    return { request: { type: 'chunks', ...span }, receiver };
   }
 
   onBytes(bytes: number): void {

@@ -4,6 +4,12 @@ export interface DownloadRequest {
   /** 64 hex digits: the content that is wanted, whatever the publication becomes later. */
   readonly fileId: string;
   readonly sizeBytes: number;
+  /** Absent: a file. Of a folder `fileId` and `sizeBytes` are those of its listing. */
+  readonly kind?: 'folder';
+  /** Of a folder: bytes of its files, as its publisher says. */
+  readonly totalBytes?: number;
+  /** Of a folder: the path or pattern that is wanted; absent: all. */
+  readonly inside?: string;
   readonly owner: string;
   /** The publication's name, for screens. */
   readonly name: string;

@@ -38,5 +38,7 @@ export interface SourcesWish extends AbortOptions {
 /** What a download asks of the tracker. Both throw `ProtocolError` with the tracker's code or `PeerError` `tracker-unreachable`. */
 export interface DownloadTracker {
   sources(publicationId: string, wish: SourcesWish): Promise<SourcesOfPublication>;
+  /** What the publication is now, to be fetched from here on; undefined when it is withdrawn. */
+  latest?(publicationId: string, options: AbortOptions): Promise<{ fileId: string; size: number } | undefined>;
   hold(publicationId: string, fileId: string, has: 'all' | 'part' | 'none', options: AbortOptions): Promise<void>;
 }

@@ -15,10 +15,12 @@ import { Download, type Provenance } from './download.js';
 import { ratesOf } from './download-rates.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadTracker } from './download-tracker.js';
+import { FolderDownload } from './folder/folder-download.js';
+import type { LocalFolders } from './folder/local-folder.js';
 import type { Dial } from './race-addresses.js';
 import { type SavedDownload, SavedDownloads } from './saved-downloads.js';
 import { SourceHistory } from './source-history.js';
-import { Transfer } from './transfer.js';
+import { Transfer, type Try } from './transfer.js';
 import { Turns } from './turns.js';
 
 /** Downloads that run at once: each has several sources, so more would only make all of them late. */
@@ -29,6 +31,8 @@ const MAX_WAITING = 10_000;
 const MAX_ENDED = 50;
 /** `onUpdate` and `onProgress` are called at most every so many ms. */
 const UPDATE_EVERY_MS = 100;
+
+const NOTHING_LOCAL: LocalFolders = { read: async () => ({ at: () => undefined, find: () => [] }) };
 
 export interface DownloadsOptions {
   readonly tracker: DownloadTracker;
@@ -43,6 +47,8 @@ export interface DownloadsOptions {
   readonly maxRunning?: number | undefined;
   /** Of what is received. Default: no limits. */
   readonly rates?: RateShares | undefined;
+  /** What this device has of folders that are brought up to date. Default: nothing is known, so all is fetched. */
+  readonly folders?: LocalFolders | undefined;
   /** Offer what is there to others while a download runs. */
   readonly isSharing: boolean;
   readonly onNotice: (level: 'info' | 'warning' | 'error', text: string) => void;
@@ -234,9 +240,8 @@ export class Downloads implements Part {
   /** The download that goes to the same place. @throws {PeerError} `in-use` when it fetches something else. */
   #find(request: DownloadRequest): Transfer | undefined {
     for (const transfer of this.#transfers.values()) {
-      const { directory, fileName, fileId } = transfer.request;
-      if (directory !== request.directory || fileName !== request.fileName) continue;
-      if (fileId === request.fileId) return transfer;
+      if (transfer.request.directory !== request.directory || transfer.request.fileName !== request.fileName) continue;
+      if (isSameContent(transfer.request, request)) return transfer;
       const message = `Something else is being fetched to ${transfer.download.target.path}. Wait for it, or choose another name with --as NAME.`;
       throw new PeerError({ code: 'in-use', message });
     }
@@ -271,12 +276,13 @@ export class Downloads implements Part {
     return transfer;
   }
 
-  #newDownload({ transferId, request }: SavedDownload, provenance: Provenance): Download {
-    const { tracker, dial, ownPin, isSharing, onNotice, clock } = this.#options;
+  #newDownload({ transferId, request }: SavedDownload, provenance: Provenance): Try {
+    const { tracker, dial, ownPin, isSharing, onNotice, clock, folders = NOTHING_LOCAL } = this.#options;
     const onUpdate = (): void => this.#planUpdate();
     const own = { history: this.#history, rates: ratesOf(transferId, this.#rates) };
     const parts = { tracker, dial, ownPin, ...own, isSharing, provenance };
-    return new Download({ transferId, request, ...parts, onNotice, onUpdate, clock });
+    const options = { transferId, request, ...parts, onNotice, onUpdate, clock };
+    return request.kind === 'folder' ? new FolderDownload({ ...options, folders }) : new Download(options);
   }
 
   /** Callers hear of it by themselves; the rest is told once, not at every try. */
@@ -368,4 +374,10 @@ function isRefusal({ doneBytes, problem }: TransferRow): boolean {
 
 function newTransferId(): string {
   return randomBytes(6).toString('hex');
+}
+
+/** A folder is followed from one revision to the next. */
+function isSameContent(a: DownloadRequest, b: DownloadRequest): boolean {
+  if (a.kind !== 'folder' || b.kind !== 'folder') return a.fileId === b.fileId && a.kind === b.kind;
+  return a.publicationId === b.publicationId && a.inside === b.inside;
 }

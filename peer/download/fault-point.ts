@@ -16,7 +16,12 @@ export type FaultLabel =
   | 'after-placeholder'
   | 'after-link'
   | 'after-unlink'
-  | 'after-dir-fsync';
+  | 'after-dir-fsync'
+  | 'files-arrived'
+  | 'files-written'
+  | 'folder-before-rename'
+  | 'folder-after-rename'
+  | 'folder-file-placed';
 
 const { env, pid } = currentHost();
 const [label, passings = '1'] = env['SHOAL_TEST_FAULTS'] === '1' ? (env['FAULT_AT'] ?? '').split(':') : [];

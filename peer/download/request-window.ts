@@ -17,11 +17,14 @@ export interface WindowState {
   readonly asked: number;
   /** There are other sources. */
   readonly isShared: boolean;
+  /** Asked for ahead at least, while there is no other source. Default: 2 MiB. */
+  readonly leastWindowBytes?: number | undefined;
 }
 
 /** The most chunks to ask for in one request now; 0: none yet. */
-export function chunksToAsk({ bytesPerSecond, chunkSize, asked, isShared }: WindowState): number {
-  const [ms, least] = isShared ? [SHARED_WINDOW_MS, 0] : [WINDOW_MS, LEAST_WINDOW_BYTES];
+export function chunksToAsk(state: WindowState): number {
+  const { bytesPerSecond, chunkSize, asked, isShared, leastWindowBytes = LEAST_WINDOW_BYTES } = state;
+  const [ms, least] = isShared ? [SHARED_WINDOW_MS, 0] : [WINDOW_MS, leastWindowBytes];
   const bytes = Math.min(MOST_WINDOW_BYTES, Math.max(least, (bytesPerSecond * ms) / 1_000));
   const half = Math.max(LEAST_CHUNKS, Math.ceil(bytes / chunkSize)) / 2;
   return asked <= half ? Math.ceil(half) : 0;

@@ -120,6 +120,9 @@ function isSaved(value: unknown): value is SavedDownload {
   ];
   return (
     texts.every((text) => typeof text === 'string') &&
+    (request.kind === undefined || request.kind === 'folder') &&
+    (request.inside === undefined || typeof request.inside === 'string') &&
+    (request.totalBytes === undefined || Number.isSafeInteger(request.totalBytes)) &&
     Number.isSafeInteger(request.sizeBytes) &&
     typeof request.force === 'boolean'
   );

@@ -21,6 +21,8 @@ export interface SchedulerOptions {
   readonly startAt?: number;
   /** Our place among those who may bring a chunk into the swarm that no downloader has: 0 is ours to bring. Default: each is. */
   readonly placeFor?: (index: number) => number;
+  /** Whether one request may ask for chunk `index` together with the one before. Default: always. */
+  readonly isJoined?: (index: number) => boolean;
 }
 
 /** A thief must be sooner by this factor: estimates are rough, and a duplicate is waste. */
@@ -53,7 +55,16 @@ export class Scheduler {
   #partialSources = 0;
   #cursor: number;
 
-  constructor({ total, done = new ChunkSet(total), startAt = 0, placeFor = () => 0 }: SchedulerOptions) {
+  readonly #isJoined: (index: number) => boolean;
+
+  constructor({
+    total,
+    done = new ChunkSet(total),
+    startAt = 0,
+    placeFor = () => 0,
+    isJoined = () => true,
+  }: SchedulerOptions) {
+    this.#isJoined = isJoined;
     this.#total = total;
     this.#done = done;
     this.#placeFor = placeFor;
@@ -219,6 +230,7 @@ export class Scheduler {
     let count = 1;
     while (
       count < limit &&
+      this.#isJoined(first + count) &&
       this.#isFree(first + count) &&
       this.#rank(first + count) === rank &&
       hasChunk(source, first + count)

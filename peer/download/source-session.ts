@@ -5,38 +5,27 @@
  */
 import { chunkCount } from '../../common/content/chunk-range.js';
 import { chunkSizeFor } from '../../common/content/chunk-size.js';
-import { type Manifest, manifestBytesFor } from '../../common/content/manifest.js';
+import { manifestBytesFor } from '../../common/content/manifest.js';
 import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import type { PeerConnection } from '../file-port/peer-connection.js';
 import { RateMeter } from '../file-port/rate-meter.js';
 import { FREE_SHARE, type RateShare } from '../rates/rate-shares.js';
-import type { ChunkBuffers } from './chunk-buffers.js';
 import { ChunkSet } from './chunk-set.js';
 import { ProgressWatch } from './progress-watch.js';
 import { chunksToAsk } from './request-window.js';
-import type { Scheduler, Span } from './scheduler.js';
+import type { Span } from './scheduler.js';
+import type { SessionSink, SpanAnswer } from './session-sink.js';
 import { answerFault, closedFault, SourceFault } from './source-fault.js';
-import { SpanReceiver } from './span-receiver.js';
 
+/** Requests that wait at once: a source takes no more than 32. */
+const MAX_REQUESTS = 16;
 /** A connection that ends with a last word is closed after this, ms. */
 const LAST_WORD_MS = 500;
 
 export interface HeldTicket {
   readonly text: string;
   readonly ticketId: string;
-}
-
-/** Where a session puts what arrives. */
-export interface SessionSink {
-  readonly scheduler: Scheduler;
-  readonly manifest: Manifest;
-  readonly buffers: ChunkBuffers;
-  onChunk(session: SourceSession, index: number, buffer: Buffer, length: number): void;
-  /** Payload of chunks, useful or not. */
-  onBytes(bytes: number): void;
-  /** So many of them came for chunks that another source had sent first. */
-  onDuplicate(bytes: number): void;
 }
 
 export interface SourceSessionOptions {
@@ -59,7 +48,7 @@ export class SourceSession {
   readonly #size: number;
   readonly #clock: Clock;
   readonly #watch: ProgressWatch;
-  readonly #requests = new Map<number, SpanReceiver>();
+  readonly #requests = new Map<number, SpanAnswer>();
   readonly #end: (fault: SourceFault) => void;
   #otherRequests = 0;
   #isOver = false;
@@ -143,15 +132,15 @@ export class SourceSession {
     await this.#orEnd(promise);
   }
 
-  /** The hash list as the source sends it, unproven. @throws {SourceFault} */
-  async fetchManifest(): Promise<Uint8Array> {
-    const hashes = Buffer.alloc(manifestBytesFor(this.#size));
+  /** The hash list of what the ticket names, or of a file inside, as the source sends it, unproven. @throws {SourceFault} */
+  async fetchManifest(inside?: { readonly file: string; readonly size: number }): Promise<Uint8Array> {
+    const hashes = Buffer.alloc(manifestBytesFor(inside?.size ?? this.#size));
     let announced = 0;
     let filled = 0;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#begin();
     this.#connection.request(
-      { type: 'manifest', ticketId: this.#ticketId },
+      { type: 'manifest', ticketId: this.#ticketId, ...(inside === undefined ? {} : { file: inside.file }) },
       {
         onRun: (offset, bytes) => {
           if (offset !== announced || offset + bytes > hashes.length)
@@ -183,7 +172,8 @@ export class SourceSession {
     if (this.#isOver) return;
     this.#sink = sink;
     sink.scheduler.setSource(this.sourceId, this.#early);
-    this.#early = [];
+    // Who has all has it for whatever is fetched next, as the files behind a listing.
+    if (this.#early !== 'all') this.#early = [];
     this.pump();
   }
 
@@ -191,12 +181,12 @@ export class SourceSession {
   pump(): void {
     const sink = this.#sink;
     if (sink === undefined || this.#isOver || this.#holds.has('disk')) return;
-    const { scheduler, manifest } = sink;
+    const { scheduler, chunkBytes: chunkSize, leastWindowBytes } = sink;
     const { bytesPerSecond } = this.meter;
     scheduler.setSpeed(this.sourceId, bytesPerSecond);
-    for (let asked = this.#askedChunks(); ; ) {
-      const { chunkSize } = manifest;
-      const most = chunksToAsk({ bytesPerSecond, chunkSize, asked, isShared: scheduler.sources > 1 });
+    const isShared = scheduler.sources > 1;
+    for (let asked = this.#askedChunks(); this.#requests.size < MAX_REQUESTS; ) {
+      const most = chunksToAsk({ bytesPerSecond, chunkSize, asked, isShared, leastWindowBytes });
       const span = most === 0 ? undefined : scheduler.next(this.sourceId, most);
       if (span === undefined) return;
       this.#ask(span, sink);
@@ -232,15 +222,9 @@ export class SourceSession {
 
   #ask(span: Span, sink: SessionSink): void {
     this.#watch.start();
-    const receiver = new SpanReceiver({
-      span,
-      manifest: sink.manifest,
-      buffers: sink.buffers,
-      onChunk: (index, buffer, length) => {
-        sink.onChunk(this, index, buffer, length);
-        this.pump();
-      },
-      onBadChunk: (index) => this.#refuseChunk(index),
+    const { request, receiver } = sink.ask(this, span, {
+      onWhole: () => this.pump(),
+      onBadChunk: (index, file) => this.#refuseChunk(index, file),
       onBytes: (bytes) => {
         this.#queue = undefined;
         this.meter.add(bytes);
@@ -255,12 +239,13 @@ export class SourceSession {
       },
       onDone: () => this.#forget(id),
       onError: (error) => {
+        const isRefused = sink.refused?.(this, receiver, error) === true;
         sink.scheduler.release(this.sourceId, receiver.rest);
         this.#forget(id);
-        if (!(error.code === 'cancelled' && receiver.isAbandoned)) this.#fail(answerFault(error));
+        if (!isRefused && !(error.code === 'cancelled' && receiver.isAbandoned)) this.#fail(answerFault(error));
       },
     });
-    const id = this.#connection.request({ type: 'chunks', ticketId: this.#ticketId, ...span }, receiver);
+    const id = this.#connection.request({ ...request, ticketId: this.#ticketId }, receiver);
     this.#requests.set(id, receiver);
   }
 
@@ -347,9 +332,10 @@ export class SourceSession {
     this.#early.addRanges(have);
   }
 
-  #refuseChunk(index: number): void {
+  #refuseChunk(index: number, file?: string): void {
     this.#connection.pause();
-    this.#connection.send({ type: 'bad-chunk', ticketId: this.#ticketId, index });
+    const inside = file === undefined ? {} : { file };
+    this.#connection.send({ type: 'bad-chunk', ticketId: this.#ticketId, ...inside, index });
     this.#fail(new SourceFault('lied', `sent bytes that are not the file (chunk ${index})`));
   }
 

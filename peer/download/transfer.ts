@@ -15,13 +15,16 @@ const RANKS: Readonly<Record<TransferPriority, number>> = { high: 2, normal: 1, 
 /** Nothing happens in this time, ms, unless somebody says so. */
 const LONG_MS = 24 * 3_600_000;
 
+/** One try, of a file or a folder. */
+export type Try = Pick<Download, 'run' | 'row' | 'shared' | 'target'>;
+
 export interface TransferOptions {
   readonly saved: SavedDownload;
   /** Nobody waits for it: it goes on without a caller. */
   readonly isAlone: boolean;
   /** Tries again by itself after what may come back. */
   readonly retries: boolean;
-  readonly newDownload: (provenance: Provenance) => Download;
+  readonly newDownload: (provenance: Provenance) => Try;
   readonly turns: Turns;
   /** It is over, one way or the other; callers hear of it when this resolves. */
   readonly onOver: () => Promise<void>;
@@ -48,7 +51,7 @@ export class Transfer {
   #limit: number | undefined;
   #isAlone: boolean;
   #isPaused: boolean;
-  #download: Download;
+  #download: Try;
   readonly #provenance: Provenance;
   #knownBytes: number;
   #try: { readonly end: AbortController; readonly settled: Promise<void> } | undefined;
@@ -94,7 +97,7 @@ export class Transfer {
     return this.#isAlone || this.#isPaused;
   }
 
-  get download(): Download {
+  get download(): Try {
     return this.#download;
   }
 

@@ -45,7 +45,7 @@ export interface AnswerReceiver {
 export interface PeerServer {
   onRequest(request: PeerRequest): void;
   onCancel(id: number): void;
-  onBadChunk(ticketId: string, index: number): void;
+  onBadChunk(ticketId: string, index: number, file?: string): void;
 }
 
 /** Hears what the other end says of what it serves. */
@@ -249,6 +249,7 @@ export class PeerConnection {
       case 'open':
       case 'manifest':
       case 'chunks':
+      case 'files':
         if (this.#server === undefined) this.sendError(line.id, 'not-found');
         else this.#server.onRequest(line);
         return 0;
@@ -256,7 +257,7 @@ export class PeerConnection {
         this.#server?.onCancel(line.id);
         return 0;
       case 'bad-chunk':
-        this.#server?.onBadChunk(line.ticketId, line.index);
+        this.#server?.onBadChunk(line.ticketId, line.index, line.file);
         return 0;
       case 'have':
         this.#listener?.onHave(line.ticketId, line.have);

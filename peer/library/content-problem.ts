@@ -4,6 +4,7 @@ import type { PeerErrorCode, PeerProblem } from '../api.js';
 
 const CODE_OF: Record<ContentErrorCode, PeerErrorCode> = {
   'bad-id': 'usage',
+  'bad-listing': 'integrity',
   'bad-manifest': 'integrity',
   'bad-name': 'bad-name',
   'bad-size': 'integrity',

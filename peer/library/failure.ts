@@ -8,3 +8,9 @@ export function problemOfFailure(error: unknown): PeerProblem {
   if (error instanceof ContentError) return contentProblem(error);
   throw error;
 }
+
+/** Nobody waits for a refresh: whatever fails in it, a full disk of ours included, is told and ends nothing. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof PeerError || error instanceof ContentError) return problemOfFailure(error).message;
+  return `${error instanceof Error ? error.message : String(error)}.`;
+}

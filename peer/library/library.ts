@@ -18,7 +18,16 @@ export interface LibraryEntry {
   /** Absolute. */
   readonly path: string;
   readonly fileId: string;
+  /** Of a folder: of its listing, as `identity` and the hashes are. */
   readonly sizeBytes: number;
+  readonly kind: 'file' | 'folder';
+  /** Of a folder, as the next two: all its files, and their bytes together. */
+  readonly files?: number;
+  readonly bytes?: number;
+  /** Where the listing lies. */
+  readonly listing?: string;
+  /** A folder that is read again whenever something in it changes. */
+  readonly isWatched: boolean;
   readonly identity: FileIdentity;
   readonly state: EntryState;
   /** Empty while `pending` for the first time. */
@@ -38,6 +47,17 @@ export interface Wish {
   readonly terms?: Terms | undefined;
 }
 
+/** What `put` records. */
+export interface PutFile extends HashedFile {
+  /** When it is the listing of a folder. */
+  readonly folder?: {
+    readonly listing: string;
+    readonly files: number;
+    readonly bytes: number;
+    readonly isWatched: boolean;
+  };
+}
+
 const SCHEMA = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
@@ -54,14 +74,24 @@ const SCHEMA = `
     dev TEXT NOT NULL, ino TEXT NOT NULL, mtime_ns TEXT NOT NULL, ctime_ns TEXT NOT NULL,
     publication_id TEXT NOT NULL, hashes BLOB NOT NULL, UNIQUE (publication_id, file_id)
   );
+  CREATE INDEX IF NOT EXISTS entry_inode ON entry (ino, dev);
   CREATE TABLE IF NOT EXISTS setting (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 `;
 /** Several commands of one user may open it at once, and opening locks it for a moment: so long one waits, ms. */
 const LOCK_WAIT_MS = 5_000;
 const FILE_COLUMNS = 'name, path, file_id, size, dev, ino, mtime_ns, ctime_ns, publication_id';
-/** Added one version after the other. */
-const WISH_COLUMNS = ['wished_rights', 'wished_terms', 'wished_name'];
-const COLUMNS = `${FILE_COLUMNS}, state, revision, ${WISH_COLUMNS.join(', ')}`;
+/** Columns that a library of an earlier version has not. */
+const LATER_COLUMNS = {
+  wished_rights: 'TEXT',
+  wished_terms: 'TEXT',
+  wished_name: 'TEXT',
+  files: 'INTEGER',
+  bytes: 'INTEGER',
+  listing: 'TEXT',
+  is_watched: 'INTEGER NOT NULL DEFAULT 0',
+  is_described: 'INTEGER NOT NULL DEFAULT 1',
+} as const;
+const COLUMNS = `${FILE_COLUMNS}, state, revision, ${Object.keys(LATER_COLUMNS).join(', ')}`;
 /** Contents before the present one that are kept for who began to fetch them; each is served only while its file is still there. */
 const MAX_FORMER = 3;
 
@@ -72,7 +102,7 @@ export class Library {
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { timeout: LOCK_WAIT_MS });
     this.#db.exec(SCHEMA);
-    addWishColumns(this.#db);
+    addLaterColumns(this.#db);
     const cache = new Map<string, StatementSync>();
     this.#select = (where) => {
       const statement = cache.get(where) ?? this.#db.prepare(`SELECT ${COLUMNS} FROM entry WHERE ${where}`);
@@ -122,6 +152,12 @@ export class Library {
     return row === undefined ? undefined : contentOf(row);
   }
 
+  /** A file that was published under whatever name and path, by what tells it from others. */
+  byInode({ dev, ino, size, mtimeNs }: FileIdentity): LibraryEntry | undefined {
+    const where = 'ino = ? AND dev = ? AND size = ? AND mtime_ns = ? AND listing IS NULL LIMIT 1';
+    return entryOf(this.#select(where).get(String(ino), String(dev), Number(size), String(mtimeNs)));
+  }
+
   /** Every entry by name, read as needed. */
   *entries(): Generator<LibraryEntry> {
     for (const row of this.#select('1 ORDER BY name').iterate()) yield entryOf(row) as LibraryEntry;
@@ -129,7 +165,8 @@ export class Library {
 
   /** True when something must be told to the tracker. */
   hasUnsettled(): boolean {
-    return this.#select(`state <> 'published' OR wished_name IS NOT NULL LIMIT 1`).get() !== undefined;
+    const where = `state <> 'published' OR wished_name IS NOT NULL OR is_described = 0 LIMIT 1`;
+    return this.#select(where).get() !== undefined;
   }
 
   /** Chunk hashes of a present or former content, 32 bytes each; undefined when it is none any more. */
@@ -140,20 +177,33 @@ export class Library {
     return row?.['hashes'] as Uint8Array | undefined;
   }
 
-  /** Records a hashed file under `name`; keeps the publicationId and revision the name already had, and what was there before apart. */
-  put(name: string, path: string, file: HashedFile, wish: Wish = {}): void {
+  /** Records a hashed file, or a folder by its listing, under `name`; keeps the publicationId and revision the name already had, and what was there before apart. */
+  put(name: string, path: string, file: PutFile, wish: Wish = {}): void {
     this.#keepFormer(name, file.fileId);
     const { dev, ino, mtimeNs, ctimeNs } = file.identity;
     const times = [String(dev), String(ino), String(mtimeNs), String(ctimeNs)];
+    const wishes = [textOf(wish.rights), this.#termsText(name, wish)];
     this.#db
       .prepare(`
-      INSERT INTO entry (${FILE_COLUMNS}, state, revision, hashes, wished_rights, wished_terms)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 'pending', 0, ?, ?, ?)
+      INSERT INTO entry (${FILE_COLUMNS}, state, revision, hashes, wished_rights, wished_terms, files, bytes, listing,
+        is_watched, is_described)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 'pending', 0, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (name) DO UPDATE SET path = excluded.path, file_id = excluded.file_id, size = excluded.size, dev = excluded.dev,
         ino = excluded.ino, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, state = 'pending', hashes = excluded.hashes,
-        wished_rights = coalesce(excluded.wished_rights, wished_rights), wished_terms = coalesce(excluded.wished_terms, wished_terms)
+        wished_rights = coalesce(excluded.wished_rights, wished_rights), wished_terms = coalesce(excluded.wished_terms, wished_terms),
+        files = excluded.files, bytes = excluded.bytes, listing = excluded.listing, is_watched = excluded.is_watched,
+        is_described = excluded.is_described
     `)
-      .run(name, path, file.fileId, file.size, ...times, file.hashes, textOf(wish.rights), this.#termsText(name, wish));
+      .run(name, path, file.fileId, file.size, ...times, file.hashes, ...wishes, ...folderValues(file.folder));
+  }
+
+  /** The tracker knows every path of the folder. */
+  setDescribed(name: string, fileId: string): void {
+    this.#db.prepare('UPDATE entry SET is_described = 1 WHERE name = ? AND file_id = ?').run(name, fileId);
+  }
+
+  setWatched(name: string, isWatched: boolean): void {
+    this.#db.prepare('UPDATE entry SET is_watched = ? WHERE name = ?').run(isWatched ? 1 : 0, name);
   }
 
   /** Other rights or terms are wanted for the same content. */
@@ -216,7 +266,7 @@ export class Library {
     const { changes } = this.#db
       .prepare(
         `INSERT OR REPLACE INTO former (${columns}) SELECT ${columns} FROM entry
-          WHERE name = ? AND file_id <> ? AND publication_id <> ''`,
+          WHERE name = ? AND file_id <> ? AND publication_id <> '' AND listing IS NULL`,
       )
       .run(name, fileId);
     if (changes === 0) return;
@@ -236,21 +286,21 @@ export class Library {
   }
 }
 
-/** A library of an earlier version lacks some; of several commands that open it at once, one adds them. */
-function addWishColumns(db: DatabaseSync): void {
-  const missing = (): string[] => {
-    const names = new Set(
+/** Of several commands that open a library of an earlier version at once, one adds them. */
+function addLaterColumns(db: DatabaseSync): void {
+  const missing = (): [string, string][] => {
+    const there = new Set(
       db
         .prepare('PRAGMA table_info(entry)')
         .all()
         .map(({ name }) => name),
     );
-    return WISH_COLUMNS.filter((column) => !names.has(column));
+    return Object.entries(LATER_COLUMNS).filter(([name]) => !there.has(name));
   };
   if (missing().length === 0) return;
   db.exec('BEGIN IMMEDIATE');
   try {
-    for (const column of missing()) db.exec(`ALTER TABLE entry ADD COLUMN ${column} TEXT`);
+    for (const [name, type] of missing()) db.exec(`ALTER TABLE entry ADD COLUMN ${name} ${type}`);
   } finally {
     db.exec('COMMIT');
   }
@@ -258,7 +308,10 @@ function addWishColumns(db: DatabaseSync): void {
 
 type Row = Record<string, unknown>;
 /** One content of a publication, and the file that has it. */
-export type Content = Pick<LibraryEntry, 'name' | 'path' | 'fileId' | 'sizeBytes' | 'identity' | 'publicationId'>;
+export type Content = Pick<
+  LibraryEntry,
+  'name' | 'path' | 'fileId' | 'sizeBytes' | 'identity' | 'publicationId' | 'listing'
+>;
 
 function contentOf(row: Row): Content {
   const big = (column: string): bigint => BigInt(row[column] as string);
@@ -285,6 +338,10 @@ function entryOf(row: Row | undefined): LibraryEntry | undefined {
     ...contentOf(row),
     state: row['state'] as EntryState,
     revision: Number(row['revision']),
+    ...(typeof row['listing'] === 'string'
+      ? { kind: 'folder', listing: row['listing'], files: Number(row['files']), bytes: Number(row['bytes']) }
+      : { kind: 'file' }),
+    isWatched: row['is_watched'] === 1,
     ...(typeof rights === 'string' ? { wishedRights: JSON.parse(rights) as Rights } : {}),
     ...(typeof terms === 'string' ? { wishedTerms: JSON.parse(terms) as Terms } : {}),
     ...(typeof name === 'string' ? { wishedName: name } : {}),
@@ -293,4 +350,9 @@ function entryOf(row: Row | undefined): LibraryEntry | undefined {
 
 function textOf(value: object | string | undefined): string | null {
   return value === undefined ? null : JSON.stringify(value);
+}
+
+function folderValues(folder: PutFile['folder']): (string | number | null)[] {
+  if (folder === undefined) return [null, null, null, 0, 1];
+  return [folder.files, folder.bytes, folder.listing, folder.isWatched ? 1 : 0, 0];
 }

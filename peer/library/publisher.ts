@@ -4,7 +4,8 @@
  */
 import { basename } from 'node:path';
 
-import { ContentError } from '../../common/content/content-error.js';
+import { chunkSizeFor } from '../../common/content/chunk-size.js';
+import { parseFileId } from '../../common/content/file-id.js';
 import { checkFileName } from '../../common/content/file-name.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import {
@@ -17,12 +18,16 @@ import {
 import { peerErrorOf } from '../tracker-client/problems.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
 import { currentIdentity } from './current-identity.js';
-import { problemOfFailure } from './failure.js';
-import { compareIdentity } from './hashing/file-identity.js';
+import { problemOfFailure, reasonOf } from './failure.js';
+import { FolderPublisher, type Prepared } from './folder-publisher.js';
+import type { Folders } from './folders/folders.js';
+import { compareIdentity, type FileIdentity } from './hashing/file-identity.js';
 import type { FileHasher, HashedFile } from './hashing/hash-file.js';
 import type { Library, LibraryEntry, Wish } from './library.js';
+import { nameTaken } from './name-taken.js';
 import { notMine, ownName } from './own-name.js';
 import { mineRow } from './publication-row.js';
+import { isDirectory, publishEntry } from './publish-entry.js';
 import { settleName } from './rename.js';
 import { wireWish } from './wire-rights.js';
 import { shownTerms, wireTerms } from './wire-terms.js';
@@ -33,31 +38,30 @@ const BULK_ENTRIES = 500;
 export interface PublisherOptions {
   readonly library: Library;
   readonly hasher: FileHasher;
+  readonly folders: Folders;
   readonly tracker: Pick<TrackerClient, 'request'>;
   readonly user: () => string;
   readonly now: () => number;
   /** A file is being hashed; called with undefined bytes when that ended. */
   onHashing(path: string, doneBytes: number | undefined, sizeBytes: number): void;
   notice(level: 'info' | 'warning' | 'error', text: string): void;
+  /** Something was published or withdrawn. */
+  readonly onChanged?: () => void;
 }
 
-interface Prepared {
-  readonly path: string;
-  readonly name: string;
-  readonly fileId: string;
-  readonly sizeBytes: number;
-  readonly replace: boolean;
-  /** The name was new to the library: a refusal by the tracker removes it again. */
-  readonly isNew: boolean;
+interface RescanOptions extends AbortOptions {
+  readonly isStrict?: boolean;
 }
 
 export class Publisher {
   readonly #options: PublisherOptions;
+  readonly #folders: FolderPublisher;
   readonly #refreshing = new Map<string, Promise<void>>();
   #syncing: Promise<void> | undefined;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#folders = new FolderPublisher(options);
   }
 
   /** One outcome a path, in order; a path that fails does not stop the others. */
@@ -80,6 +84,7 @@ export class Publisher {
       const batch = ready.slice(start, start + BULK_ENTRIES);
       for (const alike of this.#alike(batch)) await this.#announce(alike, outcomeByName, options);
     }
+    this.#options.onChanged?.();
     return prepared.map((item, index) => {
       const path = input.paths[index] ?? '';
       if (!('fileId' in item)) return { ok: false, path, problem: item };
@@ -97,6 +102,7 @@ export class Publisher {
   async withdraw(selectors: readonly string[], { signal }: AbortOptions): Promise<UnpublishOutcome[]> {
     const outcomes: UnpublishOutcome[] = [];
     for (const selector of selectors) outcomes.push(await this.#withdrawOne(selector, { signal }));
+    this.#options.onChanged?.();
     return outcomes;
   }
 
@@ -148,11 +154,18 @@ export class Publisher {
     return running;
   }
 
+  /** See `FolderPublisher.rescan`. */
+  rescan(name: string, { signal, isStrict = false }: RescanOptions): Promise<readonly string[]> {
+    const announce = (item: Prepared): Promise<void> => this.#announce([item], new Map(), { signal });
+    return this.#folders.rescan(name, announce, { signal, isStrict });
+  }
+
   async #prepare(
     path: string,
-    { as, replace = false, wish }: PublishInput & { readonly wish: Wish },
+    input: PublishInput & { readonly wish: Wish },
     { signal, onProgress }: CommandOptions,
   ): Promise<Prepared> {
+    const { as, replace = false, wish } = input;
     const { library } = this.#options;
     const name = as ?? basename(path);
     const bad = checkFileName(name);
@@ -165,6 +178,8 @@ export class Publisher {
     if (renamed !== undefined) throw nameTaken(name, renamed.path);
     const known = library.byName(name);
     const isSamePath = known?.path === path;
+    if (await isDirectory(path))
+      return this.#folders.prepare({ path, name, input }, { signal, ...(onProgress ? { onProgress } : {}) });
     if (known !== undefined && isSamePath && (await isUnchanged(known))) {
       if (wish.rights !== undefined || wish.terms !== undefined) library.wish(name, wish);
       return { path, name, fileId: known.fileId, sizeBytes: known.sizeBytes, replace: true, isNew: false };
@@ -185,10 +200,10 @@ export class Publisher {
 
   async #hash(path: string, { signal, onProgress }: CommandOptions): Promise<HashedFile> {
     const { hasher, onHashing } = this.#options;
-    const { size: sizeBytes } = await currentIdentity(path).then(
-      (identity) => ({ size: Number(identity.size) }),
-      () => ({ size: 0 }),
-    );
+    const now = await currentIdentity(path).catch(() => undefined);
+    const sizeBytes = Number(now?.size ?? 0);
+    const moved = now === undefined ? undefined : this.#knownContent(now);
+    if (moved !== undefined) return moved;
     const report = (doneBytes: number): void => {
       onHashing(path, doneBytes, sizeBytes);
       onProgress?.({ event: 'hashing', path, doneBytes, sizeBytes });
@@ -200,6 +215,17 @@ export class Publisher {
     }
   }
 
+  /** A file that was moved or has got a second name is not read again. With the ctime of before: whoever serves it looks at it once. */
+  #knownContent(now: FileIdentity): HashedFile | undefined {
+    const { library } = this.#options;
+    const known = library.byInode(now);
+    if (known === undefined) return undefined;
+    const { fileId, sizeBytes: size, identity } = known;
+    const hashes = library.hashes(fileId);
+    if (hashes === undefined) return undefined;
+    return { fileId: parseFileId(fileId), size, chunkSize: chunkSizeFor(size), hashes, identity };
+  }
+
   async #announce(
     batch: readonly Prepared[],
     outcomeByName: Map<string, PublishOutcome>,
@@ -207,24 +233,24 @@ export class Publisher {
   ): Promise<void> {
     const { library, tracker } = this.#options;
     try {
-      const entries = batch.map(({ name, fileId, sizeBytes, replace }) => ({
-        name,
-        fileId,
-        size: sizeBytes,
-        kind: 'file' as const,
-        ...(replace ? { replace } : {}),
-      }));
+      const entries = batch.flatMap(({ name, replace }) => {
+        const entry = library.byName(name);
+        return entry === undefined ? [] : [{ ...publishEntry(entry), ...(replace ? { replace } : {}) }];
+      });
       const wish = wishOf(library.byName(batch[0]?.name ?? ''));
       const reply = await tracker.request('publish', { entries, ...wireWish(wish) }, { signal });
       for (const [index, item] of batch.entries()) {
         const result = reply.results[index];
         if (result?.ok === true) {
           library.settle(item.name, result.publicationId, result.revision);
+          await this.#folders.tellPaths(item.name, result.paths, { signal });
+          const { skipped, skippedCount = 0 } = item;
           outcomeByName.set(item.name, {
             ok: true,
             path: item.path,
             publication: this.#row(item.name, wish, result.rights),
             change: result.change,
+            ...(skippedCount > 0 ? { skipped: skipped ?? [], skippedCount } : {}),
           });
         } else {
           if (item.isNew) library.remove(item.name);
@@ -279,10 +305,7 @@ export class Publisher {
   async #syncBatch(batch: readonly LibraryEntry[], { signal }: AbortOptions): Promise<void> {
     const { library, tracker, notice } = this.#options;
     const entries = batch.map((entry) => ({
-      name: entry.name,
-      fileId: entry.fileId,
-      size: entry.sizeBytes,
-      kind: 'file' as const,
+      ...publishEntry(entry),
       // New content of a name that was ours before: the crash came between hashing and the tracker's answer.
       ...(entry.state === 'pending' && entry.publicationId !== '' ? { replace: true } : {}),
       // What others have removed meanwhile does not come back by being told again.
@@ -291,8 +314,10 @@ export class Publisher {
     const reply = await tracker.request('publish', { entries, ...wireWish(wishOf(batch[0])) }, { signal });
     for (const [index, entry] of batch.entries()) {
       const result = reply.results[index];
-      if (result?.ok === true) library.settle(entry.name, result.publicationId, result.revision);
-      else if (result?.error.code === 'gone') {
+      if (result?.ok === true) {
+        library.settle(entry.name, result.publicationId, result.revision);
+        await this.#folders.tellPaths(entry.name, result.paths, { signal });
+      } else if (result?.error.code === 'gone') {
         library.remove(entry.name);
         notice('warning', `${entry.name} was removed, so this device no longer offers it. Your file is still there.`);
       } else if (result?.error.code === 'name-taken') {
@@ -311,6 +336,10 @@ export class Publisher {
     if (signal.aborted) return;
     const entry = library.byPublication(publicationId);
     if (entry === undefined || entry.state === 'withdrawing') return;
+    if (entry.kind === 'folder') {
+      await this.rescan(entry.name, { signal, isStrict: true });
+      return;
+    }
     try {
       const file = await this.#hash(entry.path, { signal });
       library.put(entry.name, entry.path, file);
@@ -364,15 +393,4 @@ function wishOf(entry: LibraryEntry | undefined): Wish {
 async function isUnchanged(entry: LibraryEntry): Promise<boolean> {
   const now = await currentIdentity(entry.path).catch(() => undefined);
   return now !== undefined && compareIdentity(entry.identity, now) === 'same';
-}
-
-function nameTaken(name: string, path: string): PeerError {
-  const message = `${name} is the name of another publication of yours (${path}). Choose another with --as NAME, or take it over with --replace.`;
-  return new PeerError({ code: 'name-taken', message });
-}
-
-/** Nobody waits for a refresh: whatever fails in it, a full disk of ours included, is told and ends nothing. */
-function reasonOf(error: unknown): string {
-  if (error instanceof PeerError || error instanceof ContentError) return problemOfFailure(error).message;
-  return `${error instanceof Error ? error.message : String(error)}.`;
 }

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { Peer, PublicationRow } from '../api.js';
 import { canBe } from '../wording/choose-transfer.js';
+import { fullName } from '../wording/selector.js';
 import type { CompletionRequest } from './completion.js';
 import { expandHome } from './path-text.js';
 
@@ -31,7 +32,7 @@ export async function lookUpCandidates(
       return publications.map(({ name }) => name);
     }
     case 'found':
-      return from.found.flatMap((row) => (prefix.startsWith('@') ? [`@${row.owner}/${row.name}`] : [row.name]));
+      return from.found.map((row) => (prefix.startsWith('@') ? `@${row.owner}/${fullName(row)}` : fullName(row)));
     case 'downloads':
       return from.peer
         .state()

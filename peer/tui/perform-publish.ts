@@ -97,7 +97,8 @@ async function publishInput(
   }
   const terms = await wishedTerms(command, context);
   const rights = command.rights && { rights: command.rights };
-  return { paths, replace: command.replace, ...named, ...rights, ...(terms && { terms }) };
+  const watch = command.word === 'pub' && command.watch ? { watch: true } : {};
+  return { paths, replace: command.replace, ...watch, ...named, ...rights, ...(terms && { terms }) };
 }
 
 function wishedTerms(

@@ -31,6 +31,7 @@ export type Command =
       readonly paths: readonly ShellWord[];
       readonly as?: string;
       readonly replace: boolean;
+      readonly watch: boolean;
       readonly rights?: Rights;
       readonly terms?: WishedTerms;
     }
@@ -255,7 +256,9 @@ function publishCommand(
   if (operands.length === 0) return missing(word);
   if (wish.as !== undefined && operands.length > 1) return '--as gives one name: publish one path with it.';
   const common = { paths: operands, replace: flags.has('--replace'), ...wish };
-  return word === 'pub' ? { word, ...common } : { word, ...common, ...wishedDepots(taken) };
+  return word === 'pub'
+    ? { word, ...common, watch: flags.has('--watch') }
+    : { word, ...common, ...wishedDepots(taken) };
 }
 
 function buildCommand(word: Word, taken: Taken): Command | string {
@@ -392,6 +395,4 @@ function usage(message: string): ParsedLine {
   return { kind: 'problem', problem: usageProblem(message) };
 }
 
-function usageProblem(message: string): PeerProblem {
-  return { code: 'usage', message };
-}
+const usageProblem = (message: string): PeerProblem => ({ code: 'usage', message });

@@ -21,7 +21,7 @@ export const TURN_BYTES = 16 * 1024 * 1024;
 
 export interface SendTurn extends AbortOptions {
   readonly id: number;
-  readonly file: ServedFile;
+  readonly file: Pick<ServedFile, 'read'>;
   readonly tally: UploadTally;
   readonly share: RateShare;
   readonly offset: number;

@@ -1,6 +1,7 @@
 import { ProtocolError } from '../../common/protocol/errors.js';
 import type { Ticket } from '../../common/protocol/peer-messages.js';
 import type { RateShare } from '../rates/rate-shares.js';
+import type { FolderLeases } from './folder-leases.js';
 import type { Lease } from './served-files.js';
 import type { SharedFile } from './shared-file.js';
 import type { UploadTally } from './upload-row.js';
@@ -10,6 +11,8 @@ export interface Grant extends Disposable {
   readonly ticket: Ticket;
   readonly shared: SharedFile;
   readonly lease: Lease;
+  /** Files inside, when it is a folder. */
+  readonly inside: FolderLeases;
   readonly tally: UploadTally;
   readonly share: RateShare;
   /** Requests that are being answered under it; aborted with the error that ends them. */

@@ -19,10 +19,27 @@ export interface SharedFile {
   manifest(): Manifest | Promise<Manifest>;
   /** Chunks that are there now. */
   have(): 'all' | ChunkRanges;
+  /** When it is the listing of a folder: what is inside. */
+  readonly folder?: SharedFolder;
   /** Whether chunks `first` to `first + count - 1` are all there; `have()` may name only some. Absent: all are. */
   holds?(first: number, count: number): boolean;
   /** Calls `fn` with each chunk that arrives. Returns the undo. */
   onHave?(fn: (index: number) => void): () => void;
+}
+
+export interface SharedFolder {
+  /** Files of that content inside. */
+  find(fileId: string): readonly SharedFile[];
+  /** Contents of small files, one after the other: as many as make about 1 MiB. */
+  readFiles(fileIds: readonly string[]): Promise<SmallFiles>;
+}
+
+export interface SmallFiles {
+  readonly bytes: Uint8Array;
+  /** How many of the files that were asked for are in `bytes`. */
+  readonly count: number;
+  /** Why the next one is not. */
+  readonly problem?: 'not-found' | 'gone' | 'changed';
 }
 
 /** What this peer serves. No path ever comes from the wire: these two are the only way from a request to a file. */

@@ -23,4 +23,6 @@ export interface UploadDesk {
   fileChanged(shared: SharedFile): void;
   /** Another file is at its path: the library is told, and who has the old one open goes on. */
   outdated(shared: SharedFile): void;
+  /** A file inside the folder is not what was published: the library should look at it again. */
+  folderChanged(shared: SharedFile): void;
 }

@@ -10,9 +10,11 @@ import type { PeerRequest, Ticket } from '../../common/protocol/peer-messages.js
 import type { PeerConnection, PeerServer } from '../file-port/peer-connection.js';
 import { RunBlock } from '../file-port/run-block.js';
 import { ChunkSender, type SendTurn, TURN_BYTES } from './chunk-sender.js';
+import { FolderLeases } from './folder-leases.js';
 import { endGrant, type Grant, toProtocolError } from './grant.js';
 import { announceHave, type PositionNotice, repeatPosition } from './lane-notices.js';
-import type { SharedFile } from './shared-file.js';
+import type { ServedFile } from './served-file.js';
+import type { SharedFile, SharedFolder, SmallFiles } from './shared-file.js';
 import type { UploadDesk } from './upload-desk.js';
 import type { UploadTally } from './upload-row.js';
 import { UploadTurn } from './upload-turn.js';
@@ -23,14 +25,21 @@ const MAX_GRANTS = 16;
 const MAX_REFUSALS = 8;
 /** Manifests need no place in the queue, so each connection that does not read one may hold only this much of it, bytes. */
 const MANIFEST_RUN_BYTES = 64 * 1024;
+/** Requests for small files that are read before their turn, each up to 1 MiB. */
+const MAX_AHEAD = 3;
 /** `busy` asks to come back after this, ms. */
 const BUSY_RETRY_MS = 1_000;
 
 type ChunksRequest = Extract<PeerRequest, { type: 'chunks' }>;
+type FilesRequest = Extract<PeerRequest, { type: 'files' }>;
+
+type Turn = Parameters<ChunkSender['sendTurn']>[0];
 
 interface Work {
   readonly request: PeerRequest;
   readonly controller: AbortController;
+  /** Small files that are read while what was asked for before is sent. */
+  ahead?: Promise<SmallFiles>;
 }
 
 export class UploadLane implements PeerServer {
@@ -77,12 +86,14 @@ export class UploadLane implements PeerServer {
     }
   }
 
-  onBadChunk(ticketId: string, index: number): void {
+  onBadChunk(ticketId: string, index: number, file?: string): void {
     const grant = this.#grants.get(ticketId);
-    if (grant === undefined || index >= chunkCount(grant.shared.size, chunkSizeFor(grant.shared.size))) return;
+    const shared = file === undefined ? grant?.shared : grant?.shared.folder?.find(file)[0];
+    if (grant === undefined || shared === undefined || index >= chunkCount(shared.size, chunkSizeFor(shared.size)))
+      return;
     // What was never sent cannot have been bad: a part that is not there yet would always look so.
-    if (grant.shared.holds?.(index, 1) === false) return;
-    void this.desk.checks.report({ shared: grant.shared, index, user: grant.ticket.user });
+    if (shared.holds?.(index, 1) === false) return;
+    void this.desk.checks.report({ shared, index, user: grant.ticket.user });
   }
 
   /** The file behind `shared` is not what was published any more. */
@@ -122,6 +133,7 @@ export class UploadLane implements PeerServer {
         const signal = AbortSignal.any([work.controller.signal, this.#closed.signal]);
         signal.throwIfAborted();
         await this.desk.tickets.ready({ signal });
+        this.#readAhead();
         await this.#answer(work, signal);
       } catch (error) {
         this.#refuse(work.request, error);
@@ -131,15 +143,19 @@ export class UploadLane implements PeerServer {
     if (this.#isLeaving) this.connection.end();
   }
 
-  async #answer({ request, controller }: Work, signal: AbortSignal): Promise<void> {
+  async #answer({ request, controller, ahead }: Work, signal: AbortSignal): Promise<void> {
     if (request.type === 'open') return this.#open(request.id, request.ticket);
     const grant = this.#grants.get(request.ticketId);
     if (grant === undefined) throw new ProtocolError('bad-ticket');
     this.desk.tickets.judge(grant.ticket);
     grant.running.add(controller);
     try {
-      if (request.type === 'manifest') await this.#sendManifest(request.id, grant, signal);
-      else await this.#sendChunks(request, grant, signal);
+      if (request.type === 'files') await this.#sendFiles(request, grant, { ahead, signal });
+      else {
+        const file = request.file === undefined ? grant.lease.file : await grant.inside.open(request.file);
+        if (request.type === 'manifest') await this.#sendManifest(request.id, file, signal);
+        else await this.#sendChunks(request, grant, { file, signal });
+      }
     } finally {
       grant.running.delete(controller);
     }
@@ -152,9 +168,12 @@ export class UploadLane implements PeerServer {
     this.connection.sendError(request.id, code, retryAfterMs);
     if (code === 'bad-ticket') this.#refusals += 1;
     if (code === 'bad-message' || this.#refusals >= MAX_REFUSALS) this.connection.end();
-    if (code !== 'changed' || request.type === 'open') return;
+    if ((code !== 'changed' && code !== 'gone') || request.type === 'open') return;
     const grant = this.#grants.get(request.ticketId);
-    if (grant !== undefined) this.desk.fileChanged(grant.shared);
+    if (grant === undefined) return;
+    // Of a folder the other files are as good as before.
+    if (request.type === 'files' || request.file !== undefined) this.desk.folderChanged(grant.shared);
+    else if (code === 'changed') this.desk.fileChanged(grant.shared);
   }
 
   async #open(id: number, ticketText: string): Promise<void> {
@@ -185,24 +204,27 @@ export class UploadLane implements PeerServer {
     const { user, ticketId } = ticket;
     const transfer = `${this.connection.address} ${ticketId}`;
     const share = this.desk.rates.open({ owner: user, peer: this.connection.pin, transfer });
+    const inside = new FolderLeases(this.desk.served, shared);
     const undo = announceHave(this.connection, { ticketId, shared, clock: this.desk.clock });
     this.#grants.set(ticketId, {
       ticket,
       shared,
       lease,
+      inside,
       tally: this.newTally(shared, user),
       share,
       running: new Set(),
       [Symbol.dispose]: () => {
         undo();
+        inside[Symbol.dispose]();
         share[Symbol.dispose]();
         lease[Symbol.dispose]();
       },
     });
   }
 
-  async #sendManifest(id: number, { lease }: Grant, signal: AbortSignal): Promise<void> {
-    const { hashes } = await lease.file.manifest();
+  async #sendManifest(id: number, file: ServedFile, signal: AbortSignal): Promise<void> {
+    const { hashes } = await file.manifest();
     const block = new RunBlock(MANIFEST_RUN_BYTES);
     for (let offset = 0; offset < hashes.length; offset += MANIFEST_RUN_BYTES) {
       signal.throwIfAborted();
@@ -212,24 +234,67 @@ export class UploadLane implements PeerServer {
     }
   }
 
-  async #sendChunks(request: ChunksRequest, grant: Grant, signal: AbortSignal): Promise<void> {
-    const { size } = grant.shared;
+  async #sendChunks(
+    request: ChunksRequest,
+    grant: Grant,
+    { file, signal }: { file: ServedFile; signal: AbortSignal },
+  ): Promise<void> {
+    const { size } = file.shared;
     const chunkSize = chunkSizeFor(size);
     const { id, first, count } = request;
     if (first + count > chunkCount(size, chunkSize)) throw new ProtocolError('no-chunk');
-    if (grant.shared.holds?.(first, count) === false) throw new ProtocolError('no-chunk');
+    if (file.shared.holds?.(first, count) === false) throw new ProtocolError('no-chunk');
     const end = Math.min(size, (first + count) * chunkSize);
-    let offset = first * chunkSize;
+    await this.#sendTurns({ id, file, offset: first * chunkSize, end }, grant, signal);
+  }
+
+  /** What could be read of the files is sent before the one that could not is refused. */
+  async #sendFiles(
+    { id, files }: FilesRequest,
+    grant: Grant,
+    { ahead, signal }: { ahead: Work['ahead']; signal: AbortSignal },
+  ): Promise<void> {
+    const { folder } = grant.shared;
+    if (folder === undefined) throw new ProtocolError('not-found');
+    let reading = ahead ?? folder.readFiles(files);
+    for (let [sent, offset] = [0, 0]; ; ) {
+      const { bytes, count, problem } = await reading;
+      sent += count;
+      const isLast = problem !== undefined || sent === files.length;
+      if (!isLast) reading = readQuietly(folder, files.slice(sent));
+      const file = inMemory(bytes, offset);
+      await this.#sendTurns({ id, file, offset, end: offset + bytes.length }, grant, signal);
+      if (problem !== undefined) throw new ProtocolError(problem);
+      if (isLast) return;
+      offset += bytes.length;
+    }
+  }
+
+  async #sendTurns(
+    { id, file, offset: start, end }: Pick<Turn, 'id' | 'file' | 'offset' | 'end'>,
+    grant: Grant,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let offset = start;
     using notice = repeatPosition(this.connection, { id, clock: this.desk.clock });
     while (offset < end) {
       const place = new UploadTurn(grant.tally, Math.min(end - offset, TURN_BYTES), this.desk.clock);
-      const turn = { id, file: grant.lease.file, tally: grant.tally, share: grant.share, offset, end, signal };
+      const turn = { id, file, tally: grant.tally, share: grant.share, offset, end, signal };
       offset = await this.desk.slots.run(() => this.#turn(turn, place, notice), {
         owner: grant.ticket.user,
         turn: place,
         onPosition: notice.tell,
         signal,
       });
+    }
+  }
+
+  /** The line must not run dry while a thread reads. */
+  #readAhead(): void {
+    for (const next of this.#line.slice(0, MAX_AHEAD)) {
+      if (next.request.type !== 'files' || next.ahead !== undefined) continue;
+      const folder = this.#grants.get(next.request.ticketId)?.shared.folder;
+      if (folder !== undefined) next.ahead = readQuietly(folder, next.request.files);
     }
   }
 
@@ -252,4 +317,15 @@ export class UploadLane implements PeerServer {
     this.#closed.abort(new ProtocolError('cancelled'));
     for (const ticketId of [...this.#grants.keys()]) this.#drop(ticketId, new ProtocolError('cancelled'));
   }
+}
+
+/** It may fail before anybody waits for it; whoever waits hears of it all the same. */
+function readQuietly(folder: SharedFolder, fileIds: readonly string[]): Promise<SmallFiles> {
+  const reading = folder.readFiles(fileIds);
+  reading.catch(() => undefined);
+  return reading;
+}
+
+function inMemory(bytes: Uint8Array, offset: number): Turn['file'] {
+  return { read: async (into, at) => into.set(bytes.subarray(at - offset, at - offset + into.length)) };
 }

@@ -77,6 +77,7 @@ export class Uploads implements Part {
       clock: this.#clock,
       fileChanged: (shared) => this.fileChanged(shared),
       outdated: (shared) => this.outdated(shared),
+      folderChanged: ({ publicationId, fileId }) => this.#options.onChanged(publicationId, fileId),
     };
   }
 

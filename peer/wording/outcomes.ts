@@ -21,12 +21,28 @@ import { changedTermsText } from './terms.js';
 /** `file.bin published successfully`, or what is wrong with this path. */
 export function publishOutcome(outcome: PublishOutcome): Row {
   if (!outcome.ok) return failedRow(outcome.path, problemText(outcome.problem));
-  const { name, sizeBytes, fileId, revision, rights } = outcome.publication;
+  const { name, sizeBytes, files, fileId, revision, rights } = outcome.publication;
   const whom = rights === 'public' ? '' : `  for ${rightsText(rights)}`;
-  const details = span(`  ${formatSize(sizeBytes)}  ${shortId(fileId)}${whom}`, 'faint');
-  if (outcome.change === 'unchanged') return [span(`${safeDisplay(name)} is published already, unchanged`), details];
+  const inside = files === undefined ? '' : `${formatCount(files, 'file')}  `;
+  const details = span(`  ${inside}${formatSize(sizeBytes)}  ${shortId(fileId)}${whom}`, 'faint');
+  const left = skippedSpans(outcome);
+  if (outcome.change === 'unchanged')
+    return [span(`${safeDisplay(name)} is published already, unchanged`), details, ...left];
   const suffix = outcome.change === 'replaced' ? ` as revision ${revision}, in place of the one before` : '';
-  return [span(`${safeDisplay(name)} published successfully${suffix}`, 'good'), details];
+  return [span(`${safeDisplay(name)} published successfully${suffix}`, 'good'), details, ...left];
+}
+
+/** Two reasons say what to look at; a list would push everything else off the screen. */
+const SHOWN_REASONS = 2;
+
+function skippedSpans({ skipped = [], skippedCount = 0 }: PublishOutcome & { ok: true }): Row {
+  if (skippedCount === 0) return [];
+  const reasons = skipped
+    .slice(0, SHOWN_REASONS)
+    .map(({ path, reason }) => `${safeDisplay(path)} (${safeDisplay(reason)})`);
+  const others = skippedCount - reasons.length;
+  const more = others > 0 ? ` and ${formatCount(others, 'other')}` : '';
+  return [span(`  Left out: ${reasons.join(', ')}${more}`, 'warning')];
 }
 
 /** `2 files published, 4 files published already, 1 file failed`: what came of many, `verb` being what was asked for. */
@@ -76,7 +92,8 @@ export function getDetails({ path, transfer }: GetResult): string {
     .filter(({ verifiedBytes }) => verifiedBytes > 0)
     .map(({ user }) => safeDisplay(user));
   const from = senders.length === 0 ? '' : ` from ${[...new Set(senders)].join(', ')}`;
-  return `${formatSize(transfer.sizeBytes)}${from}, saved as ${safeDisplay(path)}`;
+  const inside = transfer.files === undefined ? '' : `${formatCount(transfer.files.total, 'file')}, `;
+  return `${inside}${formatSize(transfer.sizeBytes)}${from}, saved as ${safeDisplay(path)}`;
 }
 
 /** The outcome of a word about one download. */

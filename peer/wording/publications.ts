@@ -5,7 +5,7 @@ import { PeerError, type PublicationRow, type SearchResult } from '../api.js';
 import { type Layout, type Listing, listingOf, paragraph, stacked } from './listing.js';
 import { rightsText } from './rights.js';
 import { row } from './row.js';
-import { selectorFor, shortId } from './selector.js';
+import { fullName, selectorFor, shortId } from './selector.js';
 import { type Column, table } from './table.js';
 import { termsText } from './terms.js';
 
@@ -21,7 +21,7 @@ export interface PublicationsOptions {
 const OWNER_CELLS = 16;
 const RIGHTS_CELLS = 24;
 
-const NAME: Column<PublicationRow> = { title: 'NAME', cell: ({ name }) => safeDisplay(name), tone: 'strong' };
+const NAME: Column<PublicationRow> = { title: 'NAME', cell: (row) => safeDisplay(fullName(row)), tone: 'strong' };
 const SIZE: Column<PublicationRow> = { title: 'SIZE', cell: ({ sizeBytes }) => formatSize(sizeBytes), align: 'right' };
 const OWNER: Column<PublicationRow> = {
   title: 'OWNER',

@@ -9,9 +9,16 @@ export function shortId(fileId: string): string {
   return safeDisplay(fileId.slice(0, SHOWN_ID_DIGITS));
 }
 
+/** What it is called in lists and in a `get`: a folder ends with a slash, a file inside one stands behind its name. */
+export function fullName({ name, path, kind }: Pick<PublicationRow, 'name' | 'path' | 'kind'>): string {
+  if (path !== undefined) return `${name}/${path}`;
+  return kind === 'folder' ? `${name}/` : name;
+}
+
 /** `@owner/name`, quoted where the command line needs it; `id:…` for a name that cannot be typed as it is shown. */
-export function selectorFor({ owner, name, fileId }: Pick<PublicationRow, 'owner' | 'name' | 'fileId'>): string {
-  const selector = `@${owner}/${name}`;
+export function selectorFor(row: Pick<PublicationRow, 'owner' | 'name' | 'fileId' | 'path' | 'kind'>): string {
+  const { owner, fileId } = row;
+  const selector = `@${owner}/${fullName(row)}`;
   return safeDisplay(selector) === selector ? quoteArgument(selector) : `id:${shortId(fileId)}`;
 }
 

@@ -61,7 +61,7 @@ export function hashingRow({ path, doneBytes, sizeBytes }: HashingRow, width: nu
     name: safeDisplay(path.split(/[/\\]/).at(-1) ?? path),
     fraction: fractionOf(doneBytes, sizeBytes),
     percent: formatPercent(doneBytes, sizeBytes),
-    details: [`reading ${formatSize(sizeBytes)}`],
+    details: [sizeBytes === 0 ? 'reading' : `reading ${formatSize(sizeBytes)}`],
     tone: 'accent',
     width,
   });

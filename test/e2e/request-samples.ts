@@ -41,6 +41,21 @@ export const SAMPLES: { readonly [T in SampledType]: Sample<T> } = {
     body: (prepared) => ({ entries: [{ publicationId: idOf(prepared), name: `renamed ${newId()}.bin` }] }),
     check: (reply) => expect(reply.results).to.have.nested.property('[0].ok', true),
   },
+  paths: {
+    prepare: (session) => publishOne(session, 'folder'),
+    body: (prepared) => ({
+      publicationId: idOf(prepared),
+      fileId: fileIdOf(prepared),
+      start: true,
+      put: [{ path: 'a/b.txt', size: 1, fileId: randomFileId() }],
+      end: true,
+    }),
+    check: (reply) => expect(reply.ok).to.equal(true),
+  },
+  searchPaths: {
+    body: () => ({ text: 'b.txt', mine: true, all: true }),
+    check: (reply) => expect(reply.partial).to.equal(false),
+  },
   listPublished: {
     prepare: (session) => publishOne(session),
     body: () => ({ limit: 1 }),
@@ -114,9 +129,9 @@ export const SAMPLED_TYPES = (Object.keys(SAMPLES) as SampledType[]).toSorted(
 );
 
 /** Publishes a file of a new name; `id fileId name` names it for the samples. */
-export async function publishOne(session: RawSession): Promise<string> {
+export async function publishOne(session: RawSession, kind: 'file' | 'folder' = 'file'): Promise<string> {
   const [name, fileId] = [`sample ${newId()}.bin`, randomFileId()];
-  const reply = await session.request('publish', { entries: [{ name, fileId, size: 5, kind: 'file' }] });
+  const reply = await session.request('publish', { entries: [{ name, fileId, size: 5, kind }] });
   const result = reply.ok ? reply.results[0] : undefined;
   if (result?.ok !== true) throw new Error(`could not publish: ${JSON.stringify(reply)}`);
   return `${result.publicationId} ${fileId} ${name}`;

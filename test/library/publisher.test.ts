@@ -1,7 +1,9 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { Request, RequestType } from '../../common/protocol/messages.js';
+import { systemClock } from '../../common/runtime/clock.js';
 import { PeerError } from '../../peer/api.js';
+import { Folders } from '../../peer/library/folders/folders.js';
 import { FileHasher } from '../../peer/library/hashing/hash-file.js';
 import { Library } from '../../peer/library/library.js';
 import { Publisher } from '../../peer/library/publisher.js';
@@ -56,6 +58,7 @@ describe('Publisher', () => {
   let dir: TempDir;
   let library: Library;
   let hasher: FileHasher;
+  let folders: Folders;
   let tracker: TrackerModel;
   let notices: string[];
   let hashed: string[];
@@ -65,6 +68,7 @@ describe('Publisher', () => {
     dir = await tempDir();
     library = new Library(dir.join('library.sqlite'));
     hasher = new FileHasher({ threads: 1 });
+    folders = new Folders({ stateDir: dir.path, hasher, clock: systemClock });
     tracker = new TrackerModel();
     notices = [];
     hashed = [];
@@ -72,6 +76,7 @@ describe('Publisher', () => {
   });
 
   afterEach(async () => {
+    await folders.close();
     await hasher.close();
     library.close();
     await dir[Symbol.asyncDispose]();
@@ -81,6 +86,7 @@ describe('Publisher', () => {
     return new Publisher({
       library,
       hasher,
+      folders,
       tracker: tracker as never,
       user: () => 'alice',
       now: () => 0,

@@ -2,9 +2,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { ProtocolError } from '../../common/protocol/errors.js';
+import { systemClock } from '../../common/runtime/clock.js';
 import { isPasswordOf } from '../../common/wire/password-hash.js';
 import { PeerError } from '../../peer/api.js';
 import { changeRights } from '../../peer/library/change-rights.js';
+import { FolderIndex } from '../../peer/library/folders/folder-index.js';
+import { Folders } from '../../peer/library/folders/folders.js';
 import { FileHasher } from '../../peer/library/hashing/hash-file.js';
 import { Library } from '../../peer/library/library.js';
 import { Publisher } from '../../peer/library/publisher.js';
@@ -50,6 +53,7 @@ describe('wishes of the library', () => {
   let dir: TempDir;
   let library: Library;
   let hasher: FileHasher;
+  let folders: Folders;
   let tracker: Tracker;
   let publisher: Publisher;
   const notices: string[] = [];
@@ -58,11 +62,13 @@ describe('wishes of the library', () => {
     dir = await tempDir();
     library = new Library(dir.join('library.sqlite'));
     hasher = new FileHasher({ threads: 1 });
+    folders = new Folders({ stateDir: dir.path, hasher, clock: systemClock });
     tracker = new Tracker();
     notices.length = 0;
     publisher = new Publisher({
       library,
       hasher,
+      folders,
       tracker: tracker as never,
       user: () => 'alice',
       now: () => 0,
@@ -71,6 +77,7 @@ describe('wishes of the library', () => {
     });
   });
   afterEach(async () => {
+    await folders.close();
     await hasher.close();
     library.close();
     await dir[Symbol.asyncDispose]();
@@ -139,7 +146,7 @@ describe('wishes of the library', () => {
     const [first] = await publisher.publish({ paths: [await file('a.txt', 'old content')] }, { signal });
     const old = first?.ok === true ? first.publication : undefined;
     await publisher.publish({ paths: [await file('next.txt', 'new')], as: 'a.txt', replace: true }, { signal });
-    const shared = sharedLibrary(library);
+    const shared = sharedLibrary(library, new FolderIndex(dir.path));
     const find = () => shared.find(old?.publicationId ?? '', old?.fileId ?? '');
 
     const found = find();

@@ -40,3 +40,14 @@ export const error = fc.record(
   { code: fc.constantFrom(...ERROR_CODES), message: text(500), retryAfterMs: count },
   { requiredKeys: ['code', 'message'] },
 );
+
+/** Files of a folder. */
+export const folderPath = text(8_192, 1);
+export const folderFile = fc.record({ path: folderPath, size: count, fileId: hex64 });
+export const foundPath = fc.record(
+  {
+    ...{ publicationId, name: text(255, 1), owner: user, path: folderPath, size: count, fileId: hex64 },
+    ...{ sources: count, publishedAt: count, lastSeenAt: count },
+  },
+  { requiredKeys: ['publicationId', 'name', 'owner', 'path', 'size', 'fileId', 'sources', 'publishedAt'] },
+);

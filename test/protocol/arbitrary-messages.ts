@@ -12,6 +12,9 @@ import {
   digits,
   error,
   filters,
+  folderFile,
+  folderPath,
+  foundPath,
   hex64,
   id,
   port,
@@ -62,7 +65,7 @@ const OPTIONAL = new Set([
 ]);
 
 /** A record whose optional fields may be absent. */
-function message<T>(
+export function message<T>(
   fields: { [K in keyof T]-?: Arbitrary<Exclude<T[K], undefined>> },
   alsoOptional: readonly string[] = [],
 ): Arbitrary<T> {
@@ -77,7 +80,9 @@ const entry = message(
     name: text(255, 1),
     fileId: hex64,
     size: count,
-    kind: fc.constant('file' as const),
+    kind: fc.constantFrom('file' as const, 'folder' as const),
+    files: fc.integer({ min: 0, max: 1_000_000 }),
+    bytes: count,
     replace: fc.boolean(),
     publicationId,
   },
@@ -159,6 +164,26 @@ export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = 
     names: fc.array(text(255, 1), { minLength: 1, maxLength: 5 }),
   }),
   ...depotRequests,
+  paths: message<Request<'paths'>>({
+    ...envelope,
+    type: fc.constant('paths'),
+    publicationId,
+    fileId: hex64,
+    start: fc.boolean(),
+    put: fc.array(folderFile, { maxLength: 5 }),
+    drop: fc.array(folderPath, { maxLength: 5 }),
+    end: fc.boolean(),
+  }),
+  searchPaths: message<Request<'searchPaths'>>({
+    ...envelope,
+    type: fc.constant('searchPaths'),
+    text: text(255, 1),
+    ignoreCase: fc.boolean(),
+    all: fc.boolean(),
+    mine: fc.boolean(),
+    owner: user,
+    ...page,
+  }),
   listPublished: message<Request<'listPublished'>>({ ...envelope, type: fc.constant('listPublished'), ...page }),
   listPeers: message<Request<'listPeers'>>({ ...envelope, type: fc.constant('listPeers'), ...page }),
   search: message<Request<'search'>>(
@@ -236,7 +261,9 @@ const publication = message<ReplyBody<'search'>['publications'][number]>({
   owner: user,
   size: count,
   fileId: hex64,
-  kind: fc.constant('file'),
+  kind: fc.constantFrom('file' as const, 'folder' as const),
+  files: fc.integer({ min: 0, max: 1_000_000 }),
+  bytes: count,
   rights: fc.constant('public'),
   locked: fc.constant(true),
   expiresAt: count,
@@ -296,6 +323,8 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
     libraryRevision: count,
   }),
   ...depotReplies,
+  paths: message<ReplyBody<'paths'>>({}),
+  searchPaths: message<ReplyBody<'searchPaths'>>({ paths: rows(foundPath), cursor, partial: fc.boolean() }),
   listPublished: message<ReplyBody<'listPublished'>>({ publications: rows(publication), cursor }),
   listPeers: message<ReplyBody<'listPeers'>>({
     peers: rows(fc.record({ user, publications: count, since: count })),

@@ -26,6 +26,12 @@ export const peerLines: { readonly [T in PeerLine['type']]: Arbitrary<LineOf<T>>
     first: index,
     count: fc.integer({ min: 1, max: 65_536 }),
   }),
+  files: fc.record({
+    id: number,
+    type: fc.constant('files'),
+    ticketId: publicationId,
+    files: fc.array(hex64, { minLength: 1, maxLength: 512 }),
+  }),
   opened: fc.record({ type: fc.constant('opened'), id: number, size: count, chunkSize: count, have }),
   run: fc.record({
     type: fc.constant('run'),

@@ -45,6 +45,11 @@ const REPLAYS: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (stage:
   },
   rename: ({ alice, publicationId }) =>
     alice({ ...example('request', 'rename'), entries: [{ publicationId, name: 'summer.mp4' }] } as RawRequest),
+  paths: (stage) => tellPaths(stage),
+  searchPaths: async (stage) => {
+    await tellPaths(stage);
+    return stage.bob(example('request', 'searchPaths'));
+  },
   listPublished: ({ alice }) => alice(example('request', 'listPublished')),
   listPeers: ({ alice }) => alice(example('request', 'listPeers')),
   search: ({ bob }) => bob(example('request', 'search')),
@@ -99,6 +104,13 @@ async function openDepot({ tracker, bob }: Stage): Promise<void> {
 async function storeOne(stage: Stage): Promise<void> {
   await openDepot(stage);
   await stage.alice(request('put', { names: ['holiday.mp4'] }));
+}
+
+async function tellPaths({ alice }: Stage): Promise<RawReply> {
+  const paths = example('request', 'paths');
+  const folder = { name: 'photos', fileId: paths['fileId'], size: 300, kind: 'folder', files: 1, bytes: 48_000 };
+  const published = await alice(request('publish', { entries: [folder] }));
+  return alice({ ...paths, publicationId: published['results'][0].publicationId });
 }
 
 describe('docs/protocol.md, replayed', () => {

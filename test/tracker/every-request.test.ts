@@ -10,6 +10,7 @@ interface Prepared {
   readonly publicationId: string;
   /** A publication that this user's depot is to have. */
   readonly stored: { readonly publicationId: string; readonly fileId: string };
+  readonly folderId: string;
 }
 
 /** A request of each type that succeeds; the record is complete or does not compile. */
@@ -20,6 +21,12 @@ const SAMPLES: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (prepar
   unpublish: () => request('unpublish', { names: ['mine.bin'] }),
   rights: () => request('rights', { names: ['mine.bin'], rights: { users: ['bob'], groups: [] } }),
   rename: ({ publicationId }) => request('rename', { entries: [{ publicationId, name: 'renamed.bin' }] }),
+  paths: ({ folderId }) =>
+    request('paths', {
+      ...{ publicationId: folderId, fileId: 'cd'.repeat(32), start: true, end: true },
+      put: [{ path: 'a/b.txt', size: 1, fileId: 'ef'.repeat(32) }],
+    }),
+  searchPaths: () => request('searchPaths', { text: 'b.txt' }),
   listPublished: () => request('listPublished', { limit: 10 }),
   listPeers: () => request('listPeers'),
   search: () => request('search', { text: 'bin', ignoreCase: true }),
@@ -61,12 +68,15 @@ describe('every request type', () => {
     await tracker.store.appointDepot('alice', true);
     await client.ask(request('depot', { capacity: 1_000 }));
     const put = await other.ask(request('put', { names: ['theirs.bin'] }));
+    const entry = { name: 'mine', fileId: 'cd'.repeat(32), size: 100, kind: 'folder', files: 1, bytes: 1 };
+    const folder = await client.ask(request('publish', { entries: [entry] }));
     return {
       ask: (message) => client.ask(message),
       prepared: {
         grant,
         publicationId: published['results'][0].publicationId,
         stored: { publicationId: put['results'][0].publicationId, fileId: 'ab'.repeat(32) },
+        folderId: folder['results'][0].publicationId,
       },
     };
   }

@@ -61,20 +61,16 @@ function newPublications(
     const { publicationId, rights } = result;
     // One that expires may be hidden from the beginning.
     const isPublic = rights === 'public' && request.terms === undefined;
-    return [{ ...entry, publicationId, owner: session.user, publishedAt, isPublic }];
+    const size = entry.kind === 'file' ? entry.size : (entry.bytes ?? 0);
+    return [{ ...entry, size, publicationId, owner: session.user, publishedAt, isPublic }];
   });
 }
 
-function toEntry({
-  name,
-  fileId,
-  size,
-  kind,
-  replace,
-  publicationId,
-}: Request<'publish'>['entries'][number]): PublishEntry | Refused {
+function toEntry(entry: Request<'publish'>['entries'][number]): PublishEntry | Refused {
+  const { name, fileId, size, kind, files, bytes, replace, publicationId } = entry;
   const problem = checkFileName(name);
   if (problem !== undefined) return { refused: { code: 'bad-name', message: problem.message } };
   if (size > MAX_FILE_BYTES) return { refused: { code: 'too-large', message: ERROR_TEXTS['too-large'] } };
-  return { name, fileId, size, kind, replace: replace === true, publicationId, newId: newId() };
+  const content = kind === 'file' ? { size } : { size: bytes ?? 0, listingSize: size, files };
+  return { name, fileId, kind, ...content, replace: replace === true, publicationId, newId: newId() };
 }

@@ -7,6 +7,7 @@ import type { Services } from '../services.js';
 import type { PublicationRow } from '../store/store.js';
 import type { Handler } from './call.js';
 import { decodeCursor, encodeCursor, fitPage, rowsWanted } from './page.js';
+import { contentSize } from './publication.js';
 import { giveTicket, isOwn } from './ticket.js';
 
 /** A peer that has just come is being dialled: waiting a moment for that saves the downloader a second question. */
@@ -85,7 +86,7 @@ async function wantedContent(
     const size = await store.sizeOfBegun({ publicationId, fileId, user, device, since });
     if (size !== undefined) return { fileId, size };
   }
-  return { fileId: row.fileId, size: row.size };
+  return { fileId: row.fileId, size: contentSize(row) };
 }
 
 /**

@@ -111,7 +111,7 @@ export async function changeAccount(
 function columnsOf(change: Exclude<AccountChange, { kind: 'enable' }>) {
   if (change.kind === 'password') return { password_hash: change.passwordHash };
   if (change.kind === 'disable') return { state: 'disabled' as const };
-  return { state: 'removed' as const, password_hash: '', publications: 0, is_admin: 0 };
+  return { state: 'removed' as const, password_hash: '', publications: 0, paths: 0, is_admin: 0 };
 }
 
 async function removeBelongings(db: Db, fold: string): Promise<void> {

@@ -247,7 +247,49 @@ END;
 CREATE TABLE removed (publication_id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
-const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS, POLICY, SIZES, DEPOTS];
+/** Folders and the files inside them. A number of a folder is never given again: its paths may outlive it for a while. */
+const FOLDERS = `
+CREATE TABLE folders (
+  folder INTEGER PRIMARY KEY AUTOINCREMENT,
+  publication_id TEXT NOT NULL UNIQUE,
+  account_id INTEGER NOT NULL,
+  files INTEGER NOT NULL,
+  listing_size INTEGER NOT NULL,
+  paths INTEGER NOT NULL,
+  described TEXT NOT NULL
+) STRICT;
+CREATE TABLE paths (
+  path_id INTEGER PRIMARY KEY,
+  folder INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  fold TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  file_id TEXT NOT NULL,
+  UNIQUE (folder, path)
+) STRICT;
+CREATE INDEX paths_of_folder ON paths (folder);
+CREATE TABLE gone_folders (folder INTEGER PRIMARY KEY) STRICT;
+ALTER TABLE accounts ADD COLUMN paths INTEGER NOT NULL DEFAULT 0;
+
+CREATE VIRTUAL TABLE paths_trigrams USING fts5 (
+  fold, content = 'paths', content_rowid = 'path_id', tokenize = 'trigram case_sensitive 1'
+);
+CREATE TRIGGER paths_inserted AFTER INSERT ON paths BEGIN
+  INSERT INTO paths_trigrams (rowid, fold) VALUES (new.path_id, new.fold);
+END;
+CREATE TRIGGER paths_deleted AFTER DELETE ON paths BEGIN
+  INSERT INTO paths_trigrams (paths_trigrams, rowid, fold) VALUES ('delete', old.path_id, old.fold);
+END;
+CREATE TRIGGER folders_deleted AFTER DELETE ON folders BEGIN
+  INSERT INTO gone_folders (folder) VALUES (old.folder);
+  UPDATE accounts SET paths = paths - old.paths WHERE id = old.account_id;
+END;
+CREATE TRIGGER folder_publications_deleted AFTER DELETE ON publications WHEN old.kind = 'folder' BEGIN
+  DELETE FROM folders WHERE publication_id = old.publication_id;
+END;
+`;
+
+const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS, POLICY, SIZES, DEPOTS, FOLDERS];
 
 /**
  * Brings the file to the newest schema, each step in its own transaction.

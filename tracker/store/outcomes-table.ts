@@ -10,6 +10,7 @@ import {
 import { changeRights, rename } from './change-publications.js';
 import { recordStored } from './copies-table.js';
 import { removePublication } from './del.js';
+import { describeFolder } from './folders-table.js';
 import { publish, unpublish } from './publications-table.js';
 import { put } from './put.js';
 import type { Change, Mutation, MutationBody, MutationOutcome } from './store.js';
@@ -74,6 +75,8 @@ async function apply(db: Db, { session, at }: Mutation, change: Change): Promise
       return removePublication(db, change, at);
     case 'stored':
       return recordStored(db, change);
+    case 'paths':
+      return describeFolder(db, change);
     case 'logout':
       await db.insertInto('ended_sessions').values({ session, at }).execute();
       await db.deleteFrom('outcomes').where('session', '=', session).execute();

@@ -5,6 +5,7 @@ import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
 import type { SearchOrder } from '../../common/protocol/search-fields.js';
 import { deviceOf } from './accounts-table.js';
 import { foldUser } from './fold-user.js';
+import { noteFolders, totalsOf } from './folders-table.js';
 import { mayFetch, resolveRights, setRights } from './rights-table.js';
 import { searchFold } from './search-fold.js';
 import { ORDERS } from './search-order.js';
@@ -50,10 +51,10 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
   const heldByName = await findHeld(db, device.account_id, names);
   const account = await db
     .selectFrom('accounts')
-    .select('publications')
+    .select(['publications', 'paths'])
     .where('id', '=', device.account_id)
     .executeTakeFirstOrThrow();
-  const room = change.quota - account.publications;
+  const room = change.quota - account.publications - account.paths;
   const state: Publishing = { db, device, at, heldByName, fresh: new Map(), room, changes: new Map() };
   const results: PublishResult[] = [];
   const rights = change.rights === undefined ? undefined : await resolveRights(db, change.rights);
@@ -71,14 +72,23 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
     for (const id of applied) await setTerms(db, id, { terms: change.terms, at });
     await expire(db, at);
   }
+  const described = await noteFolders(db, device.account_id, appliedEntries(change.entries, results));
   await applyChanges(db, device.account_id, state.changes);
   return {
-    results:
-      rights === undefined
-        ? results
-        : results.map((result) => (result.ok ? { ...result, rights: rights.kind } : result)),
+    results: results.map((result) => {
+      if (!result.ok) return result;
+      const paths = described.get(result.publicationId);
+      return { ...result, ...(rights && { rights: rights.kind }), ...(paths === undefined ? {} : { paths }) };
+    }),
     libraryRevision: device.revision + (state.changes.get(device.id)?.revision ?? 0),
   };
+}
+
+function appliedEntries(entries: (Change & { type: 'publish' })['entries'], results: readonly PublishResult[]) {
+  return entries.flatMap((entry, index) => {
+    const result = results[index];
+    return 'refused' in entry || result?.ok !== true ? [] : [{ entry, publicationId: result.publicationId }];
+  });
 }
 
 async function publishOne(state: Publishing, entry: PublishEntry): Promise<PublishResult> {
@@ -142,7 +152,13 @@ async function replace(state: Publishing, entry: PublishEntry, held: Held): Prom
   const fresh = state.fresh.get(entry.name);
   if (fresh === undefined) {
     await ofAccount(state, entry.name)
-      .set({ file_id: entry.fileId, size: entry.size, revision: held.revision, published_at: state.at })
+      .set({
+        file_id: entry.fileId,
+        size: entry.size,
+        kind: entry.kind,
+        revision: held.revision,
+        published_at: state.at,
+      })
       .execute();
   } else {
     state.fresh.set(entry.name, { ...entry, newId: fresh.newId });
@@ -252,7 +268,10 @@ export function allRows(db: Db) {
     .selectFrom('publications as p')
     .innerJoin('accounts as a', 'a.id', 'p.account_id')
     .innerJoin('devices as d', 'd.id', 'p.device_id')
+    .leftJoin('folders as fo', 'fo.publication_id', 'p.publication_id')
     .select([
+      'fo.files',
+      'fo.listing_size',
       'p.publication_id',
       'p.published_at',
       'p.name',
@@ -292,6 +311,7 @@ export function toRow(row: SelectedRow): PublicationRow {
     size: row.size,
     fileId: row.file_id,
     kind: row.kind,
+    ...totalsOf(row),
     revision: row.revision,
     rights:
       row.users === null || row.groups === null

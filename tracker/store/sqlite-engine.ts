@@ -10,6 +10,7 @@ import * as accounts from './accounts-table.js';
 import { atRisk } from './at-risk.js';
 import * as audit from './audit-table.js';
 import * as copies from './copies-table.js';
+import { sweepPaths } from './folders-table.js';
 import * as groups from './groups-table.js';
 import { LiveSet } from './live-set.js';
 import { migrate, refuseNewer } from './migrations.js';
@@ -20,6 +21,7 @@ import { changePolicy, policy } from './policy-table.js';
 import * as publications from './publications-table.js';
 import { revocations } from './revocations-table.js';
 import { search } from './search.js';
+import { searchPaths } from './search-paths.js';
 import { nodeSqliteDialect } from './sqlite-dialect.js';
 import type { Store } from './store.js';
 import { fromSqlite } from './store-error.js';
@@ -102,6 +104,7 @@ export const WRITES: ReadonlySet<string> = new Set<keyof Methods>([
   'changePolicy',
   'recordAudit',
   'pruneAudit',
+  'sweepPaths',
 ]);
 
 function methodsOver(db: Kysely<Tables>): Methods {
@@ -120,6 +123,7 @@ function methodsOver(db: Kysely<Tables>): Methods {
     acknowledge: (session, requestIds, at) => outcomes.acknowledge(db, { session, requestIds, at }),
     listPublished: (list) => publications.listPublished(db, list),
     search: (query) => search({ db, live, clock: systemClock }, query),
+    searchPaths: (query) => searchPaths({ db, live, clock: systemClock }, query),
     findPublication: (publicationId, viewer) => publications.findPublication(db, publicationId, viewer),
     countPublications: (devices, viewer) => accounts.countPublications(db, devices, viewer),
     recordTicket: (ticket) => tickets.recordTicket(db, ticket),
@@ -151,5 +155,6 @@ function methodsOver(db: Kysely<Tables>): Methods {
     recordAudit: (rows) => audit.recordAudit(db, rows),
     listAudit: (query) => audit.listAudit(db, query),
     pruneAudit: (before) => audit.pruneAudit(db, before),
+    sweepPaths: () => sweepPaths(db),
   };
 }

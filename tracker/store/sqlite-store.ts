@@ -130,6 +130,7 @@ function storeOver(thread: StoreThread): Store {
     acknowledge: method('acknowledge'),
     listPublished: method('listPublished'),
     search: method('search'),
+    searchPaths: method('searchPaths'),
     findPublication: method('findPublication'),
     countPublications: method('countPublications'),
     recordTicket: method('recordTicket'),
@@ -157,6 +158,7 @@ function storeOver(thread: StoreThread): Store {
     recordAudit: method('recordAudit'),
     listAudit: method('listAudit'),
     pruneAudit: method('pruneAudit'),
+    sweepPaths: method('sweepPaths'),
     close: () => thread.close(),
   };
 }

@@ -14,11 +14,13 @@
  */
 import type { AdminAction, AuditKind, BanKind, LimitName } from '../../common/protocol/admin-messages.js';
 import type { ErrorCode } from '../../common/protocol/errors.js';
+import type { PublicationKind } from '../../common/protocol/folder-fields.js';
 import type { ErrorBody, ReplyBody, Rights, Terms } from '../../common/protocol/messages.js';
 import type { SearchOrder } from '../../common/protocol/search-fields.js';
 import type { DepotStore, PutChange } from './depot-store.js';
+import type { PathStore, PathsChange, PathsOutcome } from './path-rows.js';
 
-export interface Store extends DepotStore {
+export interface Store extends DepotStore, PathStore {
   /** Adds users never seen, removed ones included; returns the names that were added. */
   addAccounts(accounts: readonly NewAccount[]): Promise<string[]>;
   /** Those of the names that `addAccounts` would add. */
@@ -218,6 +220,7 @@ export type Change =
       readonly fileId: string;
       readonly has: 'all' | 'none' | 'full';
     } & DeviceKey)
+  | PathsChange
   | { readonly type: 'logout' }
   /** Changes nothing in the store: only its outcome is kept. */
   | { readonly type: 'hold' };
@@ -228,7 +231,9 @@ export interface PublishEntry {
   readonly name: string;
   readonly fileId: string;
   readonly size: number;
-  readonly kind: 'file';
+  readonly kind: PublicationKind;
+  readonly files?: number | undefined;
+  readonly listingSize?: number | undefined;
   readonly replace: boolean;
   /** For a name not in use yet. */
   readonly newId: string;
@@ -241,7 +246,9 @@ export interface Refused {
   readonly refused: ErrorBody;
 }
 
-export type MutationBody = ReplyBody<'publish' | 'unpublish' | 'rights' | 'rename' | 'hold' | 'put' | 'del' | 'stored'>;
+export type MutationBody =
+  | PathsOutcome
+  | ReplyBody<'publish' | 'unpublish' | 'rights' | 'rename' | 'hold' | 'put' | 'del' | 'stored'>;
 
 export type MutationOutcome =
   | { readonly kind: 'applied' | 'repeated'; readonly body: MutationBody }
@@ -260,7 +267,10 @@ export interface PublicationRow extends RowKey {
   readonly device: string;
   readonly size: number;
   readonly fileId: string;
-  readonly kind: 'file';
+  readonly kind: PublicationKind;
+  /** Of a folder: its `size` is that of all its files. */
+  readonly files?: number;
+  readonly listingSize?: number;
   readonly revision: number;
   readonly rights: Rights;
   /** PHC string; for the tracker alone. */

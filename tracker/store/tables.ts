@@ -16,6 +16,8 @@ export interface Tables {
     created_at: number;
     is_admin: Generated<number>;
     is_depot: Generated<number>;
+    /** How many rows the user has in `paths`. */
+    paths: Generated<number>;
   };
   devices: {
     id: Generated<number>;
@@ -37,7 +39,7 @@ export interface Tables {
     fold: string;
     file_id: string;
     size: number;
-    kind: 'file';
+    kind: 'file' | 'folder';
     revision: number;
     /** 1: everybody may fetch it; 0: only whom `publication_users` and `publication_groups` name, and the owner. */
     is_public: Generated<number>;
@@ -55,6 +57,21 @@ export interface Tables {
     removal: Generated<Removal>;
     published_at: number;
   };
+  folders: {
+    folder: Generated<number>;
+    publication_id: string;
+    account_id: number;
+    /** Of its present content, as its owner says. */
+    files: number;
+    listing_size: number;
+    /** How many rows it has in `paths`. */
+    paths: number;
+    /** The content whose paths are all there; empty while some are missing. */
+    described: string;
+  };
+  paths: { path_id: Generated<number>; folder: number; path: string; fold: string; size: number; file_id: string };
+  /** Folders that are gone, some of whose paths are still there. */
+  gone_folders: { folder: number };
   publication_users: { row_id: number; account_id: number };
   publication_groups: { row_id: number; group_id: number };
   groups: { id: Generated<number>; name: string; fold: string };

@@ -125,7 +125,7 @@ async function stayForeground({ output, process }: CommandContext, peer: Peer, c
 
 export async function publishInput(context: CommandContext): Promise<PublishInput> {
   const { args, options, process } = context;
-  const { as, replace } = options;
+  const { as, replace, watch } = options;
   const rights = wishedRights(context);
   const terms = await wishedTerms(context);
   const paths = (await Promise.all(args.map((path) => expandPath(path, process.host.cwd)))).flat();
@@ -133,6 +133,7 @@ export async function publishInput(context: CommandContext): Promise<PublishInpu
     paths,
     ...(typeof as === 'string' ? { as } : {}),
     ...(replace === true ? { replace } : {}),
+    ...(watch === true ? { watch } : {}),
     ...(rights ? { rights } : {}),
     ...(terms ? { terms } : {}),
   };

@@ -1,0 +1,369 @@
+/**
+ * One try to fetch a folder, or some of it: the listing, then its files in waves, then one rename. When the folder is published anew
+ * meanwhile, it goes on with the new listing and what it has. It puts parts together as `download.ts` does for a file; each part says
+ * what it is.
+ */
+import { safeDisplay } from '../../../common/content/safe-display.js';
+import { type Clock, systemClock } from '../../../common/runtime/clock.js';
+import { type AbortOptions, isAbort, sleep } from '../../../common/runtime/deadline.js';
+import { currentHost } from '../../../common/runtime/host.js';
+import { PeerError, type TransferRow, type TransferState } from '../../api.js';
+import { RateMeter } from '../../file-port/rate-meter.js';
+import type { SharedFile } from '../../upload/shared-file.js';
+import type { DownloadOptions } from '../download.js';
+import type { DownloadRequest } from '../download-request.js';
+import { fileProblem } from '../file-problem.js';
+import type { SourceEntry } from '../source-entry.js';
+import { SourcePool } from '../source-pool.js';
+import type { SourceSession } from '../source-session.js';
+import { lookAt, refuseTooLarge, type Target, targetOf } from '../target.js';
+import { fetchListing } from './fetch-listing.js';
+import { FolderPlan, type Wanted, type WantedFile } from './folder-plan.js';
+import { filesMissing, folderProblem, NewRevision, nothingInside } from './folder-problems.js';
+import { FolderWave, SINGLE } from './folder-wave.js';
+import { insideOf } from './inside.js';
+import type { LocalFolder, LocalFolders } from './local-folder.js';
+import { OpenSessions } from './open-sessions.js';
+import { placeFile, placeInto, placeNew } from './place-folder.js';
+import { directoriesOf, replacements } from './replacements.js';
+import { StageThreads } from './stage-threads.js';
+import { Staging } from './staging.js';
+
+/** What no source has as it was published is asked for again after this, ms, and so often: its publisher is about to publish it anew. */
+const MISSING_RETRY_MS = 1_000;
+const MISSING_TRIES = 15;
+/** Revisions that one try follows: somebody who publishes without end must not hold it for ever. */
+const MAX_REVISIONS = 100;
+
+export interface FolderDownloadOptions extends DownloadOptions {
+  readonly folders: LocalFolders;
+}
+
+export class FolderDownload {
+  readonly #options: FolderDownloadOptions;
+  readonly #clock: Clock;
+  readonly #target: Target;
+  readonly #meter: RateMeter;
+  #request: DownloadRequest;
+  #state: TransferState = 'waiting';
+  #problem: TransferRow['problem'];
+  #pool: SourcePool | undefined;
+  #wave: FolderWave | undefined;
+  #plan: FolderPlan | undefined;
+  #settledSources: TransferRow['sources'] | undefined;
+  #checking = 0;
+  #done = { bytes: 0, files: 0, resumed: 0 };
+  #duplicateBytes = 0;
+
+  /** @throws {PeerError} `bad-name`. */
+  constructor(options: FolderDownloadOptions) {
+    this.#options = options;
+    this.#request = options.request;
+    this.#clock = options.clock ?? systemClock;
+    this.#meter = new RateMeter(this.#clock);
+    const { directory, fileName, publicationId } = options.request;
+    this.#target = targetOf(directory, fileName, publicationId);
+  }
+
+  get target(): Target {
+    return this.#target;
+  }
+
+  /** Resolves when all is durable under its name. @throws {PeerError}; `signal.reason` when aborted: what was fetched is kept. */
+  async run({ signal }: AbortOptions): Promise<void> {
+    try {
+      await this.#run(signal);
+      this.#setState('done');
+    } catch (error) {
+      const problem = folderProblem(error, this.#request, this.#target.path);
+      this.#settle(problem, signal);
+      throw problem;
+    }
+  }
+
+  row(): TransferRow {
+    const { request, transferId } = this.#options;
+    const bytesPerSecond = this.#state === 'fetching' ? this.#meter.bytesPerSecond : 0;
+    const sizeBytes = this.#plan?.bytes ?? request.totalBytes ?? 0;
+    const left = sizeBytes - this.#done.bytes;
+    return {
+      transferId,
+      name: nameOf(request),
+      owner: request.owner,
+      fileId: this.#request.fileId,
+      sizeBytes,
+      doneBytes: Math.min(sizeBytes, this.#done.bytes),
+      receivedBytes: this.#meter.total,
+      resumedBytes: this.#done.resumed,
+      duplicateBytes: this.#duplicateBytes + (this.#wave?.intake?.duplicateBytes ?? 0),
+      bytesPerSecond,
+      ...(bytesPerSecond > 0 ? { etaMs: Math.round((left * 1_000) / bytesPerSecond) } : {}),
+      sources: this.#settledSources ?? this.#pool?.rows() ?? [],
+      state: this.#checking > 0 && this.#state === 'fetching' ? 'checking' : this.#state,
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+      ...(this.#plan === undefined ? {} : { files: { done: this.#done.files, total: this.#plan.files } }),
+      path: this.#target.path,
+    };
+  }
+
+  /** Folders are served when they are whole. */
+  shared(): SharedFile | undefined {
+    return undefined;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    await this.#options.history.load();
+    const there = await this.#lookAtTarget();
+    await using staging = await Staging.open(this.#target);
+    const threads = new StageThreads();
+    try {
+      for (let revisions = 1; ; revisions += 1) {
+        try {
+          return await this.#fetchRevision({ staging, threads, there, signal });
+        } catch (error) {
+          if (!(error instanceof NewRevision) || revisions === MAX_REVISIONS) throw error;
+          this.#follow(error.latest);
+        }
+      }
+    } finally {
+      await threads.close();
+    }
+  }
+
+  /** A folder that is there is brought up to date with `--force`; anything else stays as it is. */
+  async #lookAtTarget(): Promise<'nothing' | 'file' | 'folder'> {
+    const { path } = this.#target;
+    const there = await lookAt(path);
+    if (there === undefined) return 'nothing';
+    if (this.#request.force && there.isDirectory()) return 'folder';
+    if (this.#request.force && there.isFile()) return 'file';
+    await Staging.clearFinished(this.#target);
+    if (!there.isDirectory()) throw fileProblem(path, Object.assign(new Error('is there'), { code: 'EEXIST' }));
+    throw new PeerError({
+      code: 'exists',
+      message: `${path} is there already and was not touched. Bring it up to date with --force, or choose another name with --as NAME.`,
+    });
+  }
+
+  async #fetchRevision(work: Work): Promise<void> {
+    const { staging, signal } = work;
+    const over = new AbortController();
+    const until = AbortSignal.any([signal, over.signal]);
+    const sessions = new OpenSessions();
+    const pool = this.#makePool(sessions);
+    this.#pool = pool;
+    this.#settledSources = undefined;
+    this.#setState('fetching');
+    const running = pool.run({ signal: until });
+    const fetching = this.#fetchAll({ ...work, signal: until }, sessions);
+    let staged: FetchedFolder;
+    try {
+      staged = await Promise.race([fetching, running.then(() => fetching)]);
+    } catch (error) {
+      over.abort(error);
+      await fetching.catch(() => undefined); // What it was doing is over before its folder is closed.
+      throw await this.#outdated(error, signal);
+    } finally {
+      this.#settledSources = pool.rows();
+      over.abort(new DOMException('all files are there', 'AbortError'));
+      await running.catch(() => undefined); // It was stopped, or has said above why it stopped.
+    }
+    this.#setState('finishing');
+    await this.#place(staged, work);
+    await staging.finish();
+  }
+
+  /** Whether the content that nobody has any more is another one now. */
+  async #outdated(error: unknown, signal: AbortSignal): Promise<unknown> {
+    if (!(error instanceof PeerError) || error.code !== 'changed') return error;
+    return (await this.#newRevision(signal)) ?? error;
+  }
+
+  async #newRevision(signal: AbortSignal): Promise<NewRevision | undefined> {
+    const { tracker } = this.#options;
+    const latest = await tracker.latest?.(this.#request.publicationId, { signal }).catch(() => undefined);
+    signal.throwIfAborted();
+    return latest === undefined || latest.fileId === this.#request.fileId ? undefined : new NewRevision(latest);
+  }
+
+  #follow({ fileId, size }: NewRevision['latest']): void {
+    this.#request = { ...this.#request, fileId, sizeBytes: size };
+    this.#plan = undefined;
+    this.#done = { bytes: 0, files: 0, resumed: 0 };
+    this.#options.onUpdate();
+  }
+
+  async #fetchAll(work: Work, sessions: OpenSessions): Promise<FetchedFolder> {
+    const { staging, there, signal } = work;
+    const { fileId, sizeBytes, inside } = this.#request;
+    const listing = staging.listing(fileId);
+    const onCredit = (session: SourceSession, bytes: number): void => this.#pool?.credit(session, bytes);
+    const meter = this.#meter;
+    const { ownPin } = this.#options;
+    await fetchListing({
+      folderId: fileId,
+      size: sizeBytes,
+      target: listing,
+      sessions,
+      meter,
+      ownPin,
+      onCredit,
+      signal,
+    });
+    const platform = currentHost().platform;
+    const plan = await FolderPlan.read(listing.path, { inside: insideOf(inside), platform, signal });
+    if (plan.isEmpty) throw nothingInside(this.#request);
+    this.#plan = plan;
+    if (plan.isFile ? there === 'folder' : there === 'file')
+      throw fileProblem(
+        this.#target.path,
+        Object.assign(new Error('is there'), { code: plan.isFile ? 'EISDIR' : 'EEXIST' }),
+      );
+    const local = there === 'folder' ? await this.#readLocal(signal) : undefined;
+    await refuseTooLarge(this.#target, local === undefined && staging.isNew ? plan.bytes : 0);
+    const fetched: FetchedFolder = { plan, local, staged: new Map() };
+    const missing: WantedFile[] = [];
+    const waves: FolderWave[] = [];
+    for await (const wanted of plan.waves()) {
+      const wave = this.#makeWave({ ...work, sessions, fetched, isApart: false, missing });
+      waves.push(wave);
+      await wave.run(wanted);
+    }
+    await this.#fetchMissing(
+      missing,
+      (some) => {
+        const wave = this.#makeWave({ ...work, sessions, fetched, isApart: true, missing });
+        waves.push(wave);
+        return wave.run(some);
+      },
+      signal,
+    );
+    for (const wave of waves) await wave.synced();
+    return fetched;
+  }
+
+  /** Other sources may have it, or its publisher is about to publish it as it is now. */
+  async #fetchMissing(
+    missing: WantedFile[],
+    fetch: (files: readonly Wanted[]) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let tries = 0; missing.length > 0; tries += 1) {
+      this.#checking += 1;
+      try {
+        if (tries > 0) await sleep(MISSING_RETRY_MS, { signal, clock: this.#clock });
+        const revision = await this.#newRevision(signal);
+        if (revision !== undefined) throw revision;
+        if (tries === MISSING_TRIES) throw filesMissing(this.#request, missing);
+      } finally {
+        this.#checking -= 1;
+      }
+      await fetch(missing.splice(0));
+    }
+  }
+
+  async #readLocal(signal: AbortSignal): Promise<LocalFolder> {
+    this.#checking += 1;
+    try {
+      return await this.#options.folders.read(this.#target.path, { signal });
+    } finally {
+      this.#checking -= 1;
+    }
+  }
+
+  #makePool(sessions: OpenSessions): SourcePool {
+    const { tracker, dial, ownPin, history, rates, onNotice, onUpdate, clock } = this.#options;
+    return new SourcePool({
+      // Not the content that was begun, but the present one: what is here of the old one counts for it.
+      tracker: {
+        sources: (publicationId, { fileId: _, ...wish }) => tracker.sources(publicationId, wish),
+        hold: (...args) => tracker.hold(...args),
+      },
+      ...{ request: this.#request, dial, ownPin, history, rates, onNotice, onUpdate, clock },
+      useSession: async (session: SourceSession, entry: SourceEntry): Promise<void> => {
+        sessions.add(session);
+        entry.isPreparing = false;
+      },
+      isWorking: () => this.#checking > 0,
+      onListed: () => undefined,
+    });
+  }
+
+  #makeWave(work: WaveWork): FolderWave {
+    const { staging, threads, sessions, fetched, isApart, missing, signal } = work;
+    const { local } = fetched;
+    this.#duplicateBytes += this.#wave?.intake?.duplicateBytes ?? 0;
+    this.#wave = new FolderWave({
+      ...{ staging, threads, sessions, isApart, signal, meter: this.#meter },
+      local: local === undefined ? undefined : { root: this.#target.path, folder: local },
+      onCredit: (session, bytes) => this.#pool?.credit(session, bytes),
+      onResumed: (bytes) => {
+        this.#done.resumed += bytes;
+      },
+      onWritten: (bytes, files) => {
+        this.#done.bytes += bytes;
+        this.#done.files += files;
+        this.#options.onUpdate();
+      },
+      onMissing: (file) => missing.push(file),
+      onStaged: (file) => {
+        if (local !== undefined) fetched.staged.set(file.to, file.entry.executable);
+      },
+      onChecking: (by) => {
+        this.#checking += by;
+        this.#options.onUpdate();
+      },
+    });
+    return this.#wave;
+  }
+
+  async #place({ plan, local, staged }: FetchedFolder, { staging, threads }: Work): Promise<void> {
+    if (plan.isFile) return placeFile(`${staging.files}/${SINGLE}`, this.#target, this.#request);
+    if (local !== undefined) return placeInto(staging.files, this.#target.path, replacements(plan, local, staged));
+    const directories = await directoriesOf(plan);
+    await threads.call('syncPaths', [staging.files, directories]).catch((error: unknown) => {
+      throw fileProblem(this.#target.path, error);
+    });
+    await placeNew(staging.files, this.#target);
+  }
+
+  #settle(error: unknown, signal: AbortSignal): void {
+    if (isAbort(error, signal)) {
+      this.#setState('stopped');
+      return;
+    }
+    const message = `${safeDisplay(this.#request.name)} could not be fetched: ${String(error)}`;
+    this.#problem = error instanceof PeerError ? error.problem : { code: 'internal', message };
+    this.#setState('failed');
+  }
+
+  #setState(state: TransferState): void {
+    this.#state = state;
+    this.#options.onUpdate();
+  }
+}
+
+interface Work extends AbortOptions {
+  readonly staging: Staging;
+  readonly threads: StageThreads;
+  readonly there: 'nothing' | 'file' | 'folder';
+}
+
+interface FetchedFolder {
+  readonly plan: FolderPlan;
+  /** The folder that is brought up to date. */
+  readonly local: LocalFolder | undefined;
+  /** Files that have to be moved there, and whether they are executable. */
+  readonly staged: Map<string, boolean>;
+}
+
+interface WaveWork extends Work {
+  readonly sessions: OpenSessions;
+  readonly fetched: FetchedFolder;
+  readonly isApart: boolean;
+  readonly missing: WantedFile[];
+}
+
+function nameOf({ name, inside }: DownloadRequest): string {
+  return inside === undefined ? name : `${name}/${inside}`;
+}

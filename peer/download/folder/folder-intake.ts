@@ -1,0 +1,320 @@
+/**
+ * Takes the files of one wave from all sources: cuts the wave into what one request brings (some small files, or chunks of a large one),
+ * hands these out by the same scheduler as chunks of a file, and has what arrives proven and written. Holds the network back while the
+ * disk is behind.
+ */
+import type { Manifest } from '../../../common/content/manifest.js';
+import type { ProtocolError } from '../../../common/protocol/errors.js';
+import type { RateMeter } from '../../file-port/rate-meter.js';
+import { ChunkBuffers } from '../chunk-buffers.js';
+import { ChunkSet } from '../chunk-set.js';
+import { Scheduler, type Span } from '../scheduler.js';
+import type { SessionSink, SpanAnswer, SpanEvents, SpanRequest } from '../session-sink.js';
+import { SourceFault } from '../source-fault.js';
+import type { SourceSession } from '../source-session.js';
+import { SpanReceiver } from '../span-receiver.js';
+import { FilesReceiver } from './files-receiver.js';
+import type { WantedFile } from './folder-plan.js';
+
+/** One request brings small files of about so many bytes, and at most so many of them. */
+const GROUP_BYTES = 1024 * 1024;
+const GROUP_FILES = 512;
+/** Asked for ahead at least, bytes: for small files both ends do more between question and answer than for chunks. */
+const LEAST_WINDOW_BYTES = 12 * 1024 * 1024;
+const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024;
+
+export interface LargeFile {
+  readonly wanted: WantedFile;
+  readonly manifest: Manifest;
+  /** Chunks that are there already. */
+  readonly held: ChunkSet;
+}
+
+export interface FolderIntakeOptions {
+  readonly small: readonly WantedFile[];
+  readonly large: readonly LargeFile[];
+  /** Small files one by one: then a source that lacks one is of use for all others. */
+  readonly isApart: boolean;
+  readonly meter: RateMeter;
+  readonly sessions: () => Iterable<SourceSession>;
+  /** Proves and writes; resolves with the places of those that are not what they must be. */
+  readonly writeSmall: (files: readonly WantedFile[], bytes: Buffer<ArrayBuffer>) => Promise<number[]>;
+  readonly writeChunk: (file: WantedFile, bytes: Buffer, offset: number) => Promise<void>;
+  readonly onCredit: (session: SourceSession, bytes: number) => void;
+  /** So many files and bytes more are in place. */
+  readonly onWritten: (bytes: number, files: number) => void;
+  /** A source has not this file as it was published. */
+  readonly onMissing: (file: WantedFile) => void;
+  readonly onFailed: (error: unknown) => void;
+}
+
+interface Placed extends LargeFile {
+  /** Of its first chunk in the scheduler. */
+  readonly first: number;
+}
+
+export class FolderIntake implements SessionSink {
+  readonly scheduler: Scheduler;
+  readonly chunkBytes: number;
+  readonly leastWindowBytes = LEAST_WINDOW_BYTES;
+  /** Resolves when all is written that is not missing. */
+  readonly done: Promise<void>;
+  readonly #options: FolderIntakeOptions;
+  /** What is not there yet of each group. */
+  readonly #groups: WantedFile[][];
+  /** Came and are being written: not asked for again meanwhile. */
+  readonly #writing = new Set<WantedFile>();
+  readonly #large: Placed[] = [];
+  readonly #buffers = new Map<number, ChunkBuffers>();
+  #finish: () => void = () => undefined;
+  #unwrittenBytes = 0;
+  duplicateBytes = 0;
+
+  constructor(options: FolderIntakeOptions) {
+    this.#options = options;
+    this.#groups = groupsOf(options.small, options.isApart);
+    let total = this.#groups.length;
+    for (const file of options.large) {
+      this.#large.push({ ...file, first: total });
+      total += file.held.total;
+    }
+    const done = new ChunkSet(total);
+    let bytes = options.small.reduce((sum, { entry }) => sum + entry.size, 0);
+    for (const { first, held, wanted } of this.#large) {
+      bytes += wanted.entry.size;
+      for (let chunk = 0; chunk < held.total; chunk += 1) if (held.has(chunk)) done.add(first + chunk);
+    }
+    this.chunkBytes = Math.max(1, Math.ceil(bytes / Math.max(1, total)));
+    const firsts = new Set(this.#large.map(({ first }) => first));
+    const isJoined = (index: number): boolean => index >= this.#groups.length && !firsts.has(index);
+    this.scheduler = new Scheduler({ total, done, isJoined });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.done = promise;
+    this.#finish = resolve;
+    this.#endWhenDone();
+  }
+
+  /** Lets a session fetch into this. */
+  join(session: SourceSession): void {
+    if (this.scheduler.isComplete) return;
+    if (this.#isBehind) session.pause();
+    session.fetch(this);
+  }
+
+  ask(session: SourceSession, span: Span, events: SpanEvents): SpanRequest {
+    const group = this.#groups[span.first];
+    return group === undefined ? this.#askChunks(session, span, events) : this.#askFiles(session, span.first, events);
+  }
+
+  refused(_session: SourceSession, receiver: SpanAnswer, { code }: ProtocolError): boolean {
+    if (code !== 'changed' && code !== 'gone' && code !== 'not-found') return false;
+    const index = receiver.rest.first;
+    if (receiver instanceof FilesReceiver) {
+      const missing = receiver.files[receiver.wholeFiles];
+      if (missing !== undefined) this.#setAside(index, missing);
+      return true;
+    }
+    const file = this.#placedAt(index);
+    for (let chunk = 0; chunk < file.held.total; chunk += 1) this.scheduler.arrived('', file.first + chunk);
+    this.#options.onMissing(file.wanted);
+    this.#endWhenDone();
+    return true;
+  }
+
+  onBytes(bytes: number): void {
+    this.#options.meter.add(bytes);
+  }
+
+  onDuplicate(bytes: number): void {
+    this.duplicateBytes += bytes;
+  }
+
+  #askFiles(session: SourceSession, index: number, events: SpanEvents): SpanRequest {
+    const group = this.#groups[index] ?? [];
+    const free = group.filter((file) => !this.#writing.has(file));
+    const files = free.length > 0 ? free : [...group];
+    const receiver = new FilesReceiver({
+      index,
+      files,
+      events,
+      onFiles: (bytes, count) => void this.#takeFiles(session, { index, files: files.slice(0, count), bytes }),
+    });
+    return { request: { type: 'files', files: files.map(({ entry }) => entry.fileId) }, receiver };
+  }
+
+  async #takeFiles(
+    session: SourceSession,
+    { index, files, bytes }: { index: number; files: readonly WantedFile[]; bytes: Buffer<ArrayBuffer> },
+  ): Promise<void> {
+    const size = bytes.length;
+    this.#hold(size);
+    for (const file of files) this.#writing.add(file);
+    try {
+      const wrong = new Set(await this.#options.writeSmall(files, bytes));
+      const right = files.filter((_, place) => !wrong.has(place));
+      this.#placeFiles(session, index, right);
+      const [liar] = wrong;
+      const name = liar === undefined ? undefined : files[liar]?.entry.path;
+      if (name !== undefined) session.fail(new SourceFault('lied', `sent bytes that are not the file ${name}`));
+    } catch (error) {
+      this.#options.onFailed(error);
+    } finally {
+      for (const file of files) this.#writing.delete(file);
+      this.#letGo(size);
+    }
+  }
+
+  #placeFiles(session: SourceSession, index: number, right: readonly WantedFile[]): void {
+    const group = this.#groups[index] ?? [];
+    const fresh = right.filter((file) => group.includes(file));
+    const bytes = sizeOf(fresh);
+    this.duplicateBytes += sizeOf(right) - bytes;
+    this.#groups[index] = group.filter((file) => !fresh.includes(file));
+    this.#options.onCredit(session, bytes);
+    this.#options.onWritten(bytes, fresh.length);
+    this.#arrivedWhenEmpty(session, index);
+  }
+
+  #setAside(index: number, missing: WantedFile): void {
+    const group = this.#groups[index] ?? [];
+    if (!group.includes(missing)) return;
+    this.#groups[index] = group.filter((file) => file !== missing);
+    this.#options.onMissing(missing);
+    this.#arrivedWhenEmpty(undefined, index);
+  }
+
+  #arrivedWhenEmpty(session: SourceSession | undefined, index: number): void {
+    if ((this.#groups[index]?.length ?? 0) > 0) return;
+    this.#arrived(session, index);
+  }
+
+  #askChunks(session: SourceSession, span: Span, { onWhole, ...events }: SpanEvents): SpanRequest {
+    const placed = this.#placedAt(span.first);
+    const { wanted, manifest, first } = placed;
+    const { fileId } = wanted.entry;
+    const chunks = { first: span.first - first, count: span.count };
+    const buffers = this.#buffersFor(manifest);
+    const receiver = new SpanReceiver({
+      ...events,
+      span: chunks,
+      manifest,
+      buffers,
+      onBadChunk: (index) => events.onBadChunk(index, fileId),
+      onChunk: (index, buffer, length) => {
+        void this.#takeChunk(session, placed, { index, buffer, length, buffers });
+        onWhole();
+      },
+    });
+    return { request: { type: 'chunks', file: fileId, ...chunks }, receiver: shifted(receiver, first) };
+  }
+
+  async #takeChunk(
+    session: SourceSession,
+    { wanted, manifest, first, held }: Placed,
+    { index, buffer, length, buffers }: { index: number; buffer: Buffer; length: number; buffers: ChunkBuffers },
+  ): Promise<void> {
+    const isNew = this.#arrived(session, first + index);
+    if (!isNew) {
+      this.onDuplicate(length);
+      buffers.give(buffer);
+      return;
+    }
+    this.#options.onCredit(session, length);
+    this.#hold(length);
+    try {
+      await this.#options.writeChunk(wanted, buffer.subarray(0, length), index * manifest.chunkSize);
+      held.add(index);
+      this.#options.onWritten(length, held.isFull ? 1 : 0);
+    } catch (error) {
+      this.#options.onFailed(error);
+    } finally {
+      buffers.give(buffer);
+      this.#letGo(length);
+    }
+  }
+
+  #arrived(session: SourceSession | undefined, index: number): boolean {
+    const isNew = this.scheduler.arrived(session?.sourceId ?? '', index);
+    if (this.scheduler.isAsked(index)) for (const other of this.#options.sessions()) other.dropUseless();
+    this.#endWhenDone();
+    return isNew;
+  }
+
+  #placedAt(index: number): Placed {
+    const placed = this.#large.findLast(({ first }) => first <= index);
+    if (placed === undefined) throw new RangeError(`no large file at ${index}`);
+    return placed;
+  }
+
+  #buffersFor({ chunkSize }: Manifest): ChunkBuffers {
+    const known = this.#buffers.get(chunkSize);
+    if (known !== undefined) return known;
+    const buffers = new ChunkBuffers(chunkSize);
+    this.#buffers.set(chunkSize, buffers);
+    return buffers;
+  }
+
+  get #isBehind(): boolean {
+    return this.#unwrittenBytes >= MAX_UNWRITTEN_BYTES;
+  }
+
+  #hold(bytes: number): void {
+    this.#unwrittenBytes += bytes;
+    if (this.#isBehind) for (const session of this.#options.sessions()) session.pause();
+  }
+
+  #letGo(bytes: number): void {
+    this.#unwrittenBytes -= bytes;
+    if (this.#unwrittenBytes < MAX_UNWRITTEN_BYTES / 2)
+      for (const session of this.#options.sessions()) session.resume();
+    this.#endWhenDone();
+  }
+
+  #endWhenDone(): void {
+    if (this.scheduler.isComplete && this.#unwrittenBytes === 0) this.#finish();
+  }
+}
+
+function groupsOf(files: readonly WantedFile[], isApart: boolean): WantedFile[][] {
+  const groups: WantedFile[][] = [];
+  let group: WantedFile[] = [];
+  let bytes = 0;
+  for (const file of files) {
+    if (group.length > 0 && (isApart || bytes + file.entry.size > GROUP_BYTES || group.length >= GROUP_FILES)) {
+      groups.push(group);
+      group = [];
+      bytes = 0;
+    }
+    group.push(file);
+    bytes += file.entry.size;
+  }
+  if (group.length > 0) groups.push(group);
+  return groups;
+}
+
+function sizeOf(files: readonly WantedFile[]): number {
+  return files.reduce((sum, { entry }) => sum + entry.size, 0);
+}
+
+/** The receiver counts chunks of its file, the scheduler those of the wave. */
+function shifted(receiver: SpanReceiver, by: number): SpanAnswer {
+  return {
+    get rest() {
+      const { first, count } = receiver.rest;
+      return { first: first + by, count };
+    },
+    get heldBytes() {
+      return receiver.heldBytes;
+    },
+    get isAbandoned() {
+      return receiver.isAbandoned;
+    },
+    abandon: () => receiver.abandon(),
+    drop: () => receiver.drop(),
+    onRun: (offset, bytes) => receiver.onRun(offset, bytes),
+    onBytes: (bytes) => receiver.onBytes(bytes),
+    onQueued: (answer) => receiver.onQueued(answer),
+    onEnd: () => receiver.onEnd(),
+    onError: (error) => receiver.onError(error),
+  };
+}

@@ -1,0 +1,43 @@
+/** What a session asks for and where it puts what arrives: chunks of a file, or files of a folder. */
+import type { ProtocolError } from '../../common/protocol/errors.js';
+import type { AnswerReceiver } from '../file-port/peer-connection.js';
+import type { Scheduler, Span } from './scheduler.js';
+import type { SourceSession } from './source-session.js';
+import type { SpanReceiver, SpanReceiverOptions } from './span-receiver.js';
+
+/** What a session is told by the receiver of one answer. */
+export type SpanEvents = Omit<SpanReceiverOptions, 'span' | 'manifest' | 'buffers' | 'onChunk' | 'onBadChunk'> & {
+  /** A chunk is whole: there is room to ask for more. */
+  readonly onWhole: () => void;
+  /** `file`: of the folder that the ticket is for. */
+  readonly onBadChunk: (index: number, file?: string) => void;
+};
+
+/** Takes the answer to one request for a span. */
+export type SpanAnswer = AnswerReceiver & Pick<SpanReceiver, 'rest' | 'heldBytes' | 'isAbandoned' | 'abandon' | 'drop'>;
+
+export interface SpanRequest {
+  readonly request: ContentRequest;
+  readonly receiver: SpanAnswer;
+}
+
+type ContentRequest =
+  | { readonly type: 'chunks'; readonly file?: string; readonly first: number; readonly count: number }
+  | { readonly type: 'files'; readonly files: string[] };
+
+/** Where a session puts what arrives. */
+export interface SessionSink {
+  readonly scheduler: Scheduler;
+  /** Bytes of one chunk as the scheduler counts them, about. */
+  readonly chunkBytes: number;
+  /** Asked for ahead at least. Default: 2 MiB. */
+  readonly leastWindowBytes?: number;
+  /** What to ask `session` for, so that the chunks of `span` come, and who takes the answer. */
+  ask(session: SourceSession, span: Span, events: SpanEvents): SpanRequest;
+  /** The source has not what was asked for: true when it is of use all the same. */
+  refused?(session: SourceSession, receiver: SpanAnswer, error: ProtocolError): boolean;
+  /** Payload of chunks, useful or not. */
+  onBytes(bytes: number): void;
+  /** So many of them came for chunks that another source had sent first. */
+  onDuplicate(bytes: number): void;
+}

@@ -1,0 +1,176 @@
+/**
+ * Search among the files inside folders: from the index when it names few, else folder by folder, newest first. Checked exactly, and
+ * stopped at the same budget as the search for publications. Order: as publications, then as the folder's paths came here.
+ */
+import { type Kysely, sql } from 'kysely';
+import { foldUser } from './fold-user.js';
+import type { LiveSet } from './live-set.js';
+import type { PathKey, PathPage, PathQuery, PathRow } from './path-rows.js';
+import { inOrder, selectRows, toRow } from './publications-table.js';
+import { isNewer } from './row-streams.js';
+import { SEARCH_BUDGET_MS, type SearchPlace } from './search.js';
+import { searchFold } from './search-fold.js';
+import type { PublicationRow } from './store.js';
+import type { Tables } from './tables.js';
+
+type Db = Kysely<Tables>;
+
+const MAX_CANDIDATES = 1_000;
+const LOAD_BATCH = 250;
+const FOLDER_BATCH = 64;
+const WALK_BATCH = 256;
+const TRIGRAM = 3;
+/** Behind every path of a folder. */
+const BEHIND_ALL = Number.MAX_SAFE_INTEGER;
+
+interface Work {
+  readonly place: SearchPlace;
+  readonly query: PathQuery;
+  readonly rows: PathRow[];
+  readonly endsAt: number;
+  readonly hasText: (path: string) => boolean;
+  readonly isWanted: (row: PublicationRow) => boolean;
+}
+
+export async function searchPaths(place: SearchPlace, query: PathQuery): Promise<PathPage> {
+  const work: Work = {
+    place,
+    query,
+    rows: [],
+    endsAt: place.clock.monotonic() + SEARCH_BUDGET_MS,
+    hasText: textMatcher(query),
+    isWanted: folderMatcher(place.live, query),
+  };
+  const ids = await indexed(place.db, searchFold(query.text));
+  return ids === undefined ? walk(work) : fromIndex(work, ids);
+}
+
+function textMatcher({ text, ignoreCase }: PathQuery): (path: string) => boolean {
+  if (!ignoreCase) return (path) => path.includes(text);
+  const fold = searchFold(text);
+  return (path) => searchFold(path).includes(fold);
+}
+
+/** What is in a locked folder is its owner's business until it is unlocked. */
+function folderMatcher(
+  live: LiveSet,
+  { owner, exceptUser, liveOnly, viewer }: PathQuery,
+): (row: PublicationRow) => boolean {
+  const only = owner === undefined ? undefined : foldUser(owner);
+  const not = exceptUser === undefined ? undefined : foldUser(exceptUser);
+  return (row) =>
+    (row.passcodeHash === undefined || foldUser(row.owner) === foldUser(viewer)) &&
+    (only === undefined || foldUser(row.owner) === only) &&
+    (not === undefined || foldUser(row.owner) !== not) &&
+    (!liveOnly || live.has(row));
+}
+
+/** Undefined when the index does not know the text, or too many. */
+async function indexed(db: Db, fold: string): Promise<number[] | undefined> {
+  if ([...fold].length < TRIGRAM) return undefined;
+  if (fold.includes('\0')) return [];
+  const phrase = `"${fold.replaceAll('"', '""')}"`;
+  const { rows } = await sql<{ rowid: number }>`SELECT rowid FROM paths_trigrams
+    WHERE paths_trigrams MATCH ${phrase} LIMIT ${MAX_CANDIDATES + 1}`.execute(db);
+  return rows.length > MAX_CANDIDATES ? undefined : rows.map(({ rowid }) => rowid);
+}
+
+async function fromIndex({ place, query, hasText, isWanted }: Work, ids: readonly number[]): Promise<PathPage> {
+  const found: PathRow[] = [];
+  for (let first = 0; first < ids.length; first += LOAD_BATCH) {
+    const rows = await selectPaths(place.db, query.viewer)
+      .where('q.path_id', 'in', ids.slice(first, first + LOAD_BATCH))
+      .execute();
+    found.push(...rows.map(toPathRow).filter((row) => hasText(row.path) && isWanted(row)));
+  }
+  const { after, limit } = query;
+  const sorted = found
+    .filter((row) => after === undefined || comesBefore(after, row))
+    .sort((a, b) => (comesBefore(a, b) ? -1 : 1));
+  const rows = sorted.slice(0, limit);
+  return { rows, next: sorted.length > limit ? keyOf(rows.at(-1)) : undefined, isPartial: false };
+}
+
+async function walk(work: Work): Promise<PathPage> {
+  const { place, query } = work;
+  let after = query.after;
+  if (after !== undefined) {
+    // Where the page before ended may be inside a folder.
+    const current = await selectRows(place.db, query.viewer)
+      .where('p.publication_id', '=', after.publicationId)
+      .executeTakeFirst();
+    const page = current === undefined ? undefined : await walkFolder(work, toRow(current), after.pathId);
+    if (page !== undefined) return page;
+  }
+  for (;;) {
+    const folders = await inOrder(place.db, {
+      order: 'newest',
+      limit: FOLDER_BATCH,
+      after: after && { value: after.publishedAt, publicationId: after.publicationId },
+      viewer: query.viewer,
+    })
+      .where('p.kind', '=', 'folder')
+      .execute();
+    for (const folder of folders.map(toRow)) {
+      const page = work.isWanted(folder) ? await walkFolder(work, folder, 0) : undefined;
+      if (page !== undefined) return page;
+      after = { ...folder, pathId: BEHIND_ALL };
+      if (place.clock.monotonic() >= work.endsAt) return { rows: work.rows, next: keyOf(after), isPartial: true };
+    }
+    if (folders.length < FOLDER_BATCH) return { rows: work.rows, next: undefined, isPartial: false };
+  }
+}
+
+/** Undefined when the folder has no more and the page has room. */
+async function walkFolder(work: Work, folder: PublicationRow, from: number): Promise<PathPage | undefined> {
+  const { place, query, rows, hasText } = work;
+  for (let last = from; ; ) {
+    const batch = await place.db
+      .selectFrom('paths as q')
+      .innerJoin('folders as f', 'f.folder', 'q.folder')
+      .select(['q.path_id', 'q.path', 'q.size', 'q.file_id'])
+      .where('f.publication_id', '=', folder.publicationId)
+      .where('q.path_id', '>', last)
+      .orderBy('q.path_id')
+      .limit(WALK_BATCH)
+      .execute();
+    for (const { path_id: pathId, path, size, file_id: fileId } of batch) {
+      if (hasText(path)) {
+        if (rows.length === query.limit) return { rows, next: keyOf(rows.at(-1)), isPartial: false };
+        rows.push({ ...folder, pathId, path, fileSize: size, pathFileId: fileId });
+      }
+      last = pathId;
+    }
+    if (batch.length < WALK_BATCH) return undefined;
+    if (place.clock.monotonic() >= work.endsAt)
+      return { rows, next: keyOf({ ...folder, pathId: last }), isPartial: true };
+  }
+}
+
+function selectPaths(db: Db, viewer: string) {
+  return selectRows(db, viewer)
+    .innerJoin('folders as g', 'g.publication_id', 'p.publication_id')
+    .innerJoin('paths as q', 'q.folder', 'g.folder')
+    .select(['q.path_id', 'q.path', 'q.size as path_size', 'q.file_id as path_file_id']);
+}
+
+function toPathRow(row: Awaited<ReturnType<ReturnType<typeof selectPaths>['execute']>>[number]): PathRow {
+  return {
+    ...toRow(row),
+    pathId: row.path_id,
+    path: row.path,
+    fileSize: row.path_size,
+    pathFileId: row.path_file_id,
+  };
+}
+
+function comesBefore(a: PathKey, b: PathKey): boolean {
+  if (a.publicationId !== b.publicationId || a.publishedAt !== b.publishedAt) return isNewer(a, b);
+  return a.pathId < b.pathId;
+}
+
+function keyOf(row: PathKey | undefined): PathKey | undefined {
+  if (row === undefined) return undefined;
+  const { publishedAt, publicationId, pathId } = row;
+  return { publishedAt, publicationId, pathId };
+}
