@@ -83,7 +83,8 @@ describe('Reports of bad chunks', () => {
       const before = await bytesRead();
       for (let n = 0; n < 6; n += 1) await report(raw, 7);
 
-      expect((await bytesRead()) - before).to.be.below(CHUNK);
+      // Six chunks if each report were looked at; on a busy machine the first look may end only now.
+      expect((await bytesRead()) - before).to.be.below(2 * CHUNK);
     });
   });
 
