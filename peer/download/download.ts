@@ -291,7 +291,7 @@ export class Download {
   #startHold(): void {
     if (this.#isHolding || !this.#isSharing) return;
     this.#isHolding = true;
-    void this.#tellTracker('part', this.#hold.signal).then(() => this.#pool.lookForFellows());
+    void this.#tellTracker('part', this.#hold.signal).then(() => this.#pool.lookForOthers());
   }
 
   #endHold(): void {

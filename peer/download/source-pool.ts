@@ -94,8 +94,8 @@ export class SourcePool {
     }
   }
 
-  /** Others may have begun when we did: now that we are listed too, it is worth looking more often for a while. */
-  lookForFellows(): void {
+  /** It is worth looking more often for a while: others may have begun when we did, or come for one that was lost. */
+  lookForOthers(): void {
     this.#lookMs = FIRST_LOOK_MS;
     this.#seek.beat();
   }
@@ -123,7 +123,8 @@ export class SourcePool {
       const retryMs = await this.#askTracker(signal);
       const lookMs = this.#lookMs;
       this.#lookMs = Math.min(LOOK_EVERY_MS, 2 * lookMs);
-      await this.#seek.wait(retryMs ?? (this.#hopeful().length > 0 ? lookMs : SEEK_EVERY_MS), { signal });
+      const mostMs = this.#hopeful().length > 0 ? LOOK_EVERY_MS : SEEK_EVERY_MS;
+      await this.#seek.wait(retryMs ?? Math.min(lookMs, mostMs), { signal });
     }
   }
 
@@ -216,7 +217,7 @@ export class SourcePool {
       if (fault.kind === 'lied') this.#note(entry, fault);
       if (fault.kind === 'expired') this.#tickets.expire();
       this.#pulse.beat();
-      this.#seek.beat();
+      this.lookForOthers();
       this.#options.onUpdate();
     }
   }

@@ -43,27 +43,6 @@ describe('downloads of a running peer', function () {
   );
 
   it(
-    'are tried again by themselves when the publisher is away, and finish when it is back',
-    inWorld({}, async (world) => {
-      const alice = await world.serve('alice');
-      const path = await world.file('alice', 'later.bin', 100_000);
-      await world.publish('alice', path);
-      await alice.process.stop('SIGKILL');
-      await world.serve('bob');
-
-      const getting = await world.cli('bob', ['get', 'later.bin', '--priority', 'low'], { timeoutMs: 40_000 });
-
-      expect([getting.code, errorCodeOf(getting)]).to.deep.equal([5, 'no-source']);
-      const resting = await row(world, 'later.bin');
-      expect(resting).to.include({ state: 'waiting', priority: 'low' }).and.to.have.property('retryAt');
-      await world.serve('alice');
-      expect((await world.cli('bob', ['retry'])).code).to.equal(0);
-      await waitFor(async () => (await row(world, 'later.bin'))?.state === 'done', { timeoutMs: 20_000 });
-      expect(await sameBytes(path, join(world.place('bob').downloads, 'later.bin'))).to.equal(true);
-    }),
-  );
-
-  it(
     'keep to the limits that are set while they run, after a restart too',
     inWorld({ ram: true }, async (world) => {
       await world.serve('alice', { args: ['--upload-limit', String(20 * MIB)] });

@@ -41,14 +41,16 @@ interface LinkContext {
 export interface TcpLink {
   /** Fulfilled when both sockets are closed; never rejected. */
   readonly closed: Promise<void>;
-  /** Breaks both connections with RST. */
+  /** Breaks both connections with RST, once what was written has left. */
   destroy(): void;
+  /** Drops both connections at once, whatever waits in them. */
+  drop(): void;
 }
 
 export function openLink(client: Socket, targetEndpoint: Endpoint, context: LinkContext): TcpLink {
   const target = createConnection({ ...targetEndpoint, allowHalfOpen: true, noDelay: true });
   const link = new Link(client, target, context);
-  return { closed: link.run(), destroy: () => link.destroy() };
+  return { closed: link.run(), destroy: () => link.destroy(), drop: () => link.drop() };
 }
 
 class Link {
@@ -77,6 +79,11 @@ class Link {
   destroy(): void {
     this.#broken.abort();
     for (const socket of Object.values(this.#sockets)) socket.resetAndDestroy();
+  }
+
+  drop(): void {
+    this.#broken.abort();
+    for (const socket of Object.values(this.#sockets)) socket.destroy();
   }
 
   /** An error at one end is passed on as a reset at the other, except across a half-open connection. */

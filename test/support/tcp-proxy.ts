@@ -94,7 +94,7 @@ export class TcpProxy implements AsyncDisposable {
     const closed = this.#server.listening ? once(this.#server, 'close') : undefined;
     this.#server.close();
     const links = [...this.#links];
-    this.killAll();
+    for (const link of links) link.drop();
     await Promise.all([closed, ...links.map((link) => link.closed)]);
   }
 
@@ -103,6 +103,10 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   #accept(client: Socket): void {
+    if (!this.#server.listening) {
+      client.destroy(); // It was under way when the proxy was closed.
+      return;
+    }
     const index = this.connections;
     this.connections += 1;
     const record = bothDirections((): Buffer[] => []);

@@ -172,7 +172,16 @@ export class RightsWorld implements AsyncDisposable {
 
   /** Housekeeping, the audit and the end of sessions of who was disabled go on beside requests: none of it is one request's work. */
   #counting(store: Store): Store {
-    const beside = new Set(['revocations', 'expire', 'recordSeen', 'prune', 'policy', 'recordAudit', 'findAccount']);
+    const beside = new Set([
+      'revocations',
+      'expire',
+      'recordSeen',
+      'prune',
+      'policy',
+      'recordAudit',
+      'findAccount',
+      'sweepPaths',
+    ]);
     return new Proxy(store, {
       get: (target, name, receiver) => {
         const method: unknown = Reflect.get(target, name, receiver);

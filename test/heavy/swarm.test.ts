@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { PeerState, TransferRow } from '../../peer/api.js';
+import { resultOf, transferOf } from '../e2e/json-results.js';
+import { inWorld, type World } from '../e2e/world.js';
 import { sameBytes } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
-import { resultOf, transferOf } from './json-results.js';
-import { inWorld, type World } from './world.js';
 
 const MIB = 1024 * 1024;
 
