@@ -25,7 +25,7 @@ import { SourceSession } from './source-session.js';
 const NO_SOURCE_MS = 18_000;
 /** Where all have lied, somebody else may be about to come, ms. */
 const ONLY_LIARS_MS = 3_000;
-/** The tracker is asked for sources so often, ms: while none sends, and while some do; sooner at first, when others begin as well. */
+/** The tracker is asked for sources so often, ms: while none sends, and while some do; sooner when others may just have come. */
 const SEEK_EVERY_MS = 2_000;
 const LOOK_EVERY_MS = 10_000;
 const FIRST_LOOK_MS = 250;
@@ -64,7 +64,7 @@ export class SourcePool {
   readonly #mostSessions: number;
   #lastHopeAt: number;
   #isOutdated = false;
-  #lookMs = FIRST_LOOK_MS;
+  #lookMs = SEEK_EVERY_MS;
   #hasAnswer = false;
   /** What the tracker said last, when it gives no tickets any more. */
   #refusal: PeerError | undefined;

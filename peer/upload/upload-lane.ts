@@ -136,7 +136,9 @@ export class UploadLane implements PeerServer {
         this.#readAhead();
         await this.#answer(work, signal);
       } catch (error) {
-        this.#refuse(work.request, error);
+        // A file that is closed under a read says nothing about the file: the reason is why it was closed.
+        const { aborted, reason } = work.controller.signal;
+        this.#refuse(work.request, aborted ? reason : error);
       }
     }
     this.#working = undefined;

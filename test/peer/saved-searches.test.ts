@@ -24,7 +24,7 @@ class FakeTracker {
     const ids = asked['publicationIds'] as string[] | undefined;
     const publications = this.published
       .filter(({ publicationId }) => ids?.includes(publicationId) ?? true)
-      .map((row) => ({ ...row, owner: 'alice', size: 1, publishedAt: this.now }));
+      .map((row) => ({ ...row, kind: 'file', owner: 'alice', size: 1, publishedAt: this.now }));
     return type === 'search' ? { publications, partial: false } : {};
   };
 

@@ -1,4 +1,9 @@
+import { execFile } from 'node:child_process';
+import { readlink } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
+import type { Terminal } from '../support/terminal.js';
+import { waitFor } from '../support/wait-for.js';
 import { OTHER_PIN, PIN } from './fake-peer.js';
 import { framesOf, LOGGED_IN, openFake } from './fake-terminal.js';
 
@@ -38,7 +43,7 @@ describe('login screen', () => {
 
   it('does not echo a password that is typed before the screen is there', async () => {
     await using terminal = await openFake({ ...TYPED, password: 'Xyzzy-77' });
-    await terminal.waitUntil('the first byte', ({ recording }) => recording.chunks.length > 0 || recording.nowMs > 150);
+    await waitFor(() => isSilent(terminal), { what: 'the terminal to stop echoing' });
 
     terminal.type('Xyzzy-77\r');
     await terminal.waitForText('● online');
@@ -137,3 +142,10 @@ describe('login screen', () => {
     expect(fastest).to.be.below(400);
   });
 });
+
+/** Whether the terminal shows nothing of what is typed. */
+async function isSilent(terminal: Terminal): Promise<boolean> {
+  const device = await readlink(`/proc/${await terminal.programPid()}/fd/0`);
+  const { stdout } = await promisify(execFile)('stty', ['--file', device, '--all']);
+  return /(^|\s)-echo(\s|;)/.test(stdout);
+}
