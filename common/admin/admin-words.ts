@@ -1,5 +1,5 @@
 /** The words behind `shoal admin`: the same on the tracker's computer and, with `--tracker`, over the network. */
-import { type AdminAction, type AdminList, AUDIT_KINDS, LIMIT_NAMES, LISTS } from '../protocol/admin-messages.js';
+import { type AdminAction, type AdminList, LISTS } from '../protocol/admin-messages.js';
 import { parseAdminAction } from '../protocol/parse.js';
 
 /** What cannot be understood, and what would be. */
@@ -7,31 +7,6 @@ export class AdminUsageError extends Error {
   override readonly name = 'AdminUsageError';
   readonly code = 'usage';
 }
-
-export const ADMIN_HELP = `
-Words:
-  status, sessions                          what goes on now (asks a running tracker: --tracker)
-  users, bans, limits                       what is decided
-  audit                                     who did what, newest first (--since, --until, --user, --kind, --limit, --csv)
-  ban user|group|network WHOM               ends their sessions and keeps them out (--for TIME, --reason TEXT)
-  unban user|group|network WHOM
-  limit user|group WHOM NAME NUMBER         NAME is ${LIMIT_NAMES.join(', ')}; NUMBER or "default"
-  grant USER, revoke USER                   admin rights
-  disable USER, enable USER, remove USER    accounts
-  log-level LEVEL                           of a running tracker, until its next start (--tracker)
-  reload                                    a running tracker reads its settings again`;
-
-/** Flags and what they say; each is known to both programs. */
-export const ADMIN_OPTIONS: readonly (readonly [flags: string, description: string])[] = [
-  ['--for <TIME>', 'ban: ends by itself after so long, such as 30m, 12h or 7d'],
-  ['--reason <TEXT>', 'ban: what the banned user is told'],
-  ['--since <TIME>', 'audit: from this date on, or so long ago, such as 7d'],
-  ['--until <TIME>', 'audit: before this date, or so long ago'],
-  ['--of <USER>', 'audit: what this user did'],
-  ['--kind <KIND>', `audit: ${AUDIT_KINDS.join(', ')}`],
-  ['--limit <ROWS>', 'most rows (default: 100; audit --limit all: every one)'],
-  ['--csv', 'rows as comma-separated values'],
-];
 
 export type AdminOptions = Readonly<Record<string, unknown>>;
 

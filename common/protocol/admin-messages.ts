@@ -1,5 +1,6 @@
 /** What an administrator may ask of a tracker, and the rows that come back; see docs/protocol.md "admin". */
 import { z } from 'zod';
+import { AUDIT_KINDS, LIMIT_NAMES } from './admin-names.js';
 
 const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
@@ -13,11 +14,8 @@ const reason = z
 export const BAN_KINDS = ['user', 'group', 'network'] as const;
 export type BanKind = (typeof BAN_KINDS)[number];
 
-/** What can be limited: publications at a time, entries published a second, requests a second. */
-export const LIMIT_NAMES = ['publications', 'publishRate', 'requestRate'] as const;
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
-export const AUDIT_KINDS = ['login', 'login-failed', 'logout', 'rights', 'ticket', 'fetched', 'admin'] as const;
 export type AuditKind = (typeof AUDIT_KINDS)[number];
 
 export const LISTS = ['status', 'users', 'sessions', 'bans', 'limits', 'audit'] as const;

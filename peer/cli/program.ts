@@ -1,6 +1,6 @@
 /** The words and options of the command line, and their help. It runs nothing: a parsed line is data for `run-cli.ts`. */
 import { Command, CommanderError, Option } from 'commander';
-import { ADMIN_HELP, ADMIN_OPTIONS } from '../../common/admin/admin-words.js';
+import { ADMIN_HELP, ADMIN_OPTIONS } from '../../common/admin/admin-help.js';
 import { nearestWord } from '../../common/runtime/nearest-word.js';
 import { RATE_OPTIONS } from '../wording/limits.js';
 import { SEARCH_OPTIONS, searchFlag } from '../wording/search-wish.js';

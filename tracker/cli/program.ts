@@ -1,6 +1,6 @@
 /** The words of `shoal tracker` and `shoal user`, their flags, and how their failures are told. The tracker's home of `commander`. */
 import { Command, CommanderError } from 'commander';
-import { ADMIN_HELP, ADMIN_OPTIONS } from '../../common/admin/admin-words.js';
+import { ADMIN_HELP, ADMIN_OPTIONS } from '../../common/admin/admin-help.js';
 import { LockedError } from '../../common/runtime/process-lock.js';
 import { ConfigError } from '../../common/runtime/setting-value.js';
 import { type AdminFlags, runAdmin } from './admin-command.js';
