@@ -110,8 +110,9 @@ class HonestPeer implements AsyncDisposable {
     this.udp.use(this.grant);
     while (!this.isStopping) {
       const since = performance.now();
-      this.beats += 1;
-      if (await this.#beat(since)) this.acknowledged += 1;
+      const isAcknowledged = await this.#beat(since);
+      this.beats += 1; // not before: one that is still on its way when the figures are read is not lost
+      if (isAcknowledged) this.acknowledged += 1;
       else await this.#fallBack();
       await wait(since + INTERVAL_MS - performance.now());
     }
