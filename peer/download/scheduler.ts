@@ -121,11 +121,14 @@ export class Scheduler {
     this.#sources.delete(id);
   }
 
-  /** The next chunks to ask `id` for, at most `most` of them; undefined when it has nothing that is of use now. */
-  next(id: string, most: number): Span | undefined {
+  /**
+   * The next chunks to ask `id` for, at most `most` of them; undefined when it has nothing that is of use now. With `isPatient` neither
+   * what another downloader is about to bring.
+   */
+  next(id: string, most: number, { isPatient = false } = {}): Span | undefined {
     const source = this.#sources.get(id);
     if (source === undefined || most < 1) return undefined;
-    const first = this.#partialSources === 0 ? this.#nextInOrder() : this.#rarest(source);
+    const first = this.#partialSources === 0 ? this.#nextInOrder() : this.#rarest(source, isPatient);
     const span = first === undefined ? this.#steal(source) : this.#grow(source, first, most);
     if (span === undefined) return undefined;
     for (let index = span.first; index < span.first + span.count; index += 1) {
@@ -201,7 +204,7 @@ export class Scheduler {
     return undefined;
   }
 
-  #rarest(source: Source): number | undefined {
+  #rarest(source: Source, isPatient: boolean): number | undefined {
     let best: number | undefined;
     let least = Infinity;
     let looked = 0;
@@ -212,6 +215,7 @@ export class Scheduler {
       looked += 1;
       if (least === 0 || looked >= MAX_LOOKED_AT) break;
     }
+    if (isPatient && 0 < least && least < MOST_PLACES) return undefined;
     return best;
   }
 

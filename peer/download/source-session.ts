@@ -12,6 +12,7 @@ import type { PeerConnection } from '../file-port/peer-connection.js';
 import { RateMeter } from '../file-port/rate-meter.js';
 import { FREE_SHARE, type RateShare } from '../rates/rate-shares.js';
 import { ChunkSet } from './chunk-set.js';
+import { Patience } from './patience.js';
 import { ProgressWatch } from './progress-watch.js';
 import { chunksToAsk } from './request-window.js';
 import type { Span } from './scheduler.js';
@@ -48,6 +49,7 @@ export class SourceSession {
   readonly #size: number;
   readonly #clock: Clock;
   readonly #watch: ProgressWatch;
+  readonly #patience: Patience;
   readonly #requests = new Map<number, SpanAnswer>();
   readonly #end: (fault: SourceFault) => void;
   #otherRequests = 0;
@@ -75,6 +77,7 @@ export class SourceSession {
     this.ended = promise;
     this.#end = resolve;
     this.#watch = new ProgressWatch({ clock, isReplaceable, onFault: (fault) => this.#fail(fault) });
+    this.#patience = new Patience(clock, () => this.pump());
     connection.listen({
       onHave: (ticketId, have) => this.#takeHave(ticketId, have),
       onChanged: () => this.#fail(new SourceFault('changed', 'says that the file has changed')),
@@ -187,8 +190,13 @@ export class SourceSession {
     const isShared = scheduler.sources > 1;
     for (let asked = this.#askedChunks(); this.#requests.size < MAX_REQUESTS; ) {
       const most = chunksToAsk({ bytesPerSecond, chunkSize, asked, isShared, leastWindowBytes });
-      const span = most === 0 ? undefined : scheduler.next(this.sourceId, most);
-      if (span === undefined) return;
+      const isPatient = !this.#patience.isOver;
+      const span = most === 0 ? undefined : scheduler.next(this.sourceId, most, { isPatient });
+      if (span === undefined) {
+        if (this.#requests.size === 0) this.#patience.begin();
+        return;
+      }
+      this.#patience.end();
       this.#ask(span, sink);
       asked += span.count;
     }
@@ -221,6 +229,7 @@ export class SourceSession {
   }
 
   #ask(span: Span, sink: SessionSink): void {
+    const askedAt = this.#clock.monotonic();
     this.#watch.start();
     const { request, receiver } = sink.ask(this, span, {
       onWhole: () => this.pump(),
@@ -237,7 +246,10 @@ export class SourceSession {
         this.#queue = { position, endsAt: etaMs === undefined ? undefined : this.#clock.monotonic() + etaMs };
         this.#watch.queued(position);
       },
-      onDone: () => this.#forget(id),
+      onDone: () => {
+        this.#patience.learn(this.#clock.monotonic() - askedAt);
+        this.#forget(id);
+      },
       onError: (error) => {
         const isRefused = sink.refused?.(this, receiver, error) === true;
         sink.scheduler.release(this.sourceId, receiver.rest);
@@ -343,6 +355,7 @@ export class SourceSession {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#watch.rest();
+    this.#patience.end();
     this.#over.abort(fault);
     this.#share[Symbol.dispose]();
     this.#sink?.scheduler.removeSource(this.sourceId);

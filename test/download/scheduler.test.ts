@@ -162,6 +162,22 @@ describe('Scheduler', () => {
     expect(order.slice(4)).to.have.members([3, 4]);
   });
 
+  it('leaves to others what they bring, as long as it is patient', () => {
+    const scheduler = new Scheduler({ total: 4, placeFor: (index) => (index === 2 ? 0 : 1) });
+    scheduler.setSource('publisher', 'all');
+    scheduler.setSource('downloader', [[0, 1]]);
+
+    expect(scheduler.next('publisher', 1, { isPatient: true })).to.deep.equal({ first: 2, count: 1 });
+    expect(scheduler.next('publisher', 1, { isPatient: true })).to.equal(undefined);
+    scheduler.addChunks('downloader', [[3, 4]]);
+    expect(scheduler.next('downloader', 2, { isPatient: true })).to.deep.equal({ first: 0, count: 1 });
+    expect(scheduler.next('publisher', 4)).to.deep.equal({ first: 1, count: 1 });
+    expect(scheduler.next('publisher', 1, { isPatient: true }), 'all others were brought').to.deep.equal({
+      first: 3,
+      count: 1,
+    });
+  });
+
   it('takes from a source what it got meanwhile', () => {
     const scheduler = new Scheduler({ total: 4 });
     scheduler.setSource('a', [[0, 1]]);

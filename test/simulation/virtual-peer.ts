@@ -2,6 +2,7 @@
 
 import { ChunkSet } from '../../peer/download/chunk-set.js';
 import { Fellows } from '../../peer/download/fellows.js';
+import { Patience } from '../../peer/download/patience.js';
 import { chunksToAsk } from '../../peer/download/request-window.js';
 import { Scheduler } from '../../peer/download/scheduler.js';
 import { RateMeter } from '../../peer/file-port/rate-meter.js';
@@ -36,6 +37,8 @@ interface Session {
   readonly flow: Flow;
   readonly meter: RateMeter;
   readonly requests: Map<number, Request>;
+  readonly askedAt: Map<Request, number>;
+  readonly patience: Patience;
 }
 
 /** One downloader of an uploader: what it has not been told of. */
@@ -88,7 +91,9 @@ export class VirtualPeer {
       if (this.#sessions.size >= MAX_SESSIONS) return;
       if (this.#sessions.has(source.pin) || !source.#admit(this)) continue;
       const flow: Flow = new Flow(this.pin, this.#downlink, (request, bytes) => this.#take(session, request, bytes));
-      const session: Session = { source, flow, meter: new RateMeter(this.#events), requests: new Map() };
+      const patience = new Patience(this.#events, () => this.#pump(session));
+      const meter = new RateMeter(this.#events);
+      const session: Session = { source, flow, meter, requests: new Map(), askedAt: new Map(), patience };
       this.#sessions.set(source.pin, session);
       this.#scheduler.setSource(source.pin, source.isFinished ? 'all' : source.#held);
       this.#pump(session);
@@ -103,18 +108,23 @@ export class VirtualPeer {
   }
 
   #pump(session: Session): void {
-    const { source, flow, meter, requests } = session;
+    const { source, flow, meter, requests, patience } = session;
     const { bytesPerSecond } = meter;
     const { chunkBytes: chunkSize } = this.#options.file;
     this.#scheduler.setSpeed(source.pin, bytesPerSecond);
     for (;;) {
       const isShared = this.#scheduler.sources > 1;
       const most = chunksToAsk({ bytesPerSecond, chunkSize, asked: requests.size, isShared });
-      const span = most === 0 ? undefined : this.#scheduler.next(source.pin, most);
-      if (span === undefined) return;
+      const span = most === 0 ? undefined : this.#scheduler.next(source.pin, most, { isPatient: !patience.isOver });
+      if (span === undefined) {
+        if (requests.size === 0) patience.begin();
+        return;
+      }
+      patience.end();
       for (let index = span.first; index < span.first + span.count; index += 1) {
         const request: Request = { index, left: chunkSize, underWay: 0, isCancelled: false };
         requests.set(index, request);
+        session.askedAt.set(request, this.#events.monotonic());
         this.#events.after(this.#options.latencyMs, () => {
           if (!request.isCancelled) source.uplink.ask(flow, request);
         });
@@ -129,6 +139,8 @@ export class VirtualPeer {
     if (request.isCancelled) this.duplicateBytes += bytes;
     if (request.isCancelled || request.underWay < chunkBytes) return;
     session.requests.delete(request.index);
+    session.patience.learn(this.#events.monotonic() - (session.askedAt.get(request) ?? 0));
+    session.askedAt.delete(request);
     const isNew = this.#scheduler.arrived(session.source.pin, request.index);
     if (isNew) this.#arrived(request.index);
     else this.duplicateBytes += chunkBytes;
@@ -176,7 +188,8 @@ export class VirtualPeer {
 
   #finish(): void {
     this.finishedAt = this.#events.monotonic();
-    for (const { source, flow } of this.#sessions.values()) {
+    for (const { source, flow, patience } of this.#sessions.values()) {
+      patience.end();
       source.uplink.close(flow);
       source.#guests.delete(this.pin);
     }
