@@ -62,6 +62,7 @@ interface Compared {
 
 async function compare(course: Course): Promise<Compared> {
   await using world = await ShoalWorld.open(course);
+  await world.publish();
   const hashing = await compareHashing(course, world);
   const moving = await compareMoving(course, world);
   await refuseWithout(sizeBytes);

@@ -8,7 +8,6 @@ import { promisify } from 'node:util';
 
 import { tempDir } from '../../test/support/temp.js';
 import { median, medianRatio } from '../support/statistics.js';
-import { Missing } from '../support/tools.js';
 import type { Contender, Course } from './contender.js';
 import { ShoalWorld } from './shoal.js';
 import { openRsyncFolder } from './ssh.js';
@@ -30,7 +29,7 @@ export interface FolderRace {
   readonly publishedMs: number;
 }
 
-/** @throws {Missing} when one of both cannot be run. */
+/** @throws {Missing} when rsync cannot be run. */
 export async function raceFolders(rounds: number): Promise<FolderRace[]> {
   return [await race('disk', 1, rounds), await race('RAM disk', 1.3, rounds)];
 }
@@ -50,7 +49,7 @@ async function race(place: FolderRace['place'], most: number, rounds: number): P
   await using dir = await tempDir({ ram: place === 'RAM disk' });
   const source = dir.join('folder');
   const course: Course = { dir, source, sizeBytes: makeFiles(source) };
-  await using world = await publishFolder(course);
+  await using world = await ShoalWorld.open(course);
   const publishedMs = await timeToPublish(world);
   await using rsync = await openRsyncFolder(course, { isDurable: place === 'disk' });
   const contenders = [rsync, await world.opened()];
@@ -62,16 +61,7 @@ async function race(place: FolderRace['place'], most: number, rounds: number): P
   return { place, most, names: contenders.map(({ name }) => name), seconds, publishedMs };
 }
 
-async function publishFolder(course: Course): Promise<ShoalWorld> {
-  try {
-    return await ShoalWorld.open(course);
-  } catch (error) {
-    const [why] = error instanceof Error ? error.message.split('\n') : [String(error)];
-    throw new Missing(`a folder could not be published: ${why}`, { cause: error });
-  }
-}
-
-/** From the command to the moment when another user finds the last path, the start of both commands included. */
+/** From the first `pub` of the folder to the moment when another user finds its last path, the start of both commands included. */
 async function timeToPublish(world: ShoalWorld): Promise<number> {
   const startedAt = performance.now();
   await world.publish();

@@ -19,7 +19,7 @@ interface CostOptions {
   readonly prefix?: readonly string[];
 }
 
-/** A tracker and a serving peer that has published the file: real processes of `bin/shoal.js`. */
+/** A tracker and a serving peer: real processes of `bin/shoal.js`. */
 export class ShoalWorld implements AsyncDisposable {
   private constructor(
     private readonly course: Course,
@@ -33,9 +33,7 @@ export class ShoalWorld implements AsyncDisposable {
     const tracker = await startTracker({ credentials, data: dir.join('shoal-tracker') });
     const places = { data: dir.join('shoal-a'), downloads: dir.join('shoal-a-downloads') };
     const publisher = await startServe({ tracker, ...PUBLISHER, ...places });
-    const world = new ShoalWorld(course, tracker, publisher);
-    await world.publish();
-    return world;
+    return new ShoalWorld(course, tracker, publisher);
   }
 
   /** `shoal get`, a one-shot command: start, login, ticket, transfer, every chunk verified, fsync. */
