@@ -281,7 +281,7 @@ class RunningParts implements Peer {
         trackerNow: () => this.#tracker.trackerNow(),
         downloads: () => joinSharedFiles(...(this.#depot ? [this.#depot.shared] : []), this.#downloads.shared),
         onChanged: (publicationId) => {
-          void this.#depot?.depot.suspect(publicationId);
+          this.#depot?.depot.suspect(publicationId);
           void this.#publisher.refresh(publicationId, this.#stopping);
         },
         onUpdate: () => this.#board.touch(),

@@ -1,40 +1,31 @@
 /**
  * A depot: stores what others put, and serves it for them. The tracker's list of work is the truth; this looks at it after every login,
  * whenever it is told to, and now and then, and brings its disk in line: fetch, say stored, drop. Every step can be repeated, so a crash
- * anywhere costs time alone. Neighbours: `depot-copies.ts` (the disk), `download/` (the same engine as for `get`).
+ * anywhere costs time alone. Neighbours: `copy-keeper.ts` (one copy), `depot-copies.ts` (the disk).
  */
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { WorkRow } from '../../common/protocol/depot-fields.js';
 import { MAX_PAGE_ROWS } from '../../common/protocol/limits.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import { type AbortOptions, isAbort } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import { Pulse } from '../../common/runtime/pulse.js';
-import { PeerError } from '../api.js';
-import type { Downloads } from '../download/downloads.js';
+import { PeerError, type PeerProblem } from '../api.js';
+import { errnoOf, fileProblem } from '../download/file-problem.js';
 import { retryDelay } from '../download/retry-delay.js';
-import type { FileHasher } from '../library/hashing/hash-file.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
-import type { DepotCopies } from './depot-copies.js';
+import { CopyKeeper, type CopyKeeperOptions } from './copy-keeper.js';
+import { of } from './copy-name.js';
 
 /** Also without being told: an event may have been lost with a restart of the tracker. */
 const LOOK_EVERY_MS = 30_000;
 /** An owner that is away comes back without telling us, so pauses do not grow beyond this, ms. */
 const MAX_REST_MS = 60_000;
-/** Copies that are fetched or wait for their turn; the rest stays with the tracker until some are done. */
+/** Copies that are fetched, read or wait for their turn; the rest stays with the tracker until some are done. */
 const MAX_UNDER_WAY = 1_000;
 
-export interface DepotOptions {
-  /** Bytes that all copies may have together. */
-  readonly capacity: number;
-  readonly copies: DepotCopies;
-  /** Of this depot alone; its `.part` files lie among the copies. */
-  readonly downloads: Downloads;
-  readonly hasher: FileHasher;
+export interface DepotOptions extends CopyKeeperOptions {
   readonly tracker: Pick<TrackerClient, 'request'>;
   readonly clock: Clock;
-  notice(level: 'info' | 'warning' | 'error', text: string): void;
 }
 
 interface UnderWay {
@@ -43,12 +34,22 @@ interface UnderWay {
   readonly over: Promise<void>;
 }
 
+interface Rest {
+  readonly tries: number;
+  readonly code: PeerProblem['code'];
+  dueAt: number;
+}
+
 export class Depot implements Part {
   readonly #options: DepotOptions;
+  readonly #keeper: CopyKeeper;
   readonly #pulse: Pulse;
   readonly #stopping = new AbortController();
   readonly #underWay = new Map<string, UnderWay>();
-  readonly #rests = new Map<string, { readonly tries: number; readonly dueAt: number }>();
+  /** What failed, until its next try. */
+  readonly #rests = new Map<string, Rest>();
+  /** Stored copies that have to be looked at: the tracker names them at logins only. */
+  readonly #doubtful = new Map<string, WorkRow>();
   #running: Promise<void> | undefined;
   #mustLook = true;
   #looksAtAll = true;
@@ -56,6 +57,7 @@ export class Depot implements Part {
 
   constructor(options: DepotOptions) {
     this.#options = options;
+    this.#keeper = new CopyKeeper(options);
     this.#pulse = new Pulse(options.clock);
   }
 
@@ -68,23 +70,15 @@ export class Depot implements Part {
 
   /** There may be work. */
   told(): void {
-    this.#rests.clear();
+    for (const rest of this.#rests.values()) rest.dueAt = 0;
     this.#look();
   }
 
   /** Somebody says that a copy is not what it should be: it is read again, and fetched again when it is not. */
-  async suspect(publicationId: string): Promise<void> {
-    const { copies, hasher, notice } = this.#options;
-    const entry = copies.get(publicationId);
-    if (entry === undefined) return;
-    const hashed = await hasher.hash(entry.path, this.#stopping).catch(() => undefined);
-    if (this.#stopping.signal.aborted || hashed?.fileId === entry.fileId) return;
-    notice(
-      'error',
-      `The stored copy of ${entry.name.slice(22)} was damaged on this disk, and is fetched again. Check it.`,
-    );
-    await copies.drop(publicationId);
-    await this.#say({ publicationId, fileId: entry.fileId }, 'none');
+  suspect(publicationId: string): void {
+    const row = this.#keeper.doubt(publicationId);
+    if (row === undefined) return;
+    this.#doubtful.set(publicationId, row);
     this.#look();
   }
 
@@ -121,9 +115,11 @@ export class Depot implements Part {
 
   async #round({ signal }: AbortOptions): Promise<void> {
     const { tracker, capacity, copies } = this.#options;
+    for (const row of this.#doubtful.values()) this.#begin(row);
     await tracker.request('depot', { capacity }, { signal });
     const all = this.#looksAtAll;
-    const known = all ? copies.publicationIds() : new Set<string>();
+    const known = all ? await copies.publicationIds() : new Set<string>();
+    const held = known.size;
     let cursor: string | undefined;
     do {
       const page = { limit: MAX_PAGE_ROWS, ...(cursor === undefined ? {} : { cursor }) };
@@ -135,111 +131,95 @@ export class Depot implements Part {
       cursor = reply.cursor;
     } while (cursor !== undefined && this.#underWay.size < MAX_UNDER_WAY);
     if (cursor !== undefined) return;
-    // Not on the list at all: the tracker forgot it long ago, or never heard of it.
-    for (const publicationId of known) await copies.drop(publicationId);
+    await this.#throwAway(known, held);
+    await copies.trash.expire();
     if (all) this.#looksAtAll = false;
+  }
+
+  /** Not on the list at all. That is no word to remove them: a tracker may have lost its memory. */
+  async #throwAway(unlisted: ReadonlySet<string>, held: number): Promise<void> {
+    const { copies, notice } = this.#options;
+    if (unlisted.size === 0) return;
+    for (const publicationId of unlisted) {
+      await this.#cancel(publicationId);
+      await copies.throwAway(publicationId);
+    }
+    const text =
+      `The tracker knows nothing of ${unlisted.size} of the ${held} copies stored here. They are kept for 30 days in ${copies.trash.dir}, ` +
+      'unless room is needed. If the tracker has lost its memory, restore its data: they are taken back by themselves.';
+    notice(unlisted.size * 2 > held ? 'error' : 'warning', text);
   }
 
   async #work(row: WorkRow, { signal }: AbortOptions): Promise<void> {
     const { copies } = this.#options;
     const { publicationId, fileId } = row;
-    const now = this.#underWay.get(publicationId);
     if (row.do === 'drop') {
-      await this.#cancel(now);
+      await this.#cancel(publicationId);
       await copies.drop(publicationId);
-      await this.#say(row, 'none');
+      await this.#keeper.say(row, 'none', { signal });
       return;
     }
     if (row.do === 'keep') {
-      if (!(await copies.isWhole(row))) await this.#say(row, 'none');
-      return;
+      // What cannot be looked at now is looked at again, by itself, until it can.
+      const isWhole = await copies.isWhole(row).catch(() => false);
+      if (isWhole && !this.#doubtful.has(publicationId)) return;
+      this.#doubtful.set(publicationId, row);
+    } else if (this.#underWay.get(publicationId)?.fileId !== fileId) {
+      await this.#cancel(publicationId);
+      signal.throwIfAborted();
     }
-    if (now?.fileId === fileId) return;
-    await this.#cancel(now);
-    signal.throwIfAborted();
-    const isResting = (this.#rests.get(publicationId)?.dueAt ?? 0) > this.#options.clock.monotonic();
-    if (!isResting && this.#underWay.size < MAX_UNDER_WAY) this.#begin(row);
+    this.#begin(row);
   }
 
-  async #cancel(underWay: UnderWay | undefined): Promise<void> {
+  /** What it was doing with a publication is not wanted any more. */
+  async #cancel(publicationId: string): Promise<void> {
+    this.#doubtful.delete(publicationId);
+    this.#rests.delete(publicationId);
+    const underWay = this.#underWay.get(publicationId);
     underWay?.end.abort(new PeerError({ code: 'interrupted', message: 'It is not wanted any more.' }));
     await underWay?.over;
   }
 
   #begin(row: WorkRow): void {
+    const { publicationId, fileId } = row;
+    const isResting = (this.#rests.get(publicationId)?.dueAt ?? 0) > this.#options.clock.monotonic();
+    if (isResting || this.#underWay.has(publicationId) || this.#underWay.size >= MAX_UNDER_WAY) return;
     const end = new AbortController();
     const signal = AbortSignal.any([end.signal, this.#stopping.signal]);
-    const over = this.#store(row, { signal })
-      .then(() => void this.#rests.delete(row.publicationId))
-      .catch((error: unknown) => this.#failed(row, error, signal))
-      .finally(() => {
-        this.#underWay.delete(row.publicationId);
-        if (!signal.aborted) this.#look();
-      });
-    this.#underWay.set(row.publicationId, { fileId: row.fileId, end, over });
-  }
-
-  /** Until the copy is durable here and the tracker has heard of it. */
-  async #store(row: WorkRow, { signal }: AbortOptions): Promise<void> {
-    const { copies } = this.#options;
-    if (!(await copies.isWhole(row))) await this.#fetch(row, { signal });
-    await this.#say(row, 'all', signal);
-  }
-
-  async #fetch(row: WorkRow, { signal }: AbortOptions): Promise<void> {
-    const { copies, downloads, hasher, capacity } = this.#options;
-    const { publicationId, fileId, size, owner, name } = row;
-    // The tracker reserves room before, but content may have been replaced by larger content since.
-    if (copies.usedBytes + size > capacity)
-      throw new PeerError({ code: 'disk-full', message: `There is no room for ${name}.` });
-    const directory = await copies.folderOf(publicationId);
-    const path = join(directory, fileId);
-    if ((await stat(path).catch(() => undefined)) === undefined) {
-      await this.#requireSource(row, { signal });
-      const content = { publicationId, fileId, sizeBytes: size, owner, name };
-      await downloads.get({ ...content, directory, fileName: fileId, force: false }, { signal });
-    }
-    // Read back from where it will be served: what does not have its id is not stored, whatever wrote it.
-    const hashed = await hasher.hash(path, { signal });
-    if (hashed.fileId !== fileId) {
-      await copies.drop(publicationId);
-      throw new PeerError({
-        code: 'integrity',
-        message: `${name} was not on the disk as it was written. Check the disk.`,
-      });
-    }
-    await copies.record(row, path, hashed);
-  }
-
-  /** A download waits for sources a while, and others for its place: an owner that is away must not hold them up. */
-  async #requireSource({ publicationId, name, owner }: WorkRow, { signal }: AbortOptions): Promise<void> {
-    const { sources } = await this.#options.tracker.request('sources', { publicationId, ticket: false }, { signal });
-    if (sources.length > 0) return;
-    throw new PeerError({
-      code: 'no-source',
-      message: `${owner}, who has ${name}, is away. It is fetched when they are back.`,
+    const over = this.#handle(row, { signal }).finally(() => {
+      this.#underWay.delete(publicationId);
+      if (!signal.aborted) this.#look();
     });
+    this.#underWay.set(publicationId, { fileId, end, over });
   }
 
-  async #say(
-    { publicationId, fileId }: Pick<WorkRow, 'publicationId' | 'fileId'>,
-    has: 'all' | 'none' | 'full',
-    signal = this.#stopping.signal,
-  ): Promise<void> {
-    await this.#options.tracker.request('stored', { publicationId, fileId, has }, { signal });
+  async #handle(row: WorkRow, { signal }: AbortOptions): Promise<void> {
+    const { publicationId } = row;
+    try {
+      if (row.do === 'keep') await this.#keeper.check(row, { signal });
+      else await this.#keeper.store(row, { signal });
+      this.#rests.delete(publicationId);
+      if (this.#doubtful.get(publicationId) === row) this.#doubtful.delete(publicationId);
+    } catch (error) {
+      if (!isAbort(error, signal)) await this.#failed(row, error, { signal });
+    }
   }
 
-  async #failed(row: WorkRow, error: unknown, signal: AbortSignal): Promise<void> {
-    if (isAbort(error, signal)) return;
-    const { clock, notice } = this.#options;
-    const problem = error instanceof PeerError ? error.problem : { code: 'internal' as const, message: String(error) };
-    const tries = (this.#rests.get(row.publicationId)?.tries ?? 0) + 1;
-    this.#rests.set(row.publicationId, {
-      tries,
-      dueAt: clock.monotonic() + Math.min(MAX_REST_MS, retryDelay(problem, tries)),
-    });
-    if (tries === 1) notice('warning', `${row.name} of ${row.owner} is not stored yet: ${problem.message}`);
-    if (problem.code === 'disk-full') await this.#say(row, 'full').catch(() => undefined); // said again at the next try
+  async #failed(row: WorkRow, error: unknown, { signal }: AbortOptions): Promise<void> {
+    const { clock, notice, copies } = this.#options;
+    const problem = problemOf(copies.pathOf(row), error);
+    // What was thrown away is kept only while there is room.
+    if (problem.code === 'disk-full' && (await copies.trash.freeUp(row.size)) > 0) return;
+    const before = this.#rests.get(row.publicationId);
+    const tries = (before?.tries ?? 0) + 1;
+    const dueAt = clock.monotonic() + Math.min(MAX_REST_MS, retryDelay(problem, tries));
+    this.#rests.set(row.publicationId, { tries, code: problem.code, dueAt });
+    const what = row.do === 'keep' ? 'could not be looked at' : 'is not stored yet';
+    if (before?.code !== problem.code && problem.code !== 'tracker-unreachable')
+      notice('warning', `${of(row)} ${what}: ${problem.message} It is tried again by itself.`);
+    if (problem.code !== 'disk-full') return;
+    // Said again at the next try, if the tracker does not hear it now.
+    await this.#keeper.say(row, 'full', { signal }).catch(() => undefined);
   }
 
   /** The same trouble is told once. */
@@ -252,4 +232,9 @@ export class Depot implements Part {
     if (text !== this.#lastProblem) this.#options.notice('warning', text);
     this.#lastProblem = text;
   }
+}
+
+function problemOf(path: string, error: unknown): PeerProblem {
+  if (error instanceof PeerError || errnoOf(error) !== '') return fileProblem(path, error).problem;
+  return { code: 'internal', message: `${String(error)}.` };
 }

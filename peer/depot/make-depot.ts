@@ -9,6 +9,7 @@ import type { SharedFiles } from '../upload/shared-file.js';
 import { Depot } from './depot.js';
 import { DepotCopies } from './depot-copies.js';
 import { DepotTracker } from './depot-tracker.js';
+import { CopyReader } from './read-copy.js';
 
 export interface MakeDepotOptions {
   /** Everything it keeps. */
@@ -38,7 +39,7 @@ export interface MadeDepot {
 export async function makeDepot(lifecycle: Lifecycle, options: MakeDepotOptions): Promise<MadeDepot> {
   const { dir, capacity, maxRunning, tracker, observedHost, ownPin, dial, hasher, rates, clock, notice, onUpdate } =
     options;
-  const copies = await DepotCopies.open(dir);
+  const copies = await DepotCopies.open(dir, clock);
   const downloads = lifecycle.add(
     new Downloads({
       tracker: new DepotTracker(tracker, observedHost),
@@ -53,6 +54,8 @@ export async function makeDepot(lifecycle: Lifecycle, options: MakeDepotOptions)
       onUpdate,
     }),
   );
-  const depot = lifecycle.add(new Depot({ capacity, copies, downloads, hasher, tracker, clock, notice }));
+  const depot = lifecycle.add(
+    new Depot({ capacity, copies, reader: new CopyReader(hasher), downloads, tracker, clock, notice }),
+  );
   return { depot, downloads, shared: copies.shared };
 }

@@ -40,7 +40,7 @@ export async function openRegularFile(path: string): Promise<OpenFile> {
 export function fileError(path: string, error: unknown): ContentError {
   if (error instanceof ContentError) return error;
   const errno = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return refusal(path, CODE_BY_ERRNO.get(errno) ?? 'unreadable', { cause: error });
+  return refusal(path, CODE_BY_ERRNO.get(errno) ?? 'unreadable', { cause: error, errno });
 }
 
 const CODE_BY_ERRNO = new Map<string, FileProblem>([
@@ -67,6 +67,8 @@ function refuseOthers(path: string, stats: BigIntStats): void {
   if (!stats.isFile()) throw refusal(path, 'not-a-file');
 }
 
-function refusal(path: string, code: FileProblem, options?: ErrorOptions): ContentError {
-  return new ContentError(code, `${path} ${WHY[code]}`, options);
+/** `errno` where only that tells a disk in trouble from missing rights. */
+function refusal(path: string, code: FileProblem, { errno = '', ...options }: ErrorOptions & { errno?: string } = {}) {
+  const why = errno === '' ? WHY[code] : WHY[code].replace('cannot be read', `cannot be read (${errno})`);
+  return new ContentError(code, `${path} ${why}`, options);
 }
