@@ -1,5 +1,5 @@
 /** The part of `api.ts` about stored copies: plain JSON types alone. */
-import type { PublicationRow } from './api.js';
+import type { PublicationRow, SkippedEntry } from './api.js';
 import type { PublishInput } from './api-sharing.js';
 import type { PeerProblem } from './peer-error.js';
 
@@ -19,6 +19,9 @@ export type PutOutcome =
       readonly publication: PublicationRow;
       /** Users whose depots have it, durable. */
       readonly depots: readonly string[];
+      /** Of a folder: what was left out, the first ones, and how many. */
+      readonly skipped?: readonly SkippedEntry[];
+      readonly skippedCount?: number;
     }
   | { readonly ok: false; readonly path: string; readonly problem: PeerProblem };
 

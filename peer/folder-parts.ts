@@ -9,6 +9,15 @@ import { FileHasher } from './library/hashing/hash-file.js';
 import type { Library } from './library/library.js';
 import type { Publisher } from './library/publisher.js';
 
+export function localFolders(folders: Folders, index: FolderIndex): LocalFolders {
+  return {
+    read: async (root, options) => {
+      await folders.learn(root, options);
+      return { at: (path) => index.at(root, path), find: (fileId) => index.find(root, fileId) };
+    },
+  };
+}
+
 export class FolderParts {
   readonly hasher: FileHasher;
   readonly folders: Folders;
@@ -34,12 +43,9 @@ export class FolderParts {
   }
 
   /** For downloads that bring a folder up to date. */
-  readonly local: LocalFolders = {
-    read: async (root, options) => {
-      await this.folders.learn(root, options);
-      return { at: (path) => this.index.at(root, path), find: (fileId) => this.index.find(root, fileId) };
-    },
-  };
+  get local(): LocalFolders {
+    return localFolders(this.folders, this.index);
+  }
 
   /** From now on watched folders are kept published as they are. */
   watch(library: Library, publisher: Publisher): void {

@@ -81,30 +81,64 @@ async function untilStored(
 ): Promise<PutOutcome[]> {
   const { signal, onProgress } = options;
   const outcomes: PutOutcome[] = [];
-  let waiting = [...accepted];
-  while (waiting.length > 0) {
+  const shown = new Map<string, number>();
+  for (let waiting = [...accepted]; waiting.length > 0; ) {
     const copies = await copiesOf(parts.tracker, waiting, { signal });
     const later: Published[] = [];
     for (const item of waiting) {
-      const { publication, path } = item;
-      const states = copies.get(publication.publicationId) ?? [];
-      if (states.some(({ state }) => state === 'full'))
-        outcomes.push(await refused(parts, item, DISK_FULL, { signal }));
-      else if (states.length === 0) outcomes.push({ ok: false, path, problem: withdrawn(publication.name) });
-      else if (states.every(({ state }) => state === 'stored'))
-        outcomes.push({ ok: true, path, publication, depots: states.map(({ depot }) => depot) });
+      const states = copies.get(item.publication.publicationId) ?? [];
+      const outcome = await outcomeOf(parts, item, states, { signal });
+      if (outcome !== undefined) outcomes.push(outcome);
       else later.push(item);
+      const { name, sizeBytes } = item.publication;
+      // A depot that was killed begins to count anew, though not to fetch.
+      const doneBytes = Math.max(shown.get(name) ?? 0, storedBytes(item, states, parts.uploads()));
+      shown.set(name, doneBytes);
+      if (outcome?.ok !== false) onProgress?.({ event: 'storing', name, doneBytes, sizeBytes });
     }
     waiting = later;
-    if (waiting.length === 0) break;
-    for (const { publication } of waiting) {
-      const { name, sizeBytes } = publication;
-      const sent = parts.uploads().reduce((sum, row) => (row.name === name ? sum + row.sentBytes : sum), 0);
-      onProgress?.({ event: 'storing', name, doneBytes: Math.min(sent, sizeBytes), sizeBytes });
-    }
-    await parts.news.wait(LOOK_EVERY_MS, { signal });
+    if (waiting.length > 0) await parts.news.wait(LOOK_EVERY_MS, { signal });
   }
   return outcomes;
+}
+
+/** Undefined while it is not decided. */
+async function outcomeOf(
+  parts: PutParts,
+  item: Published,
+  states: readonly CopyState[],
+  options: AbortOptions,
+): Promise<PutOutcome | undefined> {
+  const { publication, path, skipped, skippedCount } = item;
+  const stored = states.filter(({ state }) => state === 'stored').map(({ depot }) => depot);
+  const full = states.find(({ state }) => state === 'full');
+  // What is stored somewhere is not given up because another depot has no room.
+  if (full !== undefined && stored.length > 0)
+    return { ok: false, path, problem: partly(publication.name, stored, full.depot) };
+  if (full !== undefined) return refused(parts, item, DISK_FULL, options);
+  if (states.length === 0) return { ok: false, path, problem: withdrawn(publication.name) };
+  if (stored.length < states.length) return undefined;
+  const left = skippedCount === undefined ? {} : { skipped: skipped ?? [], skippedCount };
+  return { ok: true, path, publication, depots: stored, ...left };
+}
+
+interface CopyState {
+  readonly depot: string;
+  readonly state: string;
+}
+
+/** Of one copy, on average. */
+function storedBytes({ publication }: Published, states: readonly CopyState[], uploads: readonly UploadRow[]): number {
+  const { name, sizeBytes } = publication;
+  const done = states.map(({ depot, state }) => {
+    if (state === 'stored') return sizeBytes;
+    const sent = uploads.filter((row) => row.name === name && row.user === depot);
+    return Math.min(
+      sizeBytes,
+      sent.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
+    );
+  });
+  return Math.floor(done.reduce((sum, bytes) => sum + bytes, 0) / Math.max(1, states.length));
 }
 
 const DISK_FULL: PeerProblem = {
@@ -112,12 +146,17 @@ const DISK_FULL: PeerProblem = {
   message: 'The disk of the depot is full. Tell who runs it, or name another with --to.',
 };
 
+function partly(name: string, stored: readonly string[], full: string): PeerProblem {
+  const message = `${name} is stored at ${stored.join(', ')}, but the disk of ${full} is full. Tell who runs it, or name another with --to.`;
+  return { code: 'depot-full', message };
+}
+
 function withdrawn(name: string): PeerProblem {
   return { code: 'not-found', message: `${name} was withdrawn before it was stored.` };
 }
 
 async function copiesOf(tracker: PutParts['tracker'], items: readonly Published[], options: AbortOptions) {
-  const found = new Map<string, readonly { readonly depot: string; readonly state: string }[]>();
+  const found = new Map<string, readonly CopyState[]>();
   for (let start = 0; start < items.length; start += MAX_COPIES_ASKED) {
     const publicationIds = items
       .slice(start, start + MAX_COPIES_ASKED)

@@ -7,8 +7,14 @@ import type { FolderIndex } from './library/folders/folder-index.js';
 import type { Content, Library } from './library/library.js';
 import type { SharedFile, SharedFiles, SharedFolder } from './upload/shared-file.js';
 
-export function sharedLibrary(library: Library, folders?: FolderIndex): SharedFiles {
-  const shared = (content: Content): SharedFile => {
+/** `nameOf` makes the shown name of the library's own. */
+export function sharedLibrary(
+  library: Library,
+  folders?: FolderIndex,
+  nameOf: (name: string) => string = (name) => name,
+): SharedFiles {
+  const shared = (entry: Content): SharedFile => {
+    const content = { ...entry, name: nameOf(entry.name) };
     const { publicationId, fileId, name, path, sizeBytes: size, identity, listing } = content;
     return {
       publicationId,

@@ -43,7 +43,12 @@ export const workRow = z.object({
   name: publicationName,
   owner: userName,
   fileId,
+  /** Bytes of what `fileId` stands for: of a folder, its listing. */
   size: safeInteger,
+  /** Absent: a file. */
+  kind: z.literal('folder').optional(),
+  /** Of a folder: all its files together, as its owner says. */
+  bytes: safeInteger.optional(),
 });
 export type WorkRow = z.output<typeof workRow>;
 

@@ -5,6 +5,7 @@
 import type { WorkRow } from '../../common/protocol/depot-fields.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import { PeerError } from '../api.js';
+import type { DownloadRequest } from '../download/download-request.js';
 import type { Downloads } from '../download/downloads.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
 import { of } from './copy-name.js';
@@ -37,8 +38,9 @@ export class CopyKeeper {
     const entry = copies.get(publicationId);
     if (entry === undefined) return undefined;
     this.#doubted.add(publicationId);
-    const { fileId, sizeBytes: size } = entry;
-    return { publicationId, do: 'keep', name: copies.nameOf(entry), owner: '', fileId, size };
+    const { fileId, sizeBytes: size, kind, bytes = 0 } = entry;
+    const folder = kind === 'folder' ? { kind, bytes } : {};
+    return { publicationId, do: 'keep', name: copies.nameOf(entry), owner: '', fileId, size, ...folder };
   }
 
   /** A copy that the tracker takes for stored. @throws {PeerError} what could not be read. */
@@ -64,10 +66,10 @@ export class CopyKeeper {
     if (!isDoubted && (await copies.isWhole(row))) return true;
     await copies.takeBack(row);
     const path = copies.pathOf(row);
-    const content = await reader.read(path, { signal });
+    const content = await reader.read(path, row, { signal });
     this.#doubted.delete(row.publicationId);
     if (content === 'missing') copies.forget(row);
-    else if (content !== 'other' && content.fileId === row.fileId) {
+    else if (content !== 'wrong') {
       await copies.record(row, path, content);
       return true;
     } else {
@@ -86,7 +88,8 @@ export class CopyKeeper {
     await this.#makeRoom(row);
     await this.#requireSource(row, { signal });
     const directory = await copies.folderOf(publicationId);
-    const content = { publicationId, fileId, sizeBytes: size, owner, name };
+    const folder = row.kind === 'folder' ? await this.#folderRequest(row) : {};
+    const content = { publicationId, fileId, sizeBytes: size, owner, name, ...folder };
     await downloads.get({ ...content, directory, fileName: fileId, force: false }, { signal });
     // Read back from where it will be served: what does not have its id is not stored, whatever wrote it.
     if (await this.#isHere(row, { signal })) return;
@@ -97,12 +100,22 @@ export class CopyKeeper {
   }
 
   /** The tracker reserves room before, but content may have been replaced by larger content since. @throws {PeerError} `disk-full`. */
-  async #makeRoom({ name, size }: WorkRow): Promise<void> {
+  async #makeRoom(row: WorkRow): Promise<void> {
     const { copies, capacity } = this.#options;
-    if (copies.usedBytes + size > capacity)
-      throw new PeerError({ code: 'disk-full', message: `There is no room for ${name}.` });
-    const excess = copies.usedBytes + copies.trash.bytes + size - capacity;
+    const needed = roomFor(row);
+    if (copies.usedBytes + needed > capacity)
+      throw new PeerError({ code: 'disk-full', message: `There is no room for ${row.name}.` });
+    const excess = copies.usedBytes + copies.trash.bytes + needed - capacity;
     if (excess > 0) await copies.trash.freeUp(excess);
+  }
+
+  /** Only what its owner said, and was counted, is stored. */
+  async #folderRequest(row: WorkRow): Promise<Pick<DownloadRequest, 'kind' | 'totalBytes' | 'mostBytes' | 'reuse'>> {
+    const { copies } = this.#options;
+    const { bytes = 0 } = row;
+    await copies.adoptPart(row);
+    const reuse = await copies.reusable(row);
+    return { kind: 'folder', totalBytes: bytes, mostBytes: bytes, ...(reuse === undefined ? {} : { reuse }) };
   }
 
   /** A download waits for sources a while, and others for its place: an owner that is away must not hold them up. */
@@ -114,4 +127,9 @@ export class CopyKeeper {
       message: `${owner}, who has ${name}, is away. It is fetched when they are back.`,
     });
   }
+}
+
+/** Bytes that a copy takes. */
+export function roomFor({ size, bytes = 0 }: WorkRow): number {
+  return size + bytes;
 }

@@ -13,7 +13,7 @@ import { PeerError, type PeerProblem } from '../api.js';
 import { errnoOf, fileProblem } from '../download/file-problem.js';
 import { retryDelay } from '../download/retry-delay.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
-import { CopyKeeper, type CopyKeeperOptions } from './copy-keeper.js';
+import { CopyKeeper, type CopyKeeperOptions, roomFor } from './copy-keeper.js';
 import { of } from './copy-name.js';
 
 /** Also without being told: an event may have been lost with a restart of the tracker. */
@@ -35,6 +35,7 @@ interface UnderWay {
 }
 
 interface Rest {
+  readonly fileId: string;
   readonly tries: number;
   readonly code: PeerProblem['code'];
   dueAt: number;
@@ -159,15 +160,17 @@ export class Depot implements Part {
       await this.#keeper.say(row, 'none', { signal });
       return;
     }
+    // Other content than what was under way, or has failed.
+    if ((this.#underWay.get(publicationId) ?? this.#rests.get(publicationId) ?? row).fileId !== fileId) {
+      await this.#cancel(publicationId);
+      signal.throwIfAborted();
+    }
     if (row.do === 'keep') {
       // What cannot be looked at now is looked at again, by itself, until it can.
       const isWhole = await copies.isWhole(row).catch(() => false);
       if (isWhole && !this.#doubtful.has(publicationId)) return;
       this.#doubtful.set(publicationId, row);
-    } else if (this.#underWay.get(publicationId)?.fileId !== fileId) {
-      await this.#cancel(publicationId);
-      signal.throwIfAborted();
-    }
+    } else this.#doubtful.delete(publicationId);
     this.#begin(row);
   }
 
@@ -209,11 +212,11 @@ export class Depot implements Part {
     const { clock, notice, copies } = this.#options;
     const problem = problemOf(copies.pathOf(row), error);
     // What was thrown away is kept only while there is room.
-    if (problem.code === 'disk-full' && (await copies.trash.freeUp(row.size)) > 0) return;
+    if (problem.code === 'disk-full' && (await copies.trash.freeUp(roomFor(row))) > 0) return;
     const before = this.#rests.get(row.publicationId);
     const tries = (before?.tries ?? 0) + 1;
     const dueAt = clock.monotonic() + Math.min(MAX_REST_MS, retryDelay(problem, tries));
-    this.#rests.set(row.publicationId, { tries, code: problem.code, dueAt });
+    this.#rests.set(row.publicationId, { fileId: row.fileId, tries, code: problem.code, dueAt });
     const what = row.do === 'keep' ? 'could not be looked at' : 'is not stored yet';
     if (before?.code !== problem.code && problem.code !== 'tracker-unreachable')
       notice('warning', `${of(row)} ${what}: ${problem.message} It is tried again by itself.`);

@@ -3,6 +3,9 @@ import type { Clock } from '../../common/runtime/clock.js';
 import type { Lifecycle } from '../../common/runtime/lifecycle.js';
 import { Downloads, type DownloadsOptions } from '../download/downloads.js';
 import type { Dial } from '../download/race-addresses.js';
+import { localFolders } from '../folder-parts.js';
+import { FolderIndex } from '../library/folders/folder-index.js';
+import { Folders } from '../library/folders/folders.js';
 import type { FileHasher } from '../library/hashing/hash-file.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
 import type { SharedFiles } from '../upload/shared-file.js';
@@ -39,7 +42,11 @@ export interface MadeDepot {
 export async function makeDepot(lifecycle: Lifecycle, options: MakeDepotOptions): Promise<MadeDepot> {
   const { dir, capacity, maxRunning, tracker, observedHost, ownPin, dial, hasher, rates, clock, notice, onUpdate } =
     options;
-  const copies = await DepotCopies.open(dir, clock);
+  const folders = new Folders({ stateDir: dir, hasher, clock });
+  lifecycle.defer(() => folders.close());
+  const index = new FolderIndex(dir, clock);
+  lifecycle.defer(() => index.close());
+  const copies = await DepotCopies.open(dir, { folders, index, clock });
   const downloads = lifecycle.add(
     new Downloads({
       tracker: new DepotTracker(tracker, observedHost),
@@ -49,13 +56,14 @@ export async function makeDepot(lifecycle: Lifecycle, options: MakeDepotOptions)
       rates,
       clock,
       historyDir: dir,
+      folders: localFolders(folders, index),
       dial,
       onNotice: () => undefined, // the depot tells its own
       onUpdate,
     }),
   );
   const depot = lifecycle.add(
-    new Depot({ capacity, copies, reader: new CopyReader(hasher), downloads, tracker, clock, notice }),
+    new Depot({ capacity, copies, reader: new CopyReader({ hasher, folders }), downloads, tracker, clock, notice }),
   );
   return { depot, downloads, shared: copies.shared };
 }

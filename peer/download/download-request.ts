@@ -10,6 +10,10 @@ export interface DownloadRequest {
   readonly totalBytes?: number;
   /** Of a folder: the path or pattern that is wanted; absent: all. */
   readonly inside?: string;
+  /** Of a folder: more bytes than this are refused. */
+  readonly mostBytes?: number;
+  /** A folder on this disk whose files are copied where they are wanted, instead of fetched. */
+  readonly reuse?: string;
   readonly owner: string;
   /** The publication's name, for screens. */
   readonly name: string;

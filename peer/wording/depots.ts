@@ -3,6 +3,7 @@ import { formatCount, formatSize } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { type DelInput, type DelOutcome, PeerError, type PutInput, type PutOutcome, type RiskRow } from '../api.js';
 import { type Listing, listingOf, stacked } from './listing.js';
+import { skippedSpans } from './outcomes.js';
 import { type PasscodeSource, withPasscode } from './passcode.js';
 import { problemText } from './problem.js';
 import { publicationTable } from './publications.js';
@@ -12,11 +13,13 @@ import { shortId } from './selector.js';
 /** `file.bin stored at archive`, or what is wrong with this path. */
 export function putOutcome(outcome: PutOutcome): Row {
   if (!outcome.ok) return [span(`${safeDisplay(outcome.path)}: `), span(problemText(outcome.problem), 'bad')];
-  const { name, sizeBytes, fileId } = outcome.publication;
+  const { name, sizeBytes, files, fileId } = outcome.publication;
+  const inside = files === undefined ? '' : `${formatCount(files, 'file')}  `;
   const where = outcome.depots.map((depot) => safeDisplay(depot)).join(', ');
   return [
     span(`${safeDisplay(name)} stored at ${where}`, 'good'),
-    span(`  ${formatSize(sizeBytes)}  ${shortId(fileId)}`, 'faint'),
+    span(`  ${inside}${formatSize(sizeBytes)}  ${shortId(fileId)}`, 'faint'),
+    ...skippedSpans(outcome),
   ];
 }
 

@@ -35,7 +35,11 @@ export function publishOutcome(outcome: PublishOutcome): Row {
 /** Two reasons say what to look at; a list would push everything else off the screen. */
 const SHOWN_REASONS = 2;
 
-function skippedSpans({ skipped = [], skippedCount = 0 }: PublishOutcome & { ok: true }): Row {
+/** What a folder has that nobody gets, where there is such. */
+export function skippedSpans({
+  skipped = [],
+  skippedCount = 0,
+}: Pick<PublishOutcome & { ok: true }, 'skipped' | 'skippedCount'>): Row {
   if (skippedCount === 0) return [];
   const reasons = skipped
     .slice(0, SHOWN_REASONS)

@@ -1,8 +1,9 @@
-import { readdir, stat } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { readTree, writeTree } from '../download/folder-fixture.js';
 import { runCli } from '../support/program.js';
-import { sha256File } from '../support/temp.js';
+import { seededBytes, sha256File } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
 import { errorCodeOf } from './json-results.js';
 import { inWorld, type World } from './world.js';
@@ -64,6 +65,42 @@ describe('a depot between real processes', function () {
       await world.cli('alice', ['xit']);
       const got = await world.cli('bob', ['get', 'big.bin']);
       expect(got.code, got.stderr).to.equal(0);
+    }),
+  );
+
+  it(
+    'takes folders: the whole and each path are there with the owner gone, a new content replaces the old, del removes it',
+    inWorld({ users: ['alice', 'bob', 'archive'] }, async (world) => {
+      await appoint(world, 'archive');
+      await world.serve('archive', { args: ['--depot', '64M'] });
+      const root = world.path('alice-folder/project');
+      const notes = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`notes/${n}.txt`, `note ${n}`]));
+      await writeTree(root, { ...notes, 'data/large.bin': seededBytes(MIB + 7, 3), 'run.sh': '#!/bin/sh' });
+      await chmod(join(root, 'run.sh'), 0o755);
+      const downloads = world.path('bob-folder');
+
+      const put = await world.cli('alice', ['put', root]);
+      const got = await world.cli('bob', ['get', 'project'], { downloads });
+      const one = await world.cli('bob', ['get', '@alice/project/notes/7.txt'], { downloads });
+      const first = await readTree(join(downloads, 'project'));
+      const expected = await readTree(root);
+      const risk = await world.cli('alice', ['at-risk']);
+      await writeTree(root, { 'notes/7.txt': 'another note' });
+      const again = await world.cli('alice', ['put', root]);
+      const updated = await world.cli('bob', ['get', 'project', '--force'], { downloads });
+
+      for (const done of [put, got, one, again, updated]) expect(done.code, done.stderr).to.equal(0);
+      expect(put.result).to.have.nested.property('outcomes[0].publication.files', 52);
+      expect(first).to.deep.equal(expected);
+      expect(await readFile(join(downloads, '7.txt'), 'utf8')).to.equal('note 7');
+      expect(risk.result).to.have.property('publications').that.deep.equals([]);
+      expect(again.result).to.have.nested.property('outcomes[0].publication.revision', 2);
+      expect(await readTree(join(downloads, 'project'))).to.deep.equal(await readTree(root));
+
+      expect((await world.cli('alice', ['del', 'project'])).code).to.equal(0);
+      await waitFor(async () => (await stored(world, 'archive')).length === 0, { what: 'the folder to be removed' });
+      const gone = await world.cli('bob', ['get', 'project', '--as', 'more'], { downloads });
+      expect(errorCodeOf(gone)).to.equal('not-found');
     }),
   );
 

@@ -51,14 +51,18 @@ const risky = fc.record({
   publishedAt: count,
   holders: count,
 });
-const work = fc.record({
+const job = {
   publicationId,
   do: fc.constantFrom('fetch' as const, 'keep' as const, 'drop' as const),
   name: text(255, 1),
   owner: user,
   fileId: hex64,
   size: count,
-});
+};
+const work = fc.oneof(
+  fc.record(job),
+  fc.record({ ...job, kind: fc.constant('folder' as const), bytes: count }),
+) as Arbitrary<never>;
 
 export const depotReplies = {
   put: fc.record({

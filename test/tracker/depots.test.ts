@@ -124,6 +124,34 @@ describe('depots', () => {
     expect(await put(alice, { names: ['d'] })).to.deep.equal([['cellar']]);
   });
 
+  it('count all of a folder: its files and its listing, also when it becomes another one', async () => {
+    await start(10 * SIZE);
+    const alice = await enter('alice');
+    const folder = { name: 'project', fileId: FILE, kind: 'folder', size: 200, files: 3, bytes: 4 * SIZE };
+    await alice.ask(request('publish', { entries: [folder] }));
+    const cellar = await depot('cellar', 4 * SIZE);
+
+    expect(await put(alice, { names: ['project'] })).to.deep.equal(['depot-full']);
+    await cellar.ask(request('depot', { capacity: 4 * SIZE + 200 }));
+    expect(await put(alice, { names: ['project'] })).to.deep.equal([['cellar']]);
+    const id = await idOf(alice, 'project');
+    const job = { publicationId: id, do: 'fetch', name: 'project', owner: 'alice' };
+    expect(await work(cellar)).to.deep.equal([{ ...job, fileId: FILE, size: 200, kind: 'folder', bytes: 4 * SIZE }]);
+    await stored(cellar, id);
+    expect(await sources(await enter('bob'), id)).to.have.members(['alice', 'cellar']);
+
+    const next = { ...folder, fileId: OTHER_FILE, size: 300, bytes: SIZE, replace: true };
+    await alice.ask(request('publish', { entries: [next] }));
+    expect(await work(cellar)).to.deep.equal([{ ...job, fileId: OTHER_FILE, size: 300, kind: 'folder', bytes: SIZE }]);
+    await stored(cellar, id, { fileId: OTHER_FILE });
+    await alice.ask(publishOf('plan'));
+    await cellar.ask(request('depot', { capacity: 2 * SIZE + 300 }));
+    expect(await put(alice, { names: ['plan'] })).to.deep.equal([['cellar']]);
+    const file = { name: 'project', fileId: FILE, kind: 'file', size: SIZE, replace: true };
+    await alice.ask(request('publish', { entries: [file] }));
+    expect(await work(cellar)).to.deep.include({ ...job, fileId: FILE, size: SIZE });
+  });
+
   it('hold several copies where they are wanted, and what is there counts', async () => {
     await start();
     const alice = await enter('alice', 'plan');

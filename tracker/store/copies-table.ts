@@ -39,7 +39,9 @@ export async function heldCopies(db: Db, depot: DeviceKey): Promise<HeldCopy[]> 
 export async function depotWork(db: Db, list: Parameters<DepotStore['depotWork']>[0]): Promise<DepotWork[]> {
   let rows = copiesAt(db, list)
     .innerJoin('accounts as o', 'o.id', 'c.owner_id')
+    .leftJoin('folders as fo', 'fo.publication_id', 'c.publication_id')
     .select(['c.copy_id', 'c.name', 'c.wanted_file', 'c.size', 'c.held_file', 'c.held_size', 'o.user as owner'])
+    .select('fo.listing_size')
     .where('c.copy_id', '>', list.after);
   if (!list.all) rows = rows.where(sql<boolean>`(c.wanted_file IS NULL OR c.wanted_file IS NOT c.held_file)`);
   const found = await rows.orderBy('c.copy_id').limit(list.limit).execute();
@@ -50,8 +52,17 @@ export async function depotWork(db: Db, list: Parameters<DepotStore['depotWork']
     name: row.name,
     owner: row.owner,
     fileId: row.wanted_file ?? row.held_file ?? '0'.repeat(64),
-    size: row.wanted_file === null ? row.held_size : row.size,
+    ...sizesOf(row),
   }));
+}
+
+type Sizes = Record<'size' | 'held_size', number> &
+  Record<'wanted_file', string | null> &
+  Record<'listing_size', number | null>;
+
+function sizesOf({ wanted_file: wanted, size, held_size: held, listing_size: listing }: Sizes) {
+  if (wanted === null) return { size: held };
+  return listing === null ? { size } : { size: listing, kind: 'folder' as const, bytes: size - listing };
 }
 
 export async function copiesOf(db: Db, publicationIds: readonly string[], viewer: string): Promise<CopyRow[][]> {

@@ -289,7 +289,19 @@ CREATE TRIGGER folder_publications_deleted AFTER DELETE ON publications WHEN old
 END;
 `;
 
-const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS, POLICY, SIZES, DEPOTS, FOLDERS];
+/** A copy of a folder takes the room of its files and of their list, which is told a moment after the content. */
+const FOLDER_COPIES = `
+CREATE TRIGGER folders_copies_new AFTER INSERT ON folders BEGIN
+  UPDATE copies SET size = (SELECT size FROM publications WHERE publication_id = new.publication_id) + new.listing_size
+    WHERE publication_id = new.publication_id AND wanted_file IS NOT NULL;
+END;
+CREATE TRIGGER folders_copies_replace AFTER UPDATE OF listing_size ON folders BEGIN
+  UPDATE copies SET size = (SELECT size FROM publications WHERE publication_id = new.publication_id) + new.listing_size
+    WHERE publication_id = new.publication_id AND wanted_file IS NOT NULL;
+END;
+`;
+
+const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS, POLICY, SIZES, DEPOTS, FOLDERS, FOLDER_COPIES];
 
 /**
  * Brings the file to the newest schema, each step in its own transaction.

@@ -28,7 +28,6 @@ interface Wanted {
   readonly file_id: string;
   readonly size: number;
   readonly is_public: number;
-  readonly kind: 'file' | 'folder';
 }
 
 export async function put(db: Db, change: PutChange): Promise<ReplyBody<'put'>> {
@@ -48,8 +47,6 @@ async function putOne(
 ): Promise<{ publicationId: string; copies: CopyRow[] } | ErrorCode> {
   const wanted = await findOwn(db, change.user, name);
   if (wanted === undefined) return 'not-found';
-  // A depot would take the listing for the content.
-  if (wanted.kind === 'folder') return 'not-allowed';
   const publicationId = wanted.publication_id;
   const [there = []] = await copiesOf(db, [publicationId], change.user);
   const chosen = await choose(db, wanted, { change, places, there });
@@ -130,11 +127,16 @@ async function placesOf(db: Db, { depots }: PutChange): Promise<Place[]> {
 }
 
 async function findOwn(db: Db, user: string, name: string): Promise<Wanted | undefined> {
-  return db
-    .selectFrom('publications as p')
-    .innerJoin('accounts as a', 'a.id', 'p.account_id')
-    .select(['p.row_id', 'p.publication_id', 'p.account_id', 'p.name', 'p.file_id', 'p.size', 'p.kind', 'p.is_public'])
-    .where('a.user_fold', '=', foldUser(user))
-    .where('p.name', '=', name)
-    .executeTakeFirst();
+  return (
+    db
+      .selectFrom('publications as p')
+      .innerJoin('accounts as a', 'a.id', 'p.account_id')
+      .leftJoin('folders as fo', 'fo.publication_id', 'p.publication_id')
+      .select(['p.row_id', 'p.publication_id', 'p.account_id', 'p.name', 'p.file_id', 'p.is_public'])
+      // A folder takes the room of its files and of their list.
+      .select(sql<number>`p.size + coalesce(fo.listing_size, 0)`.as('size'))
+      .where('a.user_fold', '=', foldUser(user))
+      .where('p.name', '=', name)
+      .executeTakeFirst()
+  );
 }

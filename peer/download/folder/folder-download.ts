@@ -19,10 +19,10 @@ import type { SourceSession } from '../source-session.js';
 import { lookAt, refuseTooLarge, type Target, targetOf } from '../target.js';
 import { fetchListing } from './fetch-listing.js';
 import { FolderPlan, type Wanted, type WantedFile } from './folder-plan.js';
-import { filesMissing, folderProblem, NewRevision, nothingInside } from './folder-problems.js';
-import { FolderWave, SINGLE } from './folder-wave.js';
+import { filesMissing, folderProblem, largerThanSaid, NewRevision, nothingInside } from './folder-problems.js';
+import { FolderWave, type LocalRoot, SINGLE } from './folder-wave.js';
 import { insideOf } from './inside.js';
-import type { LocalFolder, LocalFolders } from './local-folder.js';
+import type { LocalFolders } from './local-folder.js';
 import { OpenSessions } from './open-sessions.js';
 import { placeFile, placeInto, placeNew } from './place-folder.js';
 import { directoriesOf, replacements } from './replacements.js';
@@ -219,8 +219,9 @@ export class FolderDownload {
         this.#target.path,
         Object.assign(new Error('is there'), { code: plan.isFile ? 'EISDIR' : 'EEXIST' }),
       );
-    const local = there === 'folder' ? await this.#readLocal(signal) : undefined;
-    await refuseTooLarge(this.#target, local === undefined && staging.isNew ? plan.bytes : 0);
+    if (plan.bytes > (this.#request.mostBytes ?? plan.bytes)) throw largerThanSaid(this.#request, plan.bytes);
+    const local = await this.#readLocal(there, signal);
+    await refuseTooLarge(this.#target, local?.isTarget !== true && staging.isNew ? plan.bytes : 0);
     const fetched: FetchedFolder = { plan, local, staged: new Map() };
     const missing: WantedFile[] = [];
     const waves: FolderWave[] = [];
@@ -262,10 +263,13 @@ export class FolderDownload {
     }
   }
 
-  async #readLocal(signal: AbortSignal): Promise<LocalFolder> {
+  async #readLocal(there: Work['there'], signal: AbortSignal): Promise<LocalRoot | undefined> {
+    const isTarget = there === 'folder';
+    const root = isTarget ? this.#target.path : this.#request.reuse;
+    if (root === undefined) return undefined;
     this.#checking += 1;
     try {
-      return await this.#options.folders.read(this.#target.path, { signal });
+      return { root, folder: await this.#options.folders.read(root, { signal }), isTarget };
     } finally {
       this.#checking -= 1;
     }
@@ -295,7 +299,7 @@ export class FolderDownload {
     this.#duplicateBytes += this.#wave?.intake?.duplicateBytes ?? 0;
     this.#wave = new FolderWave({
       ...{ staging, threads, sessions, isApart, signal, meter: this.#meter },
-      local: local === undefined ? undefined : { root: this.#target.path, folder: local },
+      local,
       onCredit: (session, bytes) => this.#pool?.credit(session, bytes),
       onResumed: (bytes) => {
         this.#done.resumed += bytes;
@@ -307,7 +311,7 @@ export class FolderDownload {
       },
       onMissing: (file) => missing.push(file),
       onStaged: (file) => {
-        if (local !== undefined) fetched.staged.set(file.to, file.entry.executable);
+        if (local?.isTarget === true) fetched.staged.set(file.to, file.entry.executable);
       },
       onChecking: (by) => {
         this.#checking += by;
@@ -319,7 +323,8 @@ export class FolderDownload {
 
   async #place({ plan, local, staged }: FetchedFolder, { staging, threads }: Work): Promise<void> {
     if (plan.isFile) return placeFile(`${staging.files}/${SINGLE}`, this.#target, this.#request);
-    if (local !== undefined) return placeInto(staging.files, this.#target.path, replacements(plan, local, staged));
+    if (local?.isTarget === true)
+      return placeInto(staging.files, this.#target.path, replacements(plan, local.folder, staged));
     const directories = await directoriesOf(plan);
     await threads.call('syncPaths', [staging.files, directories]).catch((error: unknown) => {
       throw fileProblem(this.#target.path, error);
@@ -351,8 +356,7 @@ interface Work extends AbortOptions {
 
 interface FetchedFolder {
   readonly plan: FolderPlan;
-  /** The folder that is brought up to date. */
-  readonly local: LocalFolder | undefined;
+  readonly local: LocalRoot | undefined;
   /** Files that have to be moved there, and whether they are executable. */
   readonly staged: Map<string, boolean>;
 }

@@ -1,6 +1,6 @@
 /** Why a folder could not be fetched, in the words of the peer's interface. */
 import { ContentError } from '../../../common/content/content-error.js';
-import { formatCount } from '../../../common/content/format.js';
+import { formatCount, formatSize } from '../../../common/content/format.js';
 import { safeDisplay } from '../../../common/content/safe-display.js';
 import { PeerError } from '../../api.js';
 import type { DownloadRequest } from '../download-request.js';
@@ -18,6 +18,11 @@ export function nothingInside({ name, inside }: DownloadRequest): PeerError {
   const shown = safeDisplay(name);
   const what = inside === undefined ? `${shown} is empty.` : `${shown} holds no ${safeDisplay(inside)}.`;
   return new PeerError({ code: 'not-found', message: `${what} See what it holds with: sch TEXT` });
+}
+
+export function largerThanSaid({ name, mostBytes = 0 }: DownloadRequest, bytes: number): PeerError {
+  const message = `${safeDisplay(name)} holds ${formatSize(bytes)}, more than the ${formatSize(mostBytes)} that its publisher said.`;
+  return new PeerError({ code: 'too-large', message });
 }
 
 export function filesMissing({ name }: DownloadRequest, missing: readonly WantedFile[]): PeerError {

@@ -31,8 +31,7 @@ export interface WaveOptions extends AbortOptions {
   readonly threads: StageThreads;
   readonly sessions: OpenSessions;
   readonly meter: RateMeter;
-  /** The folder that is brought up to date; its files stay where they are. */
-  readonly local: { readonly root: string; readonly folder: LocalFolder } | undefined;
+  readonly local: LocalRoot | undefined;
   /** Ask for files one by one. */
   readonly isApart: boolean;
   readonly onCredit: (session: SourceSession, bytes: number) => void;
@@ -43,6 +42,14 @@ export interface WaveOptions extends AbortOptions {
   readonly onStaged: (file: WantedFile) => void;
   /** Files on this disk are looked at, and no source is needed, from +1 to -1. */
   readonly onChecking: (by: 1 | -1) => void;
+}
+
+/** A folder on this disk that may have some of it. */
+export interface LocalRoot {
+  readonly root: string;
+  readonly folder: LocalFolder;
+  /** It is the one that is brought up to date: what is right there stays where it is. */
+  readonly isTarget: boolean;
 }
 
 export class FolderWave {
@@ -90,7 +97,7 @@ export class FolderWave {
   /** All files that are not here yet. */
   async #withoutThose(files: readonly WantedFile[]): Promise<WantedFile[]> {
     const { local } = this.#options;
-    const changed = local === undefined ? files : files.filter((file) => !this.#isInPlace(file, local.folder));
+    const changed = local?.isTarget === true ? files.filter((file) => !this.#isInPlace(file, local.folder)) : files;
     const unstaged = await this.#withoutStaged(changed);
     const empty = unstaged.filter(({ entry }) => entry.size === 0);
     await this.#writeSmall(empty, Buffer.alloc(0));
@@ -118,11 +125,8 @@ export class FolderWave {
     });
   }
 
-  /** What lies elsewhere in the folder that is brought up to date: renamed or copied by its publisher. */
-  async #withoutCopied(
-    files: readonly WantedFile[],
-    { root, folder }: NonNullable<WaveOptions['local']>,
-  ): Promise<WantedFile[]> {
+  /** What lies elsewhere in a folder that is here: renamed or copied by its publisher. */
+  async #withoutCopied(files: readonly WantedFile[], { root, folder }: LocalRoot): Promise<WantedFile[]> {
     const { staging, threads, signal } = this.#options;
     const lacking: WantedFile[] = [];
     for (const file of files) {

@@ -65,6 +65,14 @@ export function folderOf(db: DatabaseSync, root: string): number {
   return Number(db.prepare('SELECT folder FROM folder WHERE root = ?').get(root)?.['folder']);
 }
 
+/** Nothing is known of the folder at `root` any more. */
+export function forgetFolder(db: DatabaseSync, root: string): void {
+  const folder = folderOf(db, root);
+  db.exec('BEGIN IMMEDIATE');
+  for (const table of ['file', 'gone', 'folder']) db.prepare(`DELETE FROM ${table} WHERE folder = ?`).run(folder);
+  db.exec('COMMIT');
+}
+
 export function knownFile(row: Record<string, unknown>): KnownFile {
   const big = (column: string): bigint => BigInt(row[column] as bigint);
   const blob = (column: string): Uint8Array | undefined => (row[column] as Uint8Array | null) ?? undefined;

@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { ContentError } from '../../../common/content/content-error.js';
-import { openFolderTable } from './folder-table.js';
+import { forgetFolder, openFolderTable } from './folder-table.js';
 import { recordFile, scanFolder } from './scan-folder.js';
 import { describedContent, forgetTold, setDescribed, setTold, type UntoldPaths, untoldPaths } from './told-paths.js';
 import { writeListing } from './write-listing.js';
@@ -44,6 +44,7 @@ const METHODS = {
     }),
   record: (root: string, hashed: Parameters<typeof recordFile>[2]) => recordFile(db, root, hashed),
   list: (root: string) => writeListing(db, root, listings),
+  forget: (root: string) => forgetFolder(db, root),
   described: (root: string) => describedContent(db, root),
   setDescribed: (root: string, folderId: string) => setDescribed(db, root, folderId),
   forgetTold: (root: string) => forgetTold(db, root),

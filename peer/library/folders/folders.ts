@@ -88,6 +88,11 @@ export class Folders {
     return this.#keeper.call('setTold', [root, told], { signal });
   }
 
+  /** The folder is not here any more, or is to be read anew from the first to the last byte. */
+  async forget(root: string, { signal }: AbortOptions): Promise<void> {
+    await this.#scanner.call('forget', [root], { signal });
+  }
+
   /** The listing of a content that is published no longer. */
   async removeListing(folderId: string): Promise<void> {
     await rm(join(this.#stateDir, 'folders', `${folderId}.list`), { force: true });

@@ -3,11 +3,15 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContentError } from '../../../common/content/content-error.js';
 import type { WorkRow } from '../../../common/protocol/depot-fields.js';
-import { VirtualClock } from '../../../common/runtime/clock.js';
+import { systemClock, VirtualClock } from '../../../common/runtime/clock.js';
 import { Depot } from '../../../peer/depot/depot.js';
 import { DepotCopies } from '../../../peer/depot/depot-copies.js';
 import { DepotTracker } from '../../../peer/depot/depot-tracker.js';
 import { CopyReader } from '../../../peer/depot/read-copy.js';
+import type { Downloads } from '../../../peer/download/downloads.js';
+import { localFolders } from '../../../peer/folder-parts.js';
+import { FolderIndex } from '../../../peer/library/folders/folder-index.js';
+import { Folders } from '../../../peer/library/folders/folders.js';
 import { FileHasher } from '../../../peer/library/hashing/hash-file.js';
 import type { TrackerClient } from '../../../peer/tracker-client/tracker-client.js';
 import { type Publication, type TestPeer, World } from '../../download/swarm-fixture.js';
@@ -23,9 +27,14 @@ export class WantedCopies {
 
   constructor(private readonly sources: (publicationId: string) => Promise<object>) {}
 
-  want({ publicationId, fileId, size, name }: Publication): void {
+  want({ publicationId, fileId, size, name }: Publication, more: Partial<WorkRow> = {}): void {
     const held = this.rows.get(publicationId)?.held;
-    this.rows.set(publicationId, { publicationId, fileId, size, name, owner: 'alice', do: 'fetch', held });
+    this.rows.set(publicationId, { publicationId, fileId, size, name, owner: 'alice', do: 'fetch', held, ...more });
+  }
+
+  drop({ publicationId }: Publication): void {
+    const row = this.rows.get(publicationId);
+    if (row !== undefined) this.rows.set(publicationId, { ...row, do: 'drop' });
   }
 
   isStored({ publicationId, fileId }: Publication): boolean {
@@ -76,11 +85,14 @@ export class TroubledHasher extends FileHasher {
 export class DepotWorld implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly notices: string[] = [];
+  readonly options = { signal: AbortSignal.timeout(20_000) };
   readonly hasher = new TroubledHasher({ threads: 1 });
   readonly publications: Publication[] = [];
   readonly tracker: WantedCopies;
   #depot: Depot | undefined;
   #copies: DepotCopies | undefined;
+  #downloads: Downloads | undefined;
+  #parts: { readonly folders: Folders; readonly index: FolderIndex } | undefined;
 
   private constructor(readonly world: World) {
     this.tracker = new WantedCopies((publicationId) => this.#sources(publicationId));
@@ -104,6 +116,11 @@ export class DepotWorld implements AsyncDisposable {
     return this.#copies;
   }
 
+  get downloads(): Downloads {
+    if (this.#downloads === undefined) throw new Error('the depot is not started');
+    return this.#downloads;
+  }
+
   /** Where the copy of a file lies. */
   pathOf({ publicationId, fileId }: Publication): string {
     return join(this.dir, 'files', publicationId, fileId);
@@ -118,11 +135,16 @@ export class DepotWorld implements AsyncDisposable {
   async start({ capacity = 1e9 } = {}): Promise<Depot> {
     await mkdir(this.dir, { recursive: true });
     const tracker = new DepotTracker(this.tracker, () => '127.0.0.1');
-    const { downloads } = await this.world.downloads('depot', this.publications, { tracker });
-    this.#copies = await DepotCopies.open(this.dir, this.clock);
+    const folders = new Folders({ stateDir: this.dir, hasher: this.hasher, clock: systemClock });
+    const index = new FolderIndex(this.dir);
+    this.#parts = { folders, index };
+    const more = { tracker, folders: localFolders(folders, index) };
+    const { downloads } = await this.world.downloads('depot', this.publications, more);
+    this.#downloads = downloads;
+    this.#copies = await DepotCopies.open(this.dir, { folders, index, clock: this.clock });
     const notice = (_level: string, text: string): void => void this.notices.push(text);
     const { clock, copies } = this;
-    const reader = new CopyReader(this.hasher);
+    const reader = new CopyReader({ hasher: this.hasher, folders });
     this.#depot = new Depot({ capacity, copies, reader, downloads, tracker: this.tracker, clock, notice });
     this.#depot.loggedIn();
     return this.#depot;
@@ -156,6 +178,9 @@ export class DepotWorld implements AsyncDisposable {
   async stop(): Promise<void> {
     await this.#depot?.stop();
     this.#depot = undefined;
+    await this.#parts?.folders.close();
+    await this.#parts?.index.close();
+    this.#parts = undefined;
   }
 
   async #sources(publicationId: string): Promise<object> {

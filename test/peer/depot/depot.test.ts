@@ -243,7 +243,7 @@ describe('Depot', () => {
     world.depot.suspect(file.publicationId);
     await told('damaged');
 
-    world.tracker.rows.set(file.publicationId, { ...world.tracker.rows.get(file.publicationId)!, do: 'drop' });
+    world.tracker.drop(file);
     world.depot.told();
 
     await waitFor(() => world.tracker.rows.size === 0);
@@ -276,6 +276,6 @@ describe('Depot', () => {
       await waitFor(() => world.tracker.looks > looks);
     }
 
-    expect(world.notices).to.have.length(1);
+    expect(world.notices, world.notices.join('\n')).to.have.length(1);
   });
 });
