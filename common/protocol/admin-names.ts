@@ -1,6 +1,17 @@
 /** Names that people type in `shoal admin`, apart from the schemas: the help of every command shows them. */
 
-export const AUDIT_KINDS = ['login', 'login-failed', 'logout', 'rights', 'ticket', 'fetched', 'admin'] as const;
+export const AUDIT_KINDS = [
+  'login',
+  'login-failed',
+  'logout',
+  'rights',
+  'ticket',
+  'fetched',
+  'put',
+  'stored',
+  'del',
+  'admin',
+] as const;
 
 /** What can be limited: publications at a time, entries published a second, requests a second. */
 export const LIMIT_NAMES = ['publications', 'publishRate', 'requestRate'] as const;

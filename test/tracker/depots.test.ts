@@ -259,12 +259,12 @@ describe('depots', () => {
     expect((await stored(cellar, id)).error?.code).to.equal('not-found');
   });
 
-  describe('del', () => {
-    const del = async (client: RawTcp, publicationId: string, fields: object = {}): Promise<string> => {
-      const reply = await client.ask(request('del', { publicationId, ...fields }));
-      return reply.ok ? 'ok' : String(reply.error?.code);
-    };
+  const del = async (client: RawTcp, publicationId: string, fields: object = {}): Promise<string> => {
+    const reply = await client.ask(request('del', { publicationId, ...fields }));
+    return reply.ok ? 'ok' : String(reply.error?.code);
+  };
 
+  describe('del', () => {
     it('is for the owner alone unless it was put open, and only for what was put', async () => {
       await start();
       const alice = await enter('alice', 'mine', 'open', 'published');
@@ -325,6 +325,39 @@ describe('depots', () => {
       const fresh = await again.ask(request('publish', { entries: [entry] }));
       expect(fresh['results'][0]).to.include({ ok: true, change: 'new' });
     });
+  });
+
+  it('are seen in the audit: who put and removed what, and what came of it', async () => {
+    await start(2 * SIZE);
+    const [alice, cellar, bob] = [
+      await enter('alice', 'plan', 'more', 'most'),
+      await depot('cellar'),
+      await enter('bob'),
+    ];
+    await put(alice, { names: ['plan', 'more', 'most'] });
+    const id = await idOf(alice);
+    await stored(cellar, id);
+    await alice.ask(request('put', { names: ['more'], removal: 'passcode' }));
+    await del(bob, id);
+    await del(bob, NOWHERE);
+    await del(alice, id);
+
+    const seen = await waitFor(async () => {
+      const rows = await tracker.store.listAudit({ limit: 100 });
+      const found = rows.filter(({ kind }) => ['put', 'stored', 'del'].includes(kind)).reverse();
+      return found.length > 6 ? found : undefined;
+    });
+
+    expect(seen.map(({ kind, user, detail }) => `${user} ${kind} ${detail}`)).to.deep.equal([
+      'alice put @alice/plan to cellar',
+      'alice put @alice/more to cellar',
+      'alice put @alice/most refused: quota',
+      'cellar stored @alice/plan all',
+      'alice put @alice/more to cellar',
+      'bob del @alice/plan refused: not-allowed',
+      'alice del @alice/plan removed',
+    ]);
+    expect(seen.at(-1)).to.deep.include({ subject: id, address: '127.0.0.1' });
   });
 
   it('lists as at risk what one holder alone has, or no holder that was seen lately', async () => {

@@ -2,6 +2,7 @@ import { ProtocolError } from '../../common/protocol/errors.js';
 import type { ReplyBody } from '../../common/protocol/messages.js';
 import type { Handler } from './call.js';
 import { mutateOnce } from './mutation.js';
+import { notePut } from './note-depots.js';
 
 /** Wants publications of one's own stored in depots. See docs/protocol.md "put". */
 export const put: Handler<'put'> = async (services, call) => {
@@ -9,7 +10,7 @@ export const put: Handler<'put'> = async (services, call) => {
   if (carrier.kind === 'udp' && request.names.length > 1) throw new ProtocolError('use-tcp');
   const { names, depots: named, copies = 1, removal } = request;
   const depots = await appointed(services);
-  const { body } = await mutateOnce(services, call, {
+  const { body, isRepeated } = await mutateOnce(services, call, {
     type: 'put',
     user: session.user,
     names,
@@ -20,6 +21,7 @@ export const put: Handler<'put'> = async (services, call) => {
     quotaBytes: services.putQuotaBytes,
   });
   services.registry.tellDepots();
+  if (!isRepeated) notePut(services, session, names, body as ReplyBody<'put'>);
   return body as ReplyBody<'put'>;
 };
 

@@ -12,7 +12,7 @@ import type { AuditRow, Store } from '../store/store.js';
 const WRITE_INTERVAL_MS = 200;
 /** While the store cannot write; more are lost, and counted. */
 const MAX_WAITING = 10_000;
-/** Attacker: who fails at logins without end would fill the disk with it. */
+/** Attacker: who fails at logins, or asks for what is refused, without end would fill the disk with it. */
 const FAILURES_PER_SECOND = 10;
 const FAILURES_AT_ONCE = 100;
 /** A ticket that is renewed is noted once in this time. */
@@ -43,8 +43,18 @@ export class AuditTrail implements Part {
   }
 
   note(kind: AuditKind, row: Note): void {
-    if (kind === 'login-failed' && !this.#mayNoteFailure()) this.lost += 1;
-    else if (this.#waiting.length >= MAX_WAITING) this.lost += 1;
+    if (kind === 'login-failed') this.noteRefusal(kind, row);
+    else this.#add(kind, row);
+  }
+
+  /** What was refused: whoever is refused without end gets few rows. */
+  noteRefusal(kind: AuditKind, row: Note): void {
+    if (this.#mayNoteFailure()) this.#add(kind, row);
+    else this.lost += 1;
+  }
+
+  #add(kind: AuditKind, row: Note): void {
+    if (this.#waiting.length >= MAX_WAITING) this.lost += 1;
     else this.#waiting.push({ at: Math.floor(this.clock.now()), kind, ...row });
   }
 
