@@ -35,9 +35,9 @@ const pathRules = [
   ),
   rule(
     'sources-know-no-tests',
-    'What is shipped must run without test/ and bench/.',
+    'What is shipped must run without test/, bench/ and tools/.',
     { path: '^(dist/)?(common|tracker|peer)/' },
-    { path: '^(dist/)?(test|bench)/' },
+    { path: '^(dist/)?(test|bench|tools)/' },
   ),
   rule(
     'protocol-is-pure',

@@ -6,7 +6,7 @@ const { join } = require('node:path');
 const root = join(__dirname, '..');
 const dist = join(root, 'dist');
 const notes = join(dist, '.tsbuildinfo');
-const SOURCES = ['common', 'tracker', 'peer', 'test', 'bench'];
+const SOURCES = ['common', 'tracker', 'peer', 'test', 'bench', 'tools'];
 
 function filesBelow(folder) {
   if (!existsSync(folder)) return [];
@@ -19,7 +19,7 @@ function hasSource(compiled) {
   return existsSync(`${base}.ts`) || existsSync(`${base}.tsx`);
 }
 
-const stale = filesBelow(dist).filter((path) => path !== notes && !hasSource(path));
+const stale = SOURCES.flatMap((name) => filesBelow(join(dist, name))).filter((path) => !hasSource(path));
 for (const path of stale) rmSync(path);
 
 const sources = SOURCES.flatMap((name) => filesBelow(join(root, name)).filter((path) => /(?<!\.d)\.tsx?$/.test(path)));

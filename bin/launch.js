@@ -6,7 +6,6 @@ import * as nodeModule from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
 
 const OLDEST_MAJOR = 24;
 const ALREADY_RESTARTED = '_SHOAL_RESTARTED';
@@ -39,12 +38,7 @@ function isMissing(path) {
   return !existsSync(path);
 }
 
-/** The compiled module `dist/<name>`. */
-export function loadBuilt(name) {
-  return import(new URL(`../dist/${name}`, import.meta.url).href);
-}
-
-export function fail(message) {
+function fail(message) {
   process.stderr.write(`${message}\n`);
   process.exitCode = 1;
 }
@@ -61,14 +55,6 @@ export function prepareNode() {
   } catch (error) {
     if (error.code === undefined) throw error; // a home that cannot be written only costs start-up time
   }
-}
-
-/**
- * For the peer, before it is loaded: V8 lets the space for young objects grow while many short-lived buffers pass through, as in every
- * transfer, and keeps it. That cost 50 MB more for a file of 5 GiB than for one of 64 MiB and made nothing faster.
- */
-export function keepHeapSmall() {
-  setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 function cacheFolder() {

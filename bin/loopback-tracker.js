@@ -2,12 +2,10 @@
 // after the last session. Loaded on a new enough Node only.
 import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-
-import { loadBuilt } from './launch.js';
 
 const HOST = '127.0.0.1';
 const IDLE = '5m';
@@ -16,15 +14,16 @@ const RIVAL_TIMEOUT_MS = 3_000;
 const LOOK_EVERY_MS = 20;
 const CONNECT_TIMEOUT_MS = 2_000;
 
-/** `{ address }` as --tracker takes it, or `{ problem }` to be shown. */
+/** `{ address }` as --tracker takes it, or `{ problem }` to be shown. `packageRoot` is undefined in the single executable file. */
 export async function findOrStartTracker(packageRoot) {
   try {
     const runtime = await loadRuntime();
     const host = runtime.currentHost();
-    const port = runtime.readDotEnvPort([packageRoot], host) ?? runtime.DEFAULT_TRACKER_PORT;
+    const port =
+      runtime.readDotEnvPort(packageRoot === undefined ? [] : [packageRoot], host) ?? runtime.DEFAULT_TRACKER_PORT;
     const data = join(runtime.stateFolder(host), 'loopback-tracker');
     await runtime.ensurePrivateDir(data);
-    if (await isAnswering(port)) return await addressOf({ port, data });
+    if (await isAnswering(port)) return await addressOf({ packageRoot, port, data });
     return await start({ packageRoot, port, data });
   } catch (error) {
     if (error.code === undefined || error.code.startsWith('ERR_')) throw error;
@@ -33,14 +32,20 @@ export async function findOrStartTracker(packageRoot) {
 }
 
 async function loadRuntime() {
-  const names = ['dot-env', 'files', 'host', 'settings', 'state-folder'];
-  const modules = await Promise.all(names.map((name) => loadBuilt(`common/runtime/${name}.js`)));
+  const modules = await Promise.all([
+    import('../dist/common/runtime/dot-env.js'),
+    import('../dist/common/runtime/files.js'),
+    import('../dist/common/runtime/host.js'),
+    import('../dist/common/runtime/settings.js'),
+    import('../dist/common/runtime/state-folder.js'),
+  ]);
   return Object.assign({}, ...modules);
 }
 
 /** With its pin when it is the tracker of `data`, so that nobody is asked whether to trust it. */
-async function addressOf({ port, data }) {
-  const { contactTracker } = await loadBuilt('peer/tracker-client/contact.js');
+async function addressOf({ packageRoot, port, data }) {
+  const { contactTracker } = await import('../dist/peer/tracker-client/contact.js');
+  const again = packageRoot === undefined ? `${process.argv[1]} start` : 'npm start';
   let identity;
   try {
     identity = await contactTracker(HOST, port, { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
@@ -48,7 +53,7 @@ async function addressOf({ port, data }) {
     return {
       problem:
         `Port ${port} of this computer is in use by something that is no Shoal tracker. ` +
-        `Stop it, or choose another port: PORT=${port + 1} npm start`,
+        `Stop it, or choose another port: PORT=${port + 1} ${again}`,
     };
   }
   const pin = withPrefix(identity.pin);
@@ -69,7 +74,7 @@ async function start({ packageRoot, port, data }) {
       hasEnded = true;
       endsAt = Math.min(endsAt, performance.now() + RIVAL_TIMEOUT_MS);
     }
-    if (hasEnded && (await isAnswering(port))) return addressOf({ port, data });
+    if (hasEnded && (await isAnswering(port))) return addressOf({ packageRoot, port, data });
     await pause(LOOK_EVERY_MS);
   }
   if (!hasEnded) child.stop();
@@ -79,9 +84,10 @@ async function start({ packageRoot, port, data }) {
 
 /** Its output goes to a file, not to us: it must be able to write when this terminal is long gone. */
 async function spawnTracker({ packageRoot, port, data, log }) {
-  const credentials = join(packageRoot, 'credentials.txt');
+  const credentials = await sampleAccounts(packageRoot, data);
   const options = ['--host', HOST, '--port', String(port), '--data', data, '--credentials', credentials];
-  const words = [join(packageRoot, 'bin', 'shoal.js'), 'tracker', '--json', '--exit-when-idle', IDLE, ...options];
+  const shoal = packageRoot === undefined ? [] : [join(packageRoot, 'bin', 'shoal.js')];
+  const words = [...shoal, 'tracker', '--json', '--exit-when-idle', IDLE, ...options];
   await using output = await open(log, 'a', 0o600);
   const { size } = await output.stat();
   const stdio = ['ignore', output.fd, output.fd];
@@ -100,6 +106,15 @@ async function spawnTracker({ packageRoot, port, data, log }) {
     hasEnded: () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null,
     stop: () => child.kill(),
   };
+}
+
+/** The path of the file with the sample accounts; written first where it comes inside the executable. */
+async function sampleAccounts(packageRoot, data) {
+  if (packageRoot !== undefined) return join(packageRoot, 'credentials.txt');
+  const { readPackageFile } = await import('../dist/common/runtime/own-program.js');
+  const path = join(data, 'credentials.txt');
+  await writeFile(path, readPackageFile('credentials.txt'), { mode: 0o600 });
+  return path;
 }
 
 function parseEvent(line) {

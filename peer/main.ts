@@ -2,10 +2,10 @@
  * The peer's program: everything after `shoal` that is not the tracker's. The one place of the peer, with `common/runtime/config.ts`,
  * that touches the process: its streams, its signals, its end. What a command does not need is not loaded for it.
  */
-import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { systemClock } from '../common/runtime/clock.js';
 import { currentHost } from '../common/runtime/host.js';
+import { readPackageFile } from '../common/runtime/own-program.js';
 import { PeerError } from './api.js';
 import {
   type CliParts,
@@ -62,7 +62,7 @@ function cliProcess(signal: AbortSignal): CliProcess {
 }
 
 function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  const manifest: unknown = JSON.parse(readPackageFile('package.json'));
   const hasVersion = typeof manifest === 'object' && manifest !== null && 'version' in manifest;
   return hasVersion ? String(manifest.version) : 'unknown';
 }

@@ -2,8 +2,6 @@
  * The tracker's program: `shoal tracker …` and `shoal user …`. The one place of the tracker, with the hasher's own process, that
  * touches the process: its streams, its signals, its end.
  */
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { steadyClock, systemClock } from '../common/runtime/clock.js';
 import { currentHost } from '../common/runtime/host.js';
 import type { StartDepot } from './cli/process.js';
@@ -25,11 +23,9 @@ export async function main(argv: readonly string[], parts: { readonly startDepot
   process.stdout.on('error', () => undefined); // whoever read the first line may have gone: the tracker stays
   process.stderr.on('error', () => undefined);
   const { stdin, stdout, stderr } = process;
-  const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
   try {
     return await runProgram(argv, {
       host: currentHost(),
-      packageRoot,
       stdin,
       stdout,
       stderr,

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { readDotEnvPort } from './dot-env.js';
 import { currentHost, type Host } from './host.js';
 import { nearestWord } from './nearest-word.js';
+import { packageFolder } from './own-program.js';
 import { ConfigError, parseSetting } from './setting-value.js';
 import {
   type ConfigOf,
@@ -24,12 +25,12 @@ export type Flags = Readonly<Record<string, unknown>>;
 
 /**
  * The tracker's settings: defaults < `PORT` of `.env` < config file < environment `SHOAL_*` < flags.
- * `projectRoot` is the folder of the package, the other place besides `--data` where a `.env` counts.
+ * `projectRoot` is the other place besides `--data` where a `.env` counts.
  * @throws {ConfigError} for unknown keys (naming the nearest known one) and for values of the wrong kind.
  */
-export function loadTrackerConfig(flags: Flags, projectRoot: string, host: Host = currentHost()): TrackerConfig {
+export function loadTrackerConfig(flags: Flags, host: Host, projectRoot = packageFolder): TrackerConfig {
   const data = dataFolder(flags, host) ?? join(stateFolder(host), 'tracker');
-  const port = readDotEnvPort([data, projectRoot], host);
+  const port = readDotEnvPort(projectRoot === undefined ? [data] : [data, projectRoot], host);
   const below = port === undefined ? { data } : { data, port };
   return { ...resolveConfig(TRACKER_SETTINGS, { flags, host, data, below }), data };
 }

@@ -175,7 +175,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   'R2.8': {
     ability: 'ready-made executables that need no Node',
-    pending: 'the single-file build',
+    shownBy: ['e2e/single-file: *'],
   },
 
   'R3.1': {

@@ -1,35 +1,34 @@
 import { once } from 'node:events';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { adoptProcess } from '../support/leftovers.js';
-import { isRunning } from '../support/proc.js';
 import { startTracker } from '../support/program.js';
 import { projectRoot } from '../support/shoal-command.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 import { openTerminal, type Terminal } from '../support/terminal.js';
-import { waitFor } from '../support/wait-for.js';
-
-/** Generous: a first start on a busy machine with two cores. The figure itself is printed and measured elsewhere. */
-const LOGIN_SCREEN_WITHIN_MS = 20_000;
+import {
+  endTrackersOf,
+  freePort,
+  LOGIN_SCREEN_WITHIN_MS,
+  logIn,
+  sampleAccounts,
+  trackersOf,
+} from './started-trackers.js';
 
 describe('npm start on a fresh computer', function () {
   this.timeout(60_000);
   let dir: TempDir;
   let port: number;
-  let trackers: Set<number>;
 
   beforeEach(async () => {
     dir = await tempDir();
     await mkdir(dir.join('home'));
     port = await freePort();
-    trackers = new Set();
   });
 
   afterEach(async () => {
-    for (const pid of await trackersHere()) trackers.add(pid);
-    for (const pid of trackers) await end(pid);
+    await endTrackersOf(dir.path);
     await dir[Symbol.asyncDispose]();
   });
 
@@ -50,7 +49,7 @@ describe('npm start on a fresh computer', function () {
     process.stdout.write(
       `      npm start: login screen after ${frameMs.toFixed(0)} ms with a tracker that had to be started\n`,
     );
-    expect(await trackersHere(), 'one tracker for both').to.have.length(1);
+    expect(await trackersOf(dir.path), 'one tracker for both').to.have.length(1);
     for (const terminal of [first, second]) terminal.type('xit\r');
     expect([(await first.waitForExit()).code, (await second.waitForExit()).code]).to.deep.equal([0, 0]);
   });
@@ -66,25 +65,13 @@ describe('npm start on a fresh computer', function () {
 
     expect(end.code).to.equal(1);
     expect(terminal.history().join(' ')).to.match(new RegExp(`Port ${port} of this computer is in use`));
-    expect(await trackersHere()).to.deep.equal([]);
+    expect(await trackersOf(dir.path)).to.deep.equal([]);
   });
 
   async function open(): Promise<Terminal> {
     const command = [process.execPath, join(projectRoot(), 'bin', 'start.js')] as const;
     const terminal = await openTerminal([], { command, home: dir.join('home'), env: { PORT: String(port) } });
     return terminal;
-  }
-
-  async function trackersHere(): Promise<number[]> {
-    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-    const found: number[] = [];
-    for (const pid of pids) {
-      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (!line.includes('\0tracker\0') || !line.includes(dir.path)) continue;
-      await adoptProcess(pid, 'the tracker behind npm start');
-      found.push(pid);
-    }
-    return found;
   }
 });
 
@@ -99,44 +86,3 @@ describe('a tracker that is to leave when idle', function () {
     expect(end).to.deep.equal({ code: 0, signal: null });
   });
 });
-
-interface Account {
-  readonly user: string;
-  readonly password: string;
-}
-
-async function sampleAccounts(): Promise<Account[]> {
-  const lines = (await readFile(join(projectRoot(), 'credentials.txt'), 'utf8')).split('\n');
-  return lines.flatMap((line) => {
-    const [, user, password] = /^([^#\s]\S*) (.+)$/.exec(line) ?? [];
-    return user === undefined || password === undefined ? [] : [{ user, password }];
-  });
-}
-
-async function logIn(terminal: Terminal, { user, password }: Account): Promise<void> {
-  await terminal.waitForText(/User/, { timeoutMs: LOGIN_SCREEN_WITHIN_MS });
-  terminal.type(`${user}\r`);
-  await terminal.waitForText(new RegExp(`User\\s+${user}`));
-  terminal.type(`${password}\r`);
-  await terminal.waitForText(`Welcome to Shoal, ${user}.`, { timeoutMs: 20_000 });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
-async function end(pid: number): Promise<void> {
-  try {
-    process.kill(pid, 'SIGTERM');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // ESRCH: it ended by itself
-  }
-  await waitFor(async () => !(await isRunning(pid)), { what: `tracker ${pid} to end` });
-}

@@ -28,7 +28,7 @@ describe('configuration', () => {
   }
 
   function tracker(flags: object = {}, env: Record<string, string> = {}): ReturnType<typeof loadTrackerConfig> {
-    return loadTrackerConfig({ data, ...flags }, root, hostWith(env));
+    return loadTrackerConfig({ data, ...flags }, hostWith(env), root);
   }
 
   function writeConfig(content: unknown): void {

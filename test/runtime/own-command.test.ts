@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ownCommand } from '../../common/runtime/own-command.js';
+import { ownCommand, ownProgram } from '../../common/runtime/own-command.js';
 
 describe('ownCommand', () => {
   const hint = (argv: readonly string[], env: Readonly<Record<string, string>> = {}): string =>
@@ -11,6 +11,12 @@ describe('ownCommand', () => {
   it('goes through npx after npm start, npm run and npx, where the shell knows no such word', () => {
     expect(hint(['/home/ana/shoal/bin/start.js'])).to.equal('npx shoal trust list');
     expect(hint(['/home/ana/node_modules/.bin/shoal'], { npm_command: 'exec' })).to.equal('npx shoal trust list');
+  });
+
+  it('is what was typed where all of Shoal is one executable file', () => {
+    const started = { argv: ['/opt/shoal-0.1', './shoal-0.1', 'lap'], env: { npm_command: 'exec' } };
+
+    expect(ownProgram(started, true)).to.equal('./shoal-0.1');
   });
 
   for (const given of [['--data', '/srv/x'], ['--data=/srv/x']]) {

@@ -1,9 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setPriority } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { ProtocolError } from '../../common/protocol/errors.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
+import { forkProgram } from '../../common/runtime/own-program.js';
 import { HashQueue, type Lane } from './hash-queue.js';
 import type { HashAnswer, HashJob } from './hasher-main.js';
 
@@ -78,9 +78,8 @@ export class ChildHasher implements PasswordHasher {
   }
 
   #start(): ChildProcess {
-    const child = fork(fileURLToPath(new URL('./hasher-main.js', import.meta.url)), [], {
+    const child = forkProgram(new URL('./hasher-main.js', import.meta.url), {
       env: {},
-      execArgv: [],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });

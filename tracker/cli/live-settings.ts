@@ -39,7 +39,7 @@ export class SettingsReload {
 
   async #reload(): Promise<void> {
     const { flags, process, log, config: before } = this.parts;
-    const config = loadTrackerConfig(flags, process.packageRoot, process.host);
+    const config = loadTrackerConfig(flags, process.host);
     await log.setLevel(config.logLevel);
     this.#tracker?.apply(liveSettings(config));
     this.#say('info', 'the settings were read again');

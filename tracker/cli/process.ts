@@ -4,8 +4,6 @@ import type { Host } from '../../common/runtime/host.js';
 /** The process as the commands see it; tests pass one of their own. */
 export interface CliProcess {
   readonly host: Host;
-  /** The folder of the package: where `.env` and the sample `credentials.txt` lie. */
-  readonly packageRoot: string;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;

@@ -28,7 +28,7 @@ interface Place {
 }
 
 function placeOf(flags: CareFlags, process: CliProcess): Place {
-  const config = loadTrackerConfig({ ...flags }, process.packageRoot, process.host);
+  const config = loadTrackerConfig({ ...flags }, process.host);
   const keyPaths = {
     'identity.pem': config.identity ?? join(config.data, 'identity.pem'),
     'seal.key': config.sealKey ?? join(config.data, 'seal.key'),

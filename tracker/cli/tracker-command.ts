@@ -5,8 +5,9 @@ import { sleep } from '../../common/runtime/deadline.js';
 import { ensurePrivateDir, writeFileDurably } from '../../common/runtime/files.js';
 import { type OpenLog, openLog } from '../../common/runtime/log.js';
 import { ownCommand } from '../../common/runtime/own-command.js';
+import { readPackageFile } from '../../common/runtime/own-program.js';
 import { formatPin, type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
-import { readCredentials } from '../auth/credentials-file.js';
+import { parseCredentials, readCredentials } from '../auth/credentials-file.js';
 import { importAccounts } from '../auth/import-accounts.js';
 import { ChildHasher, type PasswordHasher } from '../auth/password-hasher.js';
 import { refuseSampleAccounts } from '../auth/sample-accounts.js';
@@ -29,7 +30,7 @@ const IDLE_LOOK_MS = 250;
 
 /** Runs a tracker until `process.signal` aborts or it has been idle for long enough. */
 export async function runTracker(flags: TrackerFlags, process: CliProcess): Promise<void> {
-  const config = loadTrackerConfig(flags, process.packageRoot, process.host);
+  const config = loadTrackerConfig(flags, process.host);
   refuseLaterSettings(config);
   await ensurePrivateDir(config.data);
   const identityPath = config.identity ?? join(config.data, 'identity.pem');
@@ -154,11 +155,8 @@ async function prepareAccounts({
   const { host, clock } = { host: config.host, clock: process.clock };
   if (config.credentials !== undefined)
     await importAccounts(await readCredentials(config.credentials), { store, hasher, clock });
-  await refuseSampleAccounts(await readCredentials(join(process.packageRoot, 'credentials.txt')), {
-    host,
-    store,
-    hasher,
-  });
+  const samples = parseCredentials(readPackageFile('credentials.txt'), 'credentials.txt');
+  await refuseSampleAccounts(samples, { host, store, hasher });
   if ((await store.listAccounts()).length === 0) {
     process.stderr.write(`shoal tracker: there are no users yet. Add one with: ${ownCommand('user add NAME')}\n`);
   }

@@ -29,7 +29,7 @@ export async function withStore(
   process: CliProcess,
   work: (opened: { readonly store: Store; readonly output: Output }) => Promise<void>,
 ): Promise<void> {
-  const config = loadTrackerConfig({ ...flags }, process.packageRoot, process.host);
+  const config = loadTrackerConfig({ ...flags }, process.host);
   const store = await openSqliteStore({ path: storePath(config, process.host.cwd), isTracker: false });
   try {
     await work({ store, output: outputTo(process, flags) });

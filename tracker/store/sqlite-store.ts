@@ -1,8 +1,9 @@
 /** The store's face in the tracker's main thread: every call is a message to `sqlite-thread.ts` and a promise. */
 import { once } from 'node:events';
 import { dirname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { ensurePrivateDir } from '../../common/runtime/files.js';
+import { startThread } from '../../common/runtime/own-program.js';
 import { acquireLock, LockedError, type ProcessLock } from '../../common/runtime/process-lock.js';
 import type { EngineOptions } from './sqlite-engine.js';
 import type { AnswerMessage, CallMessage } from './sqlite-thread.js';
@@ -57,7 +58,7 @@ class StoreThread {
     options: EngineOptions,
     private readonly lock: ProcessLock | undefined,
   ) {
-    this.#worker = new Worker(new URL('./sqlite-thread.js', import.meta.url), { workerData: options, name: 'store' });
+    this.#worker = startThread(new URL('./sqlite-thread.js', import.meta.url), { workerData: options, name: 'store' });
     this.#worker.on('message', (message: AnswerMessage) => this.#settle(message));
     this.#worker.on('error', (error) =>
       this.#fail(new StoreError('internal', 'the store has stopped', { cause: error })),

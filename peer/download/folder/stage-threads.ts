@@ -1,5 +1,6 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 
+import { startThread } from '../../../common/runtime/own-program.js';
 import type { StageAnswer, StageCall, StageMethods } from './stage-worker.js';
 
 /** One writes while the other waits for the disk. */
@@ -44,7 +45,7 @@ export class StageThreads {
   }
 
   #start(): Thread {
-    const worker = new Worker(new URL('./stage-worker.js', import.meta.url), { name: 'writing files', execArgv: [] });
+    const worker = startThread(new URL('./stage-worker.js', import.meta.url), { name: 'writing files' });
     const thread: Thread = { worker, waiting: new Map() };
     worker.on('message', (answer: StageAnswer) => {
       const waiting = thread.waiting.get(answer.id);

@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 
 import { type Clock, systemClock, type Timer } from '../../../common/runtime/clock.js';
+import { startThread } from '../../../common/runtime/own-program.js';
 import { FILE_COLUMNS, type KnownFile, knownFile, readFolderTable } from './folder-table.js';
 import type { ReaderAnswer, ReaderRequest } from './reader-worker.js';
 import type { SmallFiles } from './small-files.js';
@@ -68,11 +69,8 @@ export class FolderIndex {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./reader-worker.js', import.meta.url), {
-      workerData: this.#file,
-      name: 'small files',
-      execArgv: [],
-    });
+    const module = new URL('./reader-worker.js', import.meta.url);
+    const worker = startThread(module, { workerData: this.#file, name: 'small files' });
     worker.unref();
     worker.on('message', ({ id, files }: ReaderAnswer) => {
       this.#waiting.get(id)?.resolve(files);

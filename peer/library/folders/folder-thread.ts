@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 
 import { ContentError } from '../../../common/content/content-error.js';
 import { type Clock, systemClock, type Timer } from '../../../common/runtime/clock.js';
 import type { AbortOptions } from '../../../common/runtime/deadline.js';
+import { startThread } from '../../../common/runtime/own-program.js';
 import { Gate } from '../hashing/gate.js';
 import type { FolderMethods, FolderWorkerData, FolderWorkerMessage } from './folder-worker.js';
 
@@ -95,7 +96,7 @@ export class FolderThread {
       listings: join(this.#stateDir, 'folders'),
       stop: this.#stop,
     };
-    return new Worker(new URL('./folder-worker.js', import.meta.url), { workerData, name: 'folders', execArgv: [] });
+    return startThread(new URL('./folder-worker.js', import.meta.url), { workerData, name: 'folders' });
   }
 
   #planEnd(): void {

@@ -1,6 +1,7 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 
 import type { AbortOptions } from '../../../common/runtime/deadline.js';
+import { startThread } from '../../../common/runtime/own-program.js';
 import type { HashSpan, HashWorkerData, HashWorkerMessage, SpanEnd } from './hash-messages.js';
 
 export interface SpanOptions extends AbortOptions {
@@ -23,11 +24,7 @@ export class HashThread {
 
   constructor() {
     const workerData: HashWorkerData = { stop: this.#stop };
-    this.#worker = new Worker(new URL('./hash-worker.js', import.meta.url), {
-      workerData,
-      name: 'hashing',
-      execArgv: [], // Options of the main program (an input type, an inspector port) are none of a worker.
-    });
+    this.#worker = startThread(new URL('./hash-worker.js', import.meta.url), { workerData, name: 'hashing' });
     this.#worker.unref();
     this.#worker.on('message', (message: HashWorkerMessage) => this.#receive(message));
     this.#worker.on('error', (error) => this.#break(error));

@@ -1,0 +1,60 @@
+// The programs behind the commands. Loaded on a new enough Node only, and by the single executable file.
+import { setFlagsFromString } from 'node:v8';
+
+const TRACKER_WORDS = ['tracker', 'user', 'group', 'admin'];
+
+/** `shoal WORDS…`: picks the program and leaves everything else to it. Resolves with the exit code. */
+export async function runShoal(words) {
+  // `admin` with --tracker speaks to it over the network, as its user: that is the peer's work.
+  const isRemote = words[0] === 'admin' && namesTracker(words);
+  if (TRACKER_WORDS.includes(words[0]) && !isRemote) {
+    const { main } = await import('../dist/tracker/main.js');
+    // The tracker and the peer know nothing of each other: a depot in the tracker's process is put together here.
+    const startDepot = async (options) => (await import('../dist/peer/depot-main.js')).startDepot(options);
+    return main(words, { startDepot });
+  }
+  keepHeapSmall();
+  const { main } = await import('../dist/peer/main.js');
+  return main(words);
+}
+
+/**
+ * `npm start`: the terminal, and a tracker with the sample accounts on this computer when none answers. `packageRoot` is undefined
+ * in the single executable file.
+ */
+export async function runStart(words, packageRoot) {
+  keepHeapSmall();
+  const program = import('../dist/peer/main.js'); // read while the tracker starts
+  if (namesTracker(words)) return (await program).main(words);
+  const { findOrStartTracker } = await import('./loopback-tracker.js');
+  const [{ main }, tracker] = await Promise.all([program, findOrStartTracker(packageRoot)]);
+  if (tracker.problem === undefined) {
+    const onTrackerAway = keeper(() => findOrStartTracker(packageRoot));
+    return main(['--tracker', tracker.address, ...words], { onTrackerAway });
+  }
+  process.stderr.write(`${tracker.problem}\n`);
+  return 1;
+}
+
+function namesTracker(words) {
+  return words.some((word) => word === '--tracker' || word.startsWith('--tracker='));
+}
+
+/** The tracker may be killed, or leave while nobody is logged in: any terminal then starts it again. */
+function keeper(startAgain) {
+  let isBusy = false;
+  return async () => {
+    if (isBusy) return;
+    isBusy = true;
+    await startAgain(); // if that fails, the screen says that there is no tracker
+    isBusy = false;
+  };
+}
+
+/**
+ * For the peer, before it is loaded: V8 lets the space for young objects grow while many short-lived buffers pass through, as in every
+ * transfer, and keeps it. That cost 50 MB more for a file of 5 GiB than for one of 64 MiB and made nothing faster.
+ */
+function keepHeapSmall() {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
