@@ -40,10 +40,14 @@ export interface RiskRow extends PublicationRow {
   readonly holders: number;
 }
 
-/** A file on its way to the depots. */
-export interface StoringEvent {
-  readonly event: 'storing';
+/** A file or folder on its way to the depots. */
+export interface StoringRow {
   readonly name: string;
+  /** Of one copy, where several are wanted. */
   readonly doneBytes: number;
   readonly sizeBytes: number;
+}
+
+export interface StoringEvent extends StoringRow {
+  readonly event: 'storing';
 }

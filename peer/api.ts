@@ -2,7 +2,7 @@
  * What an interface (TUI, CLI, daemon client, later the web page) may know of a peer: types, all of them plain JSON, so that the
  * same calls work in-process and through the local socket. Behind it: `peer/peer.ts`. It knows no sockets, no React, no terminal.
  */
-import type { DelInput, DelOutcome, PutInput, PutOutcome, RiskRow, StoringEvent } from './api-depot.js';
+import type { DelInput, DelOutcome, PutInput, PutOutcome, RiskRow, StoringEvent, StoringRow } from './api-depot.js';
 import type {
   PublishInput,
   PublishOutcome,
@@ -329,6 +329,7 @@ export interface PeerState {
   readonly downloads: readonly TransferRow[];
   readonly uploads: readonly UploadRow[];
   readonly hashing: readonly HashingRow[];
+  readonly storing: readonly StoringRow[];
   /** Latest last; at most 200. */
   readonly notices: readonly Notice[];
 }

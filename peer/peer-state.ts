@@ -4,6 +4,7 @@ import type { PeerState } from './api.js';
 import type { Downloads } from './download/downloads.js';
 import type { FileServer } from './file-server.js';
 import type { PeerRates } from './rates/peer-rates.js';
+import type { OwnState } from './state-board.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
 
 export interface StateSources {
@@ -18,7 +19,7 @@ export interface StateSources {
   readonly downloads: readonly (Downloads | undefined)[];
 }
 
-export function peerState(sources: StateSources): Omit<PeerState, 'notices' | 'hashing'> {
+export function peerState(sources: StateSources): Omit<PeerState, OwnState> {
   const { place, user, tracker, fileServer, ownPin, rates } = sources;
   const downloads = sources.downloads.filter((one) => one !== undefined);
   const filePort = fileServer && { host: fileServer.host, port: fileServer.port, pin: formatPin(ownPin()) };

@@ -40,7 +40,7 @@ import { defaultListenHost } from './reach/addresses.js';
 import { RevocationList } from './revocation-list.js';
 import { SavedSearches } from './saved-searches.js';
 import { SavedSessionFile } from './saved-session-file.js';
-import { StateBoard } from './state-board.js';
+import { type OwnState, StateBoard } from './state-board.js';
 import { TrackerClient } from './tracker-client/tracker-client.js';
 import { joinSharedFiles } from './upload/shared-file.js';
 
@@ -82,8 +82,7 @@ class RunningParts implements Peer {
   #savedLogin!: SavedSessionFile;
   #fileServer: FileServer | undefined;
   #depot: MadeDepot | undefined;
-  /** The tracker has news of stored copies. */
-  readonly #news: Pulse;
+  readonly #news: Pulse; // of stored copies, from the tracker
   #user: string;
 
   constructor(options: StartPeerOptions, clock: Clock) {
@@ -323,6 +322,7 @@ class RunningParts implements Peer {
         publisher: this.#publisher,
         news: this.#news,
         uploads: () => this.#fileServer?.rows() ?? [],
+        onStoring: (...row) => this.#board.storing(...row),
       },
       links: this.#fileServer?.linkMaker((port) => this.#reachedAt(port)),
       isOwn: (devicePin) => devicePin === this.#identity.pin,
@@ -385,7 +385,7 @@ class RunningParts implements Peer {
     return { host: this.#options.settings.advertise ?? this.#observedHost, port, pin: this.#identity.pin };
   }
 
-  #compose(): Omit<PeerState, 'notices' | 'hashing'> {
+  #compose(): Omit<PeerState, OwnState> {
     return peerState({
       place: this.#options.tracker,
       user: this.#user,

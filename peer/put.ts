@@ -10,6 +10,8 @@ import type { TrackerClient } from './tracker-client/tracker-client.js';
 
 /** The tracker tells when something was stored; a lost word costs no more than this, ms. */
 const LOOK_EVERY_MS = 1_000;
+/** Bars move so often, ms. */
+const SHOW_EVERY_MS = 200;
 const BULK_NAMES = 500;
 
 export interface PutParts {
@@ -18,6 +20,8 @@ export interface PutParts {
   /** Beats when the tracker has news of copies. */
   readonly news: Pulse;
   readonly uploads: () => readonly UploadRow[];
+  /** How far one is; undefined bytes: it is over. */
+  onStoring(name: string, doneBytes: number | undefined, sizeBytes: number): void;
 }
 
 type Published = PublishOutcome & { readonly ok: true };
@@ -79,27 +83,59 @@ async function untilStored(
   accepted: readonly Published[],
   options: CommandOptions,
 ): Promise<PutOutcome[]> {
-  const { signal, onProgress } = options;
+  const { signal } = options;
   const outcomes: PutOutcome[] = [];
-  const shown = new Map<string, number>();
-  for (let waiting = [...accepted]; waiting.length > 0; ) {
-    const copies = await copiesOf(parts.tracker, waiting, { signal });
-    const later: Published[] = [];
-    for (const item of waiting) {
-      const states = copies.get(item.publication.publicationId) ?? [];
-      const outcome = await outcomeOf(parts, item, states, { signal });
-      if (outcome !== undefined) outcomes.push(outcome);
-      else later.push(item);
-      const { name, sizeBytes } = item.publication;
-      // A depot that was killed begins to count anew, though not to fetch.
-      const doneBytes = Math.max(shown.get(name) ?? 0, storedBytes(item, states, parts.uploads()));
-      shown.set(name, doneBytes);
-      if (outcome?.ok !== false) onProgress?.({ event: 'storing', name, doneBytes, sizeBytes });
+  const progress = new Progress(parts, options);
+  let waiting = [...accepted];
+  try {
+    while (waiting.length > 0) {
+      const copies = await copiesOf(parts.tracker, waiting, { signal });
+      const later: Published[] = [];
+      for (const item of waiting) {
+        const states = copies.get(item.publication.publicationId) ?? [];
+        progress.show(item, states);
+        const outcome = await outcomeOf(parts, item, states, { signal });
+        if (outcome === undefined) {
+          later.push(item);
+          continue;
+        }
+        outcomes.push(outcome);
+        progress.end(item.publication.name);
+      }
+      waiting = later;
+      for (let turns = 1; waiting.length > 0 && turns <= LOOK_EVERY_MS / SHOW_EVERY_MS; turns += 1) {
+        for (const item of waiting) progress.show(item, copies.get(item.publication.publicationId) ?? []);
+        if (await parts.news.wait(SHOW_EVERY_MS, { signal })) break;
+      }
     }
-    waiting = later;
-    if (waiting.length > 0) await parts.news.wait(LOOK_EVERY_MS, { signal });
+    return outcomes;
+  } finally {
+    for (const { publication } of waiting) progress.end(publication.name);
   }
-  return outcomes;
+}
+
+/** How far each is, never backwards: a depot that was killed begins to count anew, though not to fetch. */
+class Progress {
+  readonly #shown = new Map<string, number>();
+
+  constructor(
+    private readonly parts: PutParts,
+    private readonly options: CommandOptions,
+  ) {}
+
+  show(item: Published, states: readonly CopyState[]): void {
+    const { name, sizeBytes } = item.publication;
+    const before = this.#shown.get(name);
+    const doneBytes = Math.max(before ?? 0, storedBytes(item, states, this.parts.uploads()));
+    if (doneBytes === before) return;
+    this.#shown.set(name, doneBytes);
+    this.parts.onStoring(name, doneBytes, sizeBytes);
+    this.options.onProgress?.({ event: 'storing', name, doneBytes, sizeBytes });
+  }
+
+  end(name: string): void {
+    this.parts.onStoring(name, undefined, 0);
+  }
 }
 
 /** Undefined while it is not decided. */

@@ -1,6 +1,6 @@
 /** Gathers what every part has to show into one `PeerState`, and tells listeners at most ten times a second. */
 import type { Clock, Timer } from '../common/runtime/clock.js';
-import type { HashingRow, Notice, PeerState } from './api.js';
+import type { HashingRow, Notice, PeerState, StoringRow } from './api.js';
 
 /** Ten states a second: faster than that no eye reads. */
 const EMIT_EVERY_MS = 100;
@@ -8,9 +8,12 @@ const EMIT_EVERY_MS = 100;
 const TICK_MS = 200;
 const MAX_NOTICES = 200;
 
+/** Parts of the state that the board keeps itself. */
+export type OwnState = 'notices' | 'hashing' | 'storing';
+
 export interface StateParts {
-  /** Everything but notices and hashing, which live here. */
-  compose(): Omit<PeerState, 'notices' | 'hashing'>;
+  /** Everything but what lives here. */
+  compose(): Omit<PeerState, OwnState>;
 }
 
 export class StateBoard {
@@ -18,6 +21,7 @@ export class StateBoard {
   readonly #parts: StateParts;
   readonly #listeners = new Set<(state: PeerState) => void>();
   readonly #hashing = new Map<string, HashingRow>();
+  readonly #storing = new Map<string, StoringRow>();
   #notices: readonly Notice[] = [];
   #nextNoticeId = 1;
   #emitTimer: Timer | undefined;
@@ -30,7 +34,8 @@ export class StateBoard {
   }
 
   state(): PeerState {
-    return { ...this.#parts.compose(), hashing: [...this.#hashing.values()], notices: this.#notices };
+    const [hashing, storing] = [[...this.#hashing.values()], [...this.#storing.values()]];
+    return { ...this.#parts.compose(), hashing, storing, notices: this.#notices };
   }
 
   onState(listener: (state: PeerState) => void): () => void {
@@ -50,6 +55,13 @@ export class StateBoard {
   hashing(path: string, doneBytes: number | undefined, sizeBytes: number): void {
     if (doneBytes === undefined) this.#hashing.delete(path);
     else this.#hashing.set(path, { path, doneBytes, sizeBytes });
+    this.touch();
+  }
+
+  /** `doneBytes` undefined: that one is stored, or not to be stored. */
+  storing(name: string, doneBytes: number | undefined, sizeBytes: number): void {
+    if (doneBytes === undefined) this.#storing.delete(name);
+    else this.#storing.set(name, { name, doneBytes, sizeBytes });
     this.touch();
   }
 

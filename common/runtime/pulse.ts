@@ -13,15 +13,17 @@ export class Pulse {
     resolve();
   }
 
-  /** Resolves at the next beat, or after `ms`. Rejects with `signal.reason` when aborted before. */
-  async wait(ms: number, { signal }: AbortOptions): Promise<void> {
+  /** Resolves at the next beat, or after `ms`: true when it was a beat. Rejects with `signal.reason` when aborted before. */
+  async wait(ms: number, { signal }: AbortOptions): Promise<boolean> {
     const woken = new AbortController();
     const pause = sleep(ms, { signal: AbortSignal.any([signal, woken.signal]), clock: this.clock });
+    let isBeat: boolean;
     try {
-      await Promise.race([this.#beat.promise, pause]);
+      isBeat = await Promise.race([this.#beat.promise.then(() => true), pause.then(() => false)]);
     } finally {
       woken.abort();
     }
     signal.throwIfAborted();
+    return isBeat;
   }
 }

@@ -34,11 +34,16 @@ export function shownDownloads({ peer, seen }: Pick<MainState, 'peer' | 'seen'>)
   return shown.toSorted((a, b) => Number(isUnderWay(b)) - Number(isUnderWay(a)));
 }
 
+/** What has a bar. */
+export function countActivities(state: MainState): number {
+  return state.peer.hashing.length + state.peer.storing.length + shownDownloads(state).length;
+}
+
 /** Where there is not room for everything, the parts go in the order of what a person misses least. */
 export function mainGeometry(state: MainState, size: ScreenSize): Geometry {
   const height = frameHeight(size);
   const width = Math.max(1, size.columns);
-  const activities = state.peer.hashing.length + shownDownloads(state).length;
+  const activities = countActivities(state);
   let left = height - 1; // the command line
   const take = (wanted: number, needed: number): number => {
     const rows = left >= needed ? Math.min(wanted, left) : 0;

@@ -3,8 +3,8 @@ import { formatCount, formatRate } from '../../common/content/format.js';
 import { cellWidth, safeDisplay } from '../../common/content/safe-display.js';
 import { type Row, row, span } from '../wording/row.js';
 import { connectionText } from '../wording/status.js';
-import { hashingRow, transferRow } from '../wording/transfers.js';
-import { clampScroll, type Geometry, MARGIN_CELLS, shownDownloads } from './geometry.js';
+import { hashingRow, storingRow, transferRow } from '../wording/transfers.js';
+import { clampScroll, countActivities, type Geometry, MARGIN_CELLS, shownDownloads } from './geometry.js';
 import { type InputRow, inputRow } from './input-row.js';
 import type { MainState } from './main-state.js';
 import { messageLines } from './message-lines.js';
@@ -36,12 +36,13 @@ export function ruleRow(width: number, left = '', right = ''): Row {
 
 export function activityRows(state: MainState, { activityRows: height, width }: Geometry): readonly Row[] {
   const hashing = state.peer.hashing.map((file) => hashingRow(file, width));
+  const storing = state.peer.storing.map((file) => storingRow(file, width));
   const downloads = shownDownloads(state).map((transfer) => transferRow(transfer, width, state.now));
-  return [...hashing, ...downloads].slice(0, height);
+  return [...hashing, ...storing, ...downloads].slice(0, height);
 }
 
 export function activityRule(state: MainState, { activityRows: height, width }: Geometry): Row {
-  const hidden = state.peer.hashing.length + shownDownloads(state).length - height;
+  const hidden = countActivities(state) - height;
   return ruleRow(width, 'Transfers', hidden > 0 ? `${hidden} more, see status` : '');
 }
 

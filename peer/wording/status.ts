@@ -6,11 +6,11 @@ import { limitsText } from './limits.js';
 import { type Layout, listingOf, paragraph, paragraphs, stackedLayouts } from './listing.js';
 import { problemText } from './problem.js';
 import type { Tone } from './row.js';
-import { hashingRow, queueTexts, transferRow, uploadText } from './transfers.js';
+import { hashingRow, queueTexts, storingRow, transferRow, uploadText } from './transfers.js';
 
 /** Who, where, how fast, and every transfer with its sources. `now` in ms since epoch. */
 export function statusLayout(state: PeerState, now: number): Layout {
-  const { tracker, filePort, limits, downloads, uploads, hashing } = state;
+  const { tracker, filePort, limits, downloads, uploads, hashing, storing } = state;
   const { text, tone } = connectionText(state.connection, now);
   return stackedLayouts([
     paragraph(`${safeDisplay(state.user)} at ${safeDisplay(tracker.address)}: ${text}`, tone),
@@ -26,6 +26,11 @@ export function statusLayout(state: PeerState, now: number): Layout {
       (file): Layout =>
         (width) =>
           listingOf([hashingRow(file, width)]),
+    ),
+    ...storing.map(
+      (file): Layout =>
+        (width) =>
+          listingOf([storingRow(file, width)]),
     ),
   ]);
 }

@@ -9,7 +9,7 @@ import {
   progressBar,
 } from '../../common/content/format.js';
 import { cellWidth, safeDisplay } from '../../common/content/safe-display.js';
-import type { HashingRow, StoringEvent, TransferRow, TransferSource, UploadRow } from '../api.js';
+import type { HashingRow, StoringRow, TransferRow, TransferSource, UploadRow } from '../api.js';
 import { problemTitle } from './problem.js';
 import { type Row, span, type Tone } from './row.js';
 
@@ -68,7 +68,7 @@ export function hashingRow({ path, doneBytes, sizeBytes }: HashingRow, width: nu
 }
 
 /** One file on its way to the depots. */
-export function storingRow({ name, doneBytes, sizeBytes }: StoringEvent, width: number): Row {
+export function storingRow({ name, doneBytes, sizeBytes }: StoringRow, width: number): Row {
   return progressRow({
     name: safeDisplay(name),
     fraction: fractionOf(doneBytes, sizeBytes),

@@ -78,6 +78,7 @@ export const EMPTY_STATE: PeerState = {
   downloads: [],
   uploads: [],
   hashing: [],
+  storing: [],
   notices: [],
 };
 

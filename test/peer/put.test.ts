@@ -83,6 +83,8 @@ describe('put', () => {
   let tracker: StoringTracker;
   let uploads: () => UploadRow[];
   let events: StoringEvent[];
+  /** What a screen shows. */
+  let bars: Map<string, number>;
 
   beforeEach(async () => {
     dir = await tempDir();
@@ -92,6 +94,7 @@ describe('put', () => {
     tracker = new StoringTracker();
     uploads = () => [];
     events = [];
+    bars = new Map();
   });
   afterEach(async () => {
     await folders.close();
@@ -104,11 +107,13 @@ describe('put', () => {
     const own = { user: () => 'alice', now: () => 0, onHashing: () => undefined, notice: () => undefined };
     const publisher = new Publisher({ library, hasher, folders, tracker: tracker as never, ...own });
     const news = new Pulse();
+    const onStoring = (name: string, done: number | undefined): void =>
+      void (done === undefined ? bars.delete(name) : bars.set(name, done));
     const beat = setInterval(() => news.beat(), 1);
     const onProgress = (event: { readonly event: string }): void =>
       void (event.event === 'storing' && events.push(event as StoringEvent));
     try {
-      return await put({ tracker: tracker as never, publisher, news, uploads: () => uploads() }, input, {
+      return await put({ tracker: tracker as never, publisher, news, uploads: () => uploads(), onStoring }, input, {
         signal,
         onProgress,
       });
@@ -194,7 +199,7 @@ describe('put', () => {
 
   it('tells how far it is, never backwards, counting what its depots took', async () => {
     const wanted: CopyRow[] = [{ depot: 'cellar', state: 'wanted' }];
-    tracker.answers.set('a', [wanted, wanted, wanted, [{ depot: 'cellar', state: 'stored' }]]);
+    tracker.answers.set('a', [wanted, wanted, [{ depot: 'cellar', state: 'stored' }]]);
     const path = await file('a', 'x'.repeat(100));
     const steps = [40, 10, 60];
     uploads = () => [
@@ -204,7 +209,8 @@ describe('put', () => {
 
     await run({ paths: [path] });
 
-    expect(events.map(({ doneBytes }) => doneBytes)).to.deep.equal([40, 40, 60, 100]);
+    expect(events.map(({ doneBytes }) => doneBytes)).to.deep.equal([40, 60, 100]);
+    expect([...bars]).to.deep.equal([]);
   });
 
   it('asks for what was wished: which depots, how many, and who may remove it', async () => {

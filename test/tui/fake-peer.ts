@@ -139,6 +139,7 @@ export class FakePeer implements Peer {
       downloads: [],
       uploads: [],
       hashing: [],
+      storing: [],
       notices,
     };
   }

@@ -63,6 +63,7 @@ function stateOf(text: string, problem: PeerProblem): Partial<PeerState> {
     downloads: [transferOf(text, problem), { ...transferOf(text, problem), transferId: 'other', state: 'waiting' }],
     uploads: [{ name: text, user: text, sentBytes: 1, bytesPerSecond: 1 }],
     hashing: [{ path: text, doneBytes: 1, sizeBytes: 2 }],
+    storing: [{ name: text, doneBytes: 1, sizeBytes: 2 }],
     notices: [{ noticeId: 1, at: 0, level: 'info', text }],
   };
 }
