@@ -55,6 +55,12 @@ export class CopyKeeper {
     await this.say(row, 'all', { signal });
   }
 
+  /** Nothing is left of it, and the tracker has heard of that. */
+  async drop(row: WorkRow, { signal }: AbortOptions): Promise<void> {
+    await this.#options.copies.drop(row.publicationId);
+    await this.say(row, 'none', { signal });
+  }
+
   async say({ publicationId, fileId }: CopyKey, has: 'all' | 'none' | 'full', { signal }: AbortOptions): Promise<void> {
     await this.#options.tracker.request('stored', { publicationId, fileId, has }, { signal });
   }

@@ -23,19 +23,25 @@ const MAX_REST_MS = 60_000;
 /** Copies that are fetched, read or wait for their turn; the rest stays with the tracker until some are done. */
 const MAX_UNDER_WAY = 1_000;
 
+const FAILED: Record<WorkRow['do'], string> = {
+  fetch: 'is not stored yet',
+  keep: 'could not be looked at',
+  drop: 'could not be removed',
+};
+
 export interface DepotOptions extends CopyKeeperOptions {
   readonly tracker: Pick<TrackerClient, 'request'>;
   readonly clock: Clock;
 }
 
 interface UnderWay {
-  readonly fileId: string;
+  readonly aim: string;
   readonly end: AbortController;
   readonly over: Promise<void>;
 }
 
 interface Rest {
-  readonly fileId: string;
+  readonly aim: string;
   readonly tries: number;
   readonly code: PeerProblem['code'];
   dueAt: number;
@@ -153,15 +159,9 @@ export class Depot implements Part {
 
   async #work(row: WorkRow, { signal }: AbortOptions): Promise<void> {
     const { copies } = this.#options;
-    const { publicationId, fileId } = row;
-    if (row.do === 'drop') {
-      await this.#cancel(publicationId);
-      await copies.drop(publicationId);
-      await this.#keeper.say(row, 'none', { signal });
-      return;
-    }
-    // Other content than what was under way, or has failed.
-    if ((this.#underWay.get(publicationId) ?? this.#rests.get(publicationId) ?? row).fileId !== fileId) {
+    const { publicationId } = row;
+    const now = this.#underWay.get(publicationId) ?? this.#rests.get(publicationId);
+    if (now !== undefined && now.aim !== aimOf(row)) {
       await this.#cancel(publicationId);
       signal.throwIfAborted();
     }
@@ -184,7 +184,7 @@ export class Depot implements Part {
   }
 
   #begin(row: WorkRow): void {
-    const { publicationId, fileId } = row;
+    const { publicationId } = row;
     const isResting = (this.#rests.get(publicationId)?.dueAt ?? 0) > this.#options.clock.monotonic();
     if (isResting || this.#underWay.has(publicationId) || this.#underWay.size >= MAX_UNDER_WAY) return;
     const end = new AbortController();
@@ -193,13 +193,14 @@ export class Depot implements Part {
       this.#underWay.delete(publicationId);
       if (!signal.aborted) this.#look();
     });
-    this.#underWay.set(publicationId, { fileId, end, over });
+    this.#underWay.set(publicationId, { aim: aimOf(row), end, over });
   }
 
   async #handle(row: WorkRow, { signal }: AbortOptions): Promise<void> {
     const { publicationId } = row;
     try {
       if (row.do === 'keep') await this.#keeper.check(row, { signal });
+      else if (row.do === 'drop') await this.#keeper.drop(row, { signal });
       else await this.#keeper.store(row, { signal });
       this.#rests.delete(publicationId);
       if (this.#doubtful.get(publicationId) === row) this.#doubtful.delete(publicationId);
@@ -216,10 +217,9 @@ export class Depot implements Part {
     const before = this.#rests.get(row.publicationId);
     const tries = (before?.tries ?? 0) + 1;
     const dueAt = clock.monotonic() + Math.min(MAX_REST_MS, retryDelay(problem, tries));
-    this.#rests.set(row.publicationId, { fileId: row.fileId, tries, code: problem.code, dueAt });
-    const what = row.do === 'keep' ? 'could not be looked at' : 'is not stored yet';
+    this.#rests.set(row.publicationId, { aim: aimOf(row), tries, code: problem.code, dueAt });
     if (before?.code !== problem.code && problem.code !== 'tracker-unreachable')
-      notice('warning', `${of(row)} ${what}: ${problem.message} It is tried again by itself.`);
+      notice('warning', `${of(row)} ${FAILED[row.do]}: ${problem.message} It is tried again by itself.`);
     if (problem.code !== 'disk-full') return;
     // Said again at the next try, if the tracker does not hear it now.
     await this.#keeper.say(row, 'full', { signal }).catch(() => undefined);
@@ -235,6 +235,11 @@ export class Depot implements Part {
     if (text !== this.#lastProblem) this.#options.notice('warning', text);
     this.#lastProblem = text;
   }
+}
+
+/** What a row wants; while it is wanted, what is under way for it goes on. */
+function aimOf({ do: what, fileId }: WorkRow): string {
+  return what === 'drop' ? what : fileId;
 }
 
 function problemOf(path: string, error: unknown): PeerProblem {

@@ -58,7 +58,8 @@ const TEXT_OF: Partial<Record<ErrorCode, string>> = {
   'no-depot':
     'No depot takes this now. Depots may be offline; and what is not public goes only where you say, with --to USER.',
   'depot-full': 'Nothing was sent. Remove something with del, or ask who runs the depot for more.',
-  quota: 'Too many publications: your quota at the tracker is used up. Withdraw something with unp first.',
+  quota:
+    'Your quota at the tracker is used up: too many publications, or too many stored bytes. Withdraw something with unp or del first.',
   storage: 'The tracker could not store this, so nothing was changed. Tell its administrator to look at its disk.',
   internal: 'The tracker failed inside. Tell its administrator to look at its log.',
 };

@@ -91,7 +91,7 @@ describe('depots', () => {
     expect(await put(alice, { names: ['plan'] })).to.deep.equal(['no-depot']);
   });
 
-  it('that are dismissed are no sources any more', async () => {
+  it('that are dismissed are no sources and no holders any more, and others are chosen', async () => {
     await start();
     const [alice, cellar] = [await enter('alice', 'plan'), await depot('cellar')];
     const bob = await enter('bob');
@@ -102,7 +102,11 @@ describe('depots', () => {
     await cellar.ask(request('depot', { capacity: 10 * SIZE }));
 
     expect(await sources(bob, await idOf(alice))).to.deep.equal(['alice']);
-    expect(await put(alice, { names: ['plan'], copies: 2 })).to.deep.equal(['no-depot']);
+    const risk = await alice.ask(request('atRisk', {}));
+    expect(risk['publications']).to.have.nested.property('[0].holders', 1);
+    expect(await put(alice, { names: ['plan'] })).to.deep.equal(['no-depot']);
+    await depot('attic');
+    expect(await put(alice, { names: ['plan'] })).to.deep.equal([['attic']]);
   });
 
   it('are filled evenly, never beyond their size, and say when they are full', async () => {
@@ -171,6 +175,12 @@ describe('depots', () => {
 
     expect(await put(alice, { names: ['a', 'b', 'c'] })).to.deep.equal([['cellar'], ['cellar'], 'quota']);
     expect(await put(bob, { names: ['x'] })).to.deep.equal([['cellar']]);
+    const larger = { name: 'a', fileId: OTHER_FILE, size: SIZE + 1, kind: 'file', replace: true };
+    const { results } = await alice.ask(request('publish', { entries: [larger, { ...larger, name: 'c' }] }));
+    expect(results[0], 'what is stored is not replaced by more').to.have.nested.property('error.code', 'quota');
+    expect(results[1], 'what is not stored is').to.have.property('ok', true);
+    const equal = await alice.ask(request('publish', { entries: [{ ...larger, size: SIZE }] }));
+    expect(equal['results'][0]).to.include({ ok: true, change: 'replaced' });
   });
 
   it('get what is not public only when they are named, or when their user may fetch it', async () => {
@@ -183,6 +193,30 @@ describe('depots', () => {
 
     expect(await put(alice, { names: ['secret', 'shown'] })).to.deep.equal(['no-depot', ['attic']]);
     expect(await put(alice, { names: ['secret'], depots: ['CELLAR'] })).to.deep.equal([['cellar']]);
+  });
+
+  it('that were not named get no new content of what is not public any more, and keep what was', async () => {
+    await start();
+    const alice = await enter('alice', 'plan', 'named');
+    const [cellar, attic] = [await depot('cellar'), await depot('attic', SIZE)];
+    await put(alice, { names: ['named'], depots: ['cellar'] });
+    await put(alice, { names: ['plan'], copies: 2 });
+    const ids = [await idOf(alice), await idOf(alice, 'named')];
+    for (const id of ids) await stored(cellar, id);
+    await stored(attic, ids[0] ?? '');
+
+    await alice.ask(request('rights', { names: ['plan', 'named'], rights: { users: ['attic'], groups: [] } }));
+    expect([await work(cellar), await work(attic)], 'what they could read before').to.deep.equal([[], []]);
+    const entry = (name: string) => ({ name, fileId: OTHER_FILE, size: SIZE, kind: 'file', replace: true });
+    await alice.ask(request('publish', { entries: [entry('plan'), entry('named')] }));
+
+    expect((await work(cellar)).map((row) => `${row['name']} ${row['do']}`)).to.have.members([
+      'plan drop',
+      'named fetch',
+    ]);
+    expect((await work(attic)).map((row) => `${row['name']} ${row['do']}`)).to.deep.equal(['plan fetch']);
+    expect(await put(alice, { names: ['plan'], depots: ['cellar'] })).to.deep.equal([['attic', 'cellar']]);
+    expect((await work(cellar)).map((row) => row['do'])).to.deep.equal(['fetch', 'fetch']);
   });
 
   it('may fetch what they are to store, without finding it, whatever its passcode and its count, and no one else may', async () => {

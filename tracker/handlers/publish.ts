@@ -22,6 +22,7 @@ export const publish: Handler<'publish'> = async (services, call) => {
     device,
     entries,
     quota: services.policy.limitOf(user, 'publications'),
+    putQuotaBytes: services.putQuotaBytes,
     rights: request.rights,
     terms: request.terms,
   });

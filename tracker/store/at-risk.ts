@@ -7,8 +7,9 @@ import type { Tables } from './tables.js';
 
 type Db = Kysely<Tables>;
 
-/** Whole copies of what the publication `p` is now. */
+/** Whole copies of what the publication `p` is now, at depots that are still appointed. */
 const copies = sql`SELECT cd.last_seen_at FROM copies AS c JOIN devices AS cd ON cd.id = c.device_id
+  JOIN accounts AS ca ON ca.id = cd.account_id AND ca.is_depot = 1 AND ca.state = 'active'
   WHERE c.publication_id = p.publication_id AND c.held_file = p.file_id`;
 const holders = sql<number>`(1 + (SELECT count(*) FROM (${copies})))`;
 /** When the holder that was seen last was seen. */

@@ -75,6 +75,9 @@ export async function copiesOf(db: Db, publicationIds: readonly string[], viewer
     .where('c.publication_id', 'in', publicationIds)
     .where('o.user_fold', '=', foldUser(viewer))
     .where('c.wanted_file', 'is not', null)
+    // A depot that is not appointed any more serves nothing.
+    .where('a.is_depot', '=', 1)
+    .where('a.state', '=', 'active')
     .orderBy('a.user_fold')
     .execute();
   const byId = Map.groupBy(rows, (row) => row.publication_id);

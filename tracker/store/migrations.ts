@@ -301,7 +301,13 @@ CREATE TRIGGER folders_copies_replace AFTER UPDATE OF listing_size ON folders BE
 END;
 `;
 
-const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS, POLICY, SIZES, DEPOTS, FOLDERS, FOLDER_COPIES];
+/** Depots that the owner has named, or whose user may fetch it: of what is not public no other gets new content. */
+const NAMED_DEPOTS = `
+ALTER TABLE copies ADD COLUMN is_named INTEGER NOT NULL DEFAULT 0;
+UPDATE copies SET is_named = 1 WHERE publication_id IN (SELECT publication_id FROM publications WHERE is_public = 0);
+`;
+
+const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS, POLICY, SIZES, DEPOTS, FOLDERS, FOLDER_COPIES, NAMED_DEPOTS];
 
 /**
  * Brings the file to the newest schema, each step in its own transaction.

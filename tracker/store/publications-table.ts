@@ -6,7 +6,7 @@ import type { SearchOrder } from '../../common/protocol/search-fields.js';
 import { deviceOf } from './accounts-table.js';
 import { foldUser } from './fold-user.js';
 import { noteFolders, totalsOf } from './folders-table.js';
-import { mayFetch, resolveRights, setRights } from './rights-table.js';
+import { keepFromUnnamed, mayFetch, resolveRights, setRights } from './rights-table.js';
 import { searchFold } from './search-fold.js';
 import { ORDERS } from './search-order.js';
 import type { Change, PublicationRow, PublishEntry, RowKey, SearchKey } from './store.js';
@@ -42,6 +42,7 @@ interface Publishing {
   readonly fresh: Map<string, PublishEntry>;
   /** Rows that the user may still add. */
   room: number;
+  readonly putQuotaBytes: number | undefined;
   readonly changes: LibraryChanges;
 }
 
@@ -55,7 +56,8 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
     .where('id', '=', device.account_id)
     .executeTakeFirstOrThrow();
   const room = change.quota - account.publications - account.paths;
-  const state: Publishing = { db, device, at, heldByName, fresh: new Map(), room, changes: new Map() };
+  const { putQuotaBytes } = change;
+  const state: Publishing = { db, device, at, heldByName, fresh: new Map(), room, putQuotaBytes, changes: new Map() };
   const results: PublishResult[] = [];
   const rights = change.rights === undefined ? undefined : await resolveRights(db, change.rights);
   if (rights === 'unknown-name') {
@@ -68,6 +70,8 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
   await insertFresh(state);
   const applied = results.flatMap((result) => (result.ok ? [result.publicationId] : []));
   if (rights !== undefined) for (const id of applied) await setRights(db, id, { rights, at });
+  for (const result of results)
+    if (result.ok && result.change === 'replaced') await keepFromUnnamed(db, result.publicationId);
   if (change.terms !== undefined) {
     for (const id of applied) await setTerms(db, id, { terms: change.terms, at });
     await expire(db, at);
@@ -102,6 +106,7 @@ async function publishOne(state: Publishing, entry: PublishEntry): Promise<Publi
     return published(held, 'unchanged');
   }
   if (!entry.replace) return { ok: false, error: errorOf('name-taken') };
+  if (await isBeyondStored(state, entry, held)) return { ok: false, error: errorOf('quota') };
   return replace(state, entry, held);
 }
 
@@ -135,6 +140,20 @@ function publishNew(state: Publishing, entry: PublishEntry): PublishResult {
 function published(held: Held, change: 'new' | 'unchanged' | 'replaced'): PublishResult {
   const rights = held.is_public === 1 ? 'public' : 'limited';
   return { ok: true, publicationId: held.publication_id, revision: held.revision, change, rights };
+}
+
+/** Whether the stored copies of this user would have too many bytes with the other content. */
+async function isBeyondStored(
+  { db, device, putQuotaBytes }: Publishing,
+  { size, listingSize = 0 }: PublishEntry,
+  { publication_id: id }: Held,
+): Promise<boolean> {
+  if (putQuotaBytes === undefined) return false;
+  const stored = await sql`SELECT 1 FROM copies WHERE publication_id = ${id} AND wanted_file IS NOT NULL`.execute(db);
+  if (stored.rows.length === 0) return false;
+  const { rows } = await sql<{ others: number }>`SELECT coalesce(sum(size), 0) AS others FROM copies
+    WHERE owner_id = ${device.account_id} AND wanted_file IS NOT NULL AND publication_id <> ${id}`.execute(db);
+  return (rows[0]?.others ?? 0) + stored.rows.length * (size + listingSize) > putQuotaBytes;
 }
 
 /** The same file, now on another device of the user: that device is its source from here on. */

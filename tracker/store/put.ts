@@ -52,6 +52,7 @@ async function putOne(
   const chosen = await choose(db, wanted, { change, places, there });
   if (typeof chosen === 'string') return chosen;
   if (await isBeyondQuota(db, wanted, { bytes: chosen.length * wanted.size, change })) return 'quota';
+  const isNamed = change.named === undefined ? 0 : 1;
   for (const place of chosen) {
     place.room -= wanted.size;
     await db
@@ -64,13 +65,29 @@ async function putOne(
         wanted_file: wanted.file_id,
         size: wanted.size,
         held_file: null,
+        is_named: isNamed,
       })
+      // One that is being dropped there.
+      .onConflict((conflict) =>
+        conflict.columns(['publication_id', 'device_id']).doUpdateSet({
+          ...{ wanted_file: wanted.file_id, size: wanted.size, is_full: 0, is_named: isNamed },
+        }),
+      )
       .execute();
   }
+  if (change.named !== undefined) await noteNamed(db, publicationId, change.named);
   if (change.removal !== undefined)
     await db.updateTable('publications').set({ removal: change.removal }).where('row_id', '=', wanted.row_id).execute();
   const [copies = []] = await copiesOf(db, [publicationId], change.user);
   return { publicationId, copies };
+}
+
+/** Also those that had it before they were named. */
+async function noteNamed(db: Db, publicationId: string, named: readonly string[]): Promise<void> {
+  const users = JSON.stringify(named.map(foldUser));
+  await sql`UPDATE copies SET is_named = 1 WHERE publication_id = ${publicationId} AND device_id IN (
+    SELECT d.id FROM devices AS d JOIN accounts AS a ON a.id = d.account_id
+    WHERE a.user_fold IN (SELECT value FROM json_each(${users})))`.execute(db);
 }
 
 /** The depots with the most room come first, so that copies are spread; those that have one already count. */

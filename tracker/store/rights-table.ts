@@ -74,6 +74,20 @@ export async function setRights(
   if (users.length > 0) await db.insertInto('publication_users').values(users).execute();
   if (groups.length > 0) await db.insertInto('publication_groups').values(groups).execute();
   await revokeLost(db, sql`p.row_id = ${row_id}`, at);
+  await keepFromUnnamed(db, publicationId);
+}
+
+/**
+ * After a change of content or rights: what is not public and not yet stored does not go to depots that were chosen when it was public.
+ * Their operators could read it.
+ */
+export async function keepFromUnnamed(db: Db, publicationId: string): Promise<void> {
+  await sql`UPDATE copies SET wanted_file = NULL, size = 0
+    WHERE publication_id = ${publicationId} AND is_named = 0 AND wanted_file IS NOT held_file
+    AND EXISTS (SELECT 1 FROM publications AS p JOIN devices AS d ON d.id = copies.device_id
+      WHERE p.publication_id = copies.publication_id AND p.is_public = 0 AND NOT ${visibleTo(sql`d.account_id`)})`.execute(
+    db,
+  );
 }
 
 /** Revokes every ticket within `scope` (a condition on publications `p` and tickets `t`) whose user may not fetch any more. */

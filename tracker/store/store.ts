@@ -193,6 +193,8 @@ export type Change =
       readonly type: 'publish';
       readonly entries: readonly (PublishEntry | Refused)[];
       readonly quota: number;
+      /** Bytes that the copies of one owner may have together: content that is stored is not replaced by more. Absent: what fits. */
+      readonly putQuotaBytes?: number | undefined;
       /** Of all entries; absent: new ones are public, others keep theirs. */
       readonly rights?: Rights | undefined;
       readonly terms?: Terms | undefined;

@@ -124,6 +124,8 @@ export interface Tables {
     held_file: string | null;
     held_size: Generated<number>;
     is_full: Generated<number>;
+    /** The owner said so. */
+    is_named: Generated<number>;
   };
   removed: { publication_id: string; at: number };
 }

@@ -251,6 +251,27 @@ describe('Depot', () => {
     expect(world.copies.usedBytes).to.equal(0);
   });
 
+  it('goes on with the rest when one copy cannot be removed, says so, and tries again', async () => {
+    const file = await storedCopy({ stays: true });
+    const next = await world.published('next', 2_000, 2);
+    await world.world.peer('bob', [next]);
+    const { copies } = world;
+    const { drop } = copies;
+    copies.drop = async () => {
+      throw Object.assign(new Error('EBUSY: resource busy'), { code: 'EBUSY' });
+    };
+    world.tracker.drop(file);
+    world.tracker.want(next);
+
+    world.depot.told();
+    await waitFor(() => world.tracker.isStored(next), { what: 'the other file to be stored' });
+    await told('EBUSY');
+    copies.drop = drop;
+    await world.pass();
+
+    await waitFor(() => !world.tracker.rows.has(file.publicationId), { what: 'the copy to be removed' });
+  });
+
   it('has no room for more than it offers, says that it is full, and goes on with the rest', async () => {
     const big = await world.published('big', 5_000);
     const small = await world.published('small', 500, 2);
