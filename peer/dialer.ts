@@ -9,12 +9,14 @@ export interface DialerOptions {
   readonly clock: Clock;
   /** Where the tracker sees us. */
   readonly observedHost: () => string;
+  /** Closes a connection over which no line comes within this, ms. */
+  readonly firstLineDeadlineMs?: number;
 }
 
 /** Dials other peers as this device; a name is judged when it is dialled. */
-export function dialer({ identity, clock, observedHost }: DialerOptions): Dial {
+export function dialer({ observedHost, ...options }: DialerOptions): Dial {
   return async ({ host, port }, pin, { signal }) => {
     const address = await resolveDialable(host, observedHost());
-    return dialPeer({ host: address, port, pin, identity, clock }, { signal });
+    return dialPeer({ host: address, port, pin, ...options }, { signal });
   };
 }

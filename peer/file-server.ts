@@ -34,6 +34,8 @@ export interface FileServerOptions {
   trackerNow(): number;
   /** Running downloads, which serve what they have. */
   downloads(): SharedFiles;
+  /** Somebody dials who says that he was asked to. */
+  onBack(connection: PeerConnection, token: string): void;
   onChanged(publicationId: string): void;
   onUpdate(): void;
 }
@@ -60,7 +62,8 @@ export class FileServer implements Part {
         host: options.host,
         port: options.port,
         clock: options.clock,
-        onPeer: (connection) => server.#accept(connection),
+        onPeer: (connection) => server.serve(connection),
+        onBack: (connection, token) => options.onBack(connection, token),
         onHttp: (socket, guest) => {
           if (server.#linkServer === undefined) socket.destroy();
           else server.#linkServer.accept(socket, guest);
@@ -116,6 +119,12 @@ export class FileServer implements Part {
     });
   }
 
+  /** Answers what the other end of `connection` requests, whoever dialled. */
+  serve(connection: PeerConnection): void {
+    if (this.#uploads === undefined) connection.close();
+    else this.#uploads.accept(connection);
+  }
+
   /** Counts at once. */
   setLimits(limits: DirectionLimits): void {
     this.#uploads?.setLimits(limits);
@@ -135,11 +144,6 @@ export class FileServer implements Part {
     await this.#linkServer?.stop();
     await this.#links.stop();
     await this.#port.stop();
-  }
-
-  #accept(connection: PeerConnection): void {
-    if (this.#uploads === undefined) connection.close();
-    else this.#uploads.accept(connection);
   }
 }
 

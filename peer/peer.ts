@@ -9,7 +9,7 @@ import { type Clock, systemClock } from '../common/runtime/clock.js';
 import { ensurePrivateDir } from '../common/runtime/files.js';
 import { Lifecycle } from '../common/runtime/lifecycle.js';
 import { Pulse } from '../common/runtime/pulse.js';
-import { formatPin, type Identity, loadOrCreateIdentity, parsePin } from '../common/wire/identity.js';
+import { type Identity, loadOrCreateIdentity, parsePin } from '../common/wire/identity.js';
 import { type ActivityLog, openActivityLog } from './activity-log.js';
 import {
   type CommandInput,
@@ -22,10 +22,8 @@ import {
 } from './api.js';
 import { type CommandRunners, commandRunners } from './commands.js';
 import { type MadeDepot, makeDepot } from './depot/make-depot.js';
-import { dialer } from './dialer.js';
 import type { StartPeerOptions } from './door/start-peer.js';
 import { Downloads } from './download/downloads.js';
-import type { Dial } from './download/race-addresses.js';
 import { DownloadFolder } from './download-folder.js';
 import { DownloadSources } from './download-sources.js';
 import { FileServer } from './file-server.js';
@@ -34,6 +32,8 @@ import { Library } from './library/library.js';
 import { Publisher } from './library/publisher.js';
 import { logIn } from './log-in.js';
 import { ownPresence } from './own-presence.js';
+import { ownWords } from './own-words.js';
+import { PeerReach } from './peer-reach.js';
 import { peerState } from './peer-state.js';
 import { PeerRates, type PeerRatesOptions } from './rates/peer-rates.js';
 import { defaultListenHost } from './reach/addresses.js';
@@ -58,6 +58,8 @@ export async function startPeer(options: StartPeerOptions, clock: Clock = system
 
 const SHUTTING_DOWN = 'The tracker is shutting down. Transfers go on; the rest continues when it is back.';
 
+type Runner<K extends CommandName> = (input: CommandInput<K>, options: CommandOptions) => Promise<CommandResult<K>>;
+
 class RunningParts implements Peer {
   readonly attached = false;
   readonly #options: StartPeerOptions;
@@ -75,6 +77,7 @@ class RunningParts implements Peer {
   #folder!: DownloadFolder;
   #searches!: SavedSearches;
   #rates!: PeerRates;
+  #reach!: PeerReach;
   #runners!: CommandRunners;
   /** Of the serving peer: a crash costs no password. */
   #savedSession!: SavedSessionFile;
@@ -95,8 +98,7 @@ class RunningParts implements Peer {
 
   async start(): Promise<void> {
     const { dataDir, stateDir, serving } = this.#options;
-    await ensurePrivateDir(dataDir);
-    await ensurePrivateDir(stateDir);
+    for (const dir of [dataDir, stateDir]) await ensurePrivateDir(dir);
     await this.#openLog();
     this.#identity = await loadOrCreateIdentity(join(stateDir, 'device.pem'), { commonName: 'shoal peer' });
     this.#savedSession = new SavedSessionFile(join(stateDir, 'session.json'));
@@ -112,6 +114,7 @@ class RunningParts implements Peer {
     this.#makePublisher();
     await this.#openRates();
     if (serving) await this.#listen(revocations);
+    this.#makeReach();
     this.#makeDownloads();
     await Promise.all([this.#folder.load(), this.#searches.load()]);
     if (serving) await this.#makeDepot();
@@ -150,26 +153,18 @@ class RunningParts implements Peer {
     await this.#lifecycle.stop();
   }
 
-  #runner<K extends CommandName>(
-    name: K,
-  ): (input: CommandInput<K>, options: CommandOptions) => Promise<CommandResult<K>> {
-    const own: { readonly [W in 'status' | 'whoami' | 'logout' | 'xit']: () => Promise<CommandResult<W>> } = {
-      status: async () => this.state(),
-      whoami: async () => ({
-        user: this.#user,
-        tracker: this.#tracker.address,
-        devicePin: formatPin(this.#identity.pin),
-      }),
-      logout: async () => this.#logOut(),
-      xit: async () => {
-        await this.close();
-        return {};
-      },
-    };
+  #runner<K extends CommandName>(name: K): Runner<K> {
+    const own = ownWords({
+      state: () => this.state(),
+      user: this.#user,
+      trackerAddress: this.#tracker.address,
+      devicePin: this.#identity.pin,
+      logOut: () => this.#logOut(),
+      close: () => this.close(),
+    });
     const runners = { ...own, ...this.#runners } as Record<string, unknown>;
     const run = runners[name];
-    if (typeof run === 'function')
-      return run as (input: CommandInput<K>, options: CommandOptions) => Promise<CommandResult<K>>;
+    if (typeof run === 'function') return run as Runner<K>;
     throw new PeerError({ code: 'not-yet', message: `${name} is not in this version yet.` });
   }
 
@@ -233,6 +228,7 @@ class RunningParts implements Peer {
     if (event.event === 'copies') this.#depot?.depot.told();
     if (event.event === 'library') this.#publisher.syncSoon(this.#stopping);
     if (event.event === 'revoked') this.#onEpoch(event.epoch);
+    if (event.event === 'reach') this.#reach.told(event);
     if (event.event === 'match') this.#searches.matched(event, this.#stopping);
     if (event.event === 'shutting-down') this.#board.notice('warning', SHUTTING_DOWN);
   }
@@ -279,6 +275,7 @@ class RunningParts implements Peer {
         clock: this.#clock,
         trackerNow: () => this.#tracker.trackerNow(),
         downloads: () => joinSharedFiles(...(this.#depot ? [this.#depot.shared] : []), this.#downloads.shared),
+        onBack: (connection, token) => this.#reach.awaited.take(connection, token),
         onChanged: (publicationId) => {
           this.#depot?.depot.suspect(publicationId);
           void this.#publisher.refresh(publicationId, this.#stopping);
@@ -286,6 +283,13 @@ class RunningParts implements Peer {
         onUpdate: () => this.#board.touch(),
       }),
     );
+  }
+
+  #makeReach(): void {
+    const { tracker: place } = this.#options;
+    const parts = { identity: this.#identity, clock: this.#clock, tracker: this.#tracker, place };
+    const others = { observedHost: () => this.#observedHost, fileServer: () => this.#fileServer };
+    this.#reach = this.#lifecycle.add(new PeerReach({ ...parts, ...others }));
   }
 
   #makeDownloads(): void {
@@ -302,7 +306,7 @@ class RunningParts implements Peer {
         ...(serving ? { stateDir } : {}),
         historyDir: stateDir,
         folders: this.#folders.local,
-        dial: this.#dial(),
+        connector: this.#reach.connector,
         onNotice: (level, text) => this.#notice(level, text),
         onUpdate: () => this.#board.touch(),
       }),
@@ -343,10 +347,6 @@ class RunningParts implements Peer {
     this.#lifecycle.add(this.#searches);
   }
 
-  #dial(): Dial {
-    return dialer({ identity: this.#identity, clock: this.#clock, observedHost: () => this.#observedHost });
-  }
-
   async #makeDepot(): Promise<void> {
     const { stateDir, settings } = this.#options;
     if (settings.depot === undefined) return;
@@ -357,7 +357,7 @@ class RunningParts implements Peer {
       tracker: this.#tracker,
       observedHost: () => this.#observedHost,
       ownPin: this.#identity.pin,
-      dial: this.#dial(),
+      connector: this.#reach.connector,
       hasher: this.#folders.hasher,
       rates: this.#rates.received,
       clock: this.#clock,

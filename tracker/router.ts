@@ -23,6 +23,7 @@ import { path } from './handlers/path.js';
 import { paths } from './handlers/paths.js';
 import { publish } from './handlers/publish.js';
 import { put } from './handlers/put.js';
+import { reach } from './handlers/reach.js';
 import { rename } from './handlers/rename.js';
 import { resume } from './handlers/resume.js';
 import { revocations } from './handlers/revocations.js';
@@ -55,6 +56,7 @@ const HANDLERS: { readonly [T in SessionVerb]: Handler<T> } = {
   searchPaths,
   sources,
   hold,
+  reach,
   put,
   del,
   copies,

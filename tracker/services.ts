@@ -15,8 +15,10 @@ import type { Policy } from './policy/policy.js';
 import type { Rates } from './policy/rates.js';
 import type { DialBack } from './registry/dial-back.js';
 import type { Matches } from './registry/matches.js';
+import type { Meetings } from './registry/meetings.js';
 import type { PathChallenges } from './registry/path-challenges.js';
 import type { Registry } from './registry/registry.js';
+import type { RelayAccounts } from './relay/relay-accounts.js';
 import type { Store } from './store/store.js';
 
 /** What handlers work with; made once, in `tracker.ts`. */
@@ -31,6 +33,8 @@ export interface Services {
   readonly tokens: ResumeTokens;
   readonly challenges: PathChallenges;
   readonly dialBack: DialBack;
+  readonly meetings: Meetings;
+  readonly relayAccounts: RelayAccounts;
   readonly identity: Identity;
   readonly clock: Clock;
   readonly log: Log;

@@ -26,9 +26,12 @@ import { PolicyWatch } from './policy/policy-watch.js';
 import { Rates } from './policy/rates.js';
 import { DialBack } from './registry/dial-back.js';
 import { Matches } from './registry/matches.js';
+import { Meetings } from './registry/meetings.js';
 import { PathChallenges } from './registry/path-challenges.js';
 import { Registry } from './registry/registry.js';
 import { RevocationWatch } from './registry/revocation-watch.js';
+import { Relay } from './relay/relay.js';
+import { RelayAccounts } from './relay/relay-accounts.js';
 import { Router } from './router.js';
 import type { Services } from './services.js';
 import type { Store } from './store/store.js';
@@ -37,7 +40,12 @@ import { TcpTransport } from './transport/tcp.js';
 import { UdpTransport } from './transport/udp.js';
 
 /** What one user may have and ask for, where nobody has decided otherwise. A whole library may be published at once. */
-export const DEFAULT_LIMITS: DefaultLimits = { publications: 1_000_000, publishRate: 10_000, requestRate: 10_000 };
+export const DEFAULT_LIMITS: DefaultLimits = {
+  publications: 1_000_000,
+  publishRate: 10_000,
+  requestRate: 10_000,
+  relayBytes: 10 * 2 ** 30,
+};
 export const DEFAULT_AUDIT_DAYS = 90;
 const DAY_MS = 86_400_000;
 /** How often it is noted who is online, for "last seen". */
@@ -125,9 +133,11 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
   const pages = lifecycle.add(
     new StatusPages({ health: services.health, metrics: () => services.metrics.expose(), clock }),
   );
-  const { tcp, udp } = await listenOnBoth({ services, router, pages, host: address, port: options.port }, abort);
+  const relay = new Relay(services);
+  const { tcp, udp } = await listenOnBoth({ services, router, pages, relay, host: address, port: options.port }, abort);
   lifecycle.add(udp);
   lifecycle.add(tcp);
+  lifecycle.add(relay);
   services.nodes = nodesOf(options, tcp.port);
   registry.onLive((session) => void services.matches.cameUp(session));
   registry.onDrop((session) => {
@@ -197,6 +207,8 @@ function makeServices({
     tokens: new ResumeTokens(sealKey, clock),
     challenges: new PathChallenges(clock),
     dialBack: new DialBack(clock, log),
+    meetings: new Meetings(clock),
+    relayAccounts: new RelayAccounts(policy, clock),
     dummyHash: dummyHash(),
     advertised: advertise ?? (isWildcard(host) ? undefined : host),
     nodes: [],
@@ -214,7 +226,7 @@ function isWildcard(host: string): boolean {
 
 /** Peers know one port number: what TCP got, UDP needs too. */
 async function listenOnBoth(
-  options: { services: Services; router: Router; pages: StatusPages; host: string; port: number },
+  options: { services: Services; router: Router; pages: StatusPages; relay: Relay; host: string; port: number },
   abort: AbortOptions,
 ): Promise<{ tcp: TcpTransport; udp: UdpTransport }> {
   for (let tries = 1; ; tries += 1) {

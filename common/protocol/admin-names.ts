@@ -13,5 +13,5 @@ export const AUDIT_KINDS = [
   'admin',
 ] as const;
 
-/** What can be limited: publications at a time, entries published a second, requests a second. */
-export const LIMIT_NAMES = ['publications', 'publishRate', 'requestRate'] as const;
+/** What can be limited: publications at a time, entries published a second, requests a second, bytes relayed a day. */
+export const LIMIT_NAMES = ['publications', 'publishRate', 'requestRate', 'relayBytes'] as const;

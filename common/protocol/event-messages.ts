@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isBase64url } from './base64url.js';
 import { errorBody } from './error-body.js';
 import { PROTOCOL_VERSION } from './messages.js';
+import { reachEventFields } from './reach-fields.js';
 import { matchFields } from './search-fields.js';
 
 const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -38,6 +39,13 @@ export const eventSchema = z.discriminatedUnion('event', [
     event: z.literal('ended'),
     eventId: z.string().max(32),
     error: errorBody,
+  }),
+  /** Somebody who may fetch from us cannot dial us. */
+  z.object({
+    v: z.literal(PROTOCOL_VERSION),
+    event: z.literal('reach'),
+    eventId: z.string().max(32),
+    ...reachEventFields,
   }),
   z.object({ v: z.literal(PROTOCOL_VERSION), event: z.literal('match'), eventId: z.string().max(32), ...matchFields }),
 ]);

@@ -49,6 +49,21 @@ export const MAX_FOLDER_FILES = 1_000_000;
 /** LAN addresses a peer may offer. */
 export const MAX_LAN_ADDRESSES = 4;
 
+/** Addresses at which a source is asked to dial back: LAN ones, the observed one and the advertised one. */
+export const MAX_REACH_ADDRESSES = 6;
+/** Two peers that are to meet have so long for it, ms; then the token is worth nothing. */
+export const MEETING_LIFE_MS = 15_000;
+/** Meetings that one user may ask for within that time, and that one source may be asked for. */
+export const MAX_MEETINGS_ASKED = 64;
+export const MAX_MEETINGS_OF_SOURCE = 256;
+/** Relayed connections of one user at once, and of all together: each holds two sockets of the tracker. */
+export const MAX_RELAYS_PER_USER = 16;
+export const MAX_RELAYS = 1_024;
+/** The line that opens a relayed connection, bytes. */
+export const MAX_RELAY_LINE_BYTES = 512;
+/** Both ends of a relayed connection must have sent something within this, ms. */
+export const RELAY_FIRST_BYTES_MS = 10_000;
+
 /** User names, and group names, in the rights of a publication. */
 export const MAX_RIGHTS_NAMES = 256;
 /** Downloads that may be counted for one publication: beyond it nobody means a limit. */

@@ -28,6 +28,7 @@ import {
   MAX_SAVED_SEARCHES,
   MAX_UNACKNOWLEDGED,
 } from './limits.js';
+import { reachFields } from './reach-fields.js';
 import { password, rights, shownTerms, terms } from './rights.js';
 import { SEARCH_ORDERS, savedSearch, searchFilters, searchIds, searchText } from './search-fields.js';
 
@@ -217,6 +218,7 @@ export const requestSchemas = {
     fileId,
     has: z.enum(['all', 'part', 'none']),
   }),
+  reach: z.object({ ...envelope, type: z.literal('reach'), ...reachFields }),
   put: z.object({ ...envelope, type: z.literal('put'), ...putFields }),
   del: z.object({
     ...envelope,
@@ -356,6 +358,7 @@ export const replySchemas = {
     cursor: cursor.optional(),
   }),
   hold: z.object({}),
+  reach: z.object({}),
   put: z.object({ results: z.array(putResult) }),
   del: z.object({ publicationId }),
   copies: z.object({ publications: z.array(copiesOfPublication) }),

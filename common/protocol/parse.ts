@@ -15,6 +15,7 @@ import {
   requestSchemas,
 } from './messages.js';
 import { type PeerLine, peerLine, type Ticket, ticketSchema } from './peer-messages.js';
+import { type RelayAnswer, type RelayHello, relayAnswer, relayHello } from './reach-fields.js';
 
 /** A request that cannot be served; answered when `requestId` is there, otherwise there is no one to answer. */
 export class RequestError extends ProtocolError {
@@ -87,6 +88,16 @@ export function parseReply<T extends RequestType>(type: T, value: object): Reply
 /** One line of the peer lane. @throws {ProtocolError} `bad-message`. */
 export function parsePeerLine(bytes: Uint8Array): PeerLine {
   return checked(peerLine, parseJson(bytes), 'The line');
+}
+
+/** What opens a connection to the relay. @throws {ProtocolError} `bad-message`. */
+export function parseRelayHello(bytes: Uint8Array): RelayHello {
+  return checked(relayHello, parseJson(bytes), 'The relay line');
+}
+
+/** What the relay says to it. @throws {ProtocolError} `bad-message`. */
+export function parseRelayAnswer(bytes: Uint8Array): RelayAnswer {
+  return checked(relayAnswer, parseJson(bytes), 'The answer of the relay');
 }
 
 /** The payload of a ticket, not its signature; see `common/wire/ticket.ts`. @throws {ProtocolError} `bad-message`. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { MAX_FILES_REQUESTED, MAX_RANGES, MAX_RUN_BYTES } from './limits.js';
 import { errorBody } from './messages.js';
+import { meetingToken } from './reach-fields.js';
 
 const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -96,6 +97,8 @@ export const peerAnswer = z.discriminatedUnion('type', [
   z.object({ type: z.literal('cancel'), id: requestNumber }),
   /** Requester: this chunk did not have its hash. */
   z.object({ type: z.literal('bad-chunk'), ticketId, file, index: chunkIndex }),
+  /** The first line of who dials because the other end asked for it. */
+  z.object({ type: z.literal('back'), token: meetingToken }),
   /** The sender leaves; nothing more will be served. */
   z.object({ type: z.literal('bye') }),
 ]);

@@ -41,6 +41,7 @@ export const TRACKER_SETTINGS = {
   quota: { kind: 'integer', default: 1_000_000 },
   publishRate: { kind: 'integer', default: 10_000 },
   requestRate: { kind: 'integer', default: 10_000 },
+  relayBytes: { kind: 'bytes', default: 10 * 2 ** 30 },
   auditDays: { kind: 'count', default: 90 },
   statusPort: { kind: 'port' },
   statusHost: { kind: 'text', default: '127.0.0.1' },

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { isIP, type OnReadOpts } from 'node:net';
-import { type ConnectionOptions, connect, type TLSSocket, type TlsOptions } from 'node:tls';
+import { type ConnectionOptions, connect, createServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import { TLS_HANDSHAKE_DEADLINE_MS } from '../protocol/limits.js';
 import { withDeadline } from '../runtime/deadline.js';
 import { formatPin, type Identity, pinOfSpki } from './identity.js';
@@ -31,10 +31,12 @@ export class PinMismatchError extends Error {
   }
 }
 
-export interface PinnedTarget {
-  /** IPv4 or IPv6 address or host name. */
-  readonly host: string;
-  readonly port: number;
+/** IPv4 or IPv6 address or host name; or a connection that leads to the other side already, such as a relayed one. */
+type Route = { readonly host: string; readonly port: number } | { readonly over: TLSSocket };
+
+export type PinnedTarget = Route & PinnedWish;
+
+interface PinnedWish {
   /** 64 hex digits; without it whatever key is there is reported, for first contact only. */
   readonly pin?: string | undefined;
   readonly alpn: string;
@@ -72,6 +74,34 @@ export async function connectPinned(target: PinnedTarget): Promise<PinnedConnect
   }
 }
 
+export interface AcceptedWish {
+  readonly identity: Identity;
+  readonly alpn: string;
+  /** 64 hex digits: who must be at the other side. */
+  readonly pin: string;
+  /** For the handshake, from the call. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** The accepting side of `connectPinned` over a connection that is there already. @throws as it does; `over` is destroyed then. */
+export async function acceptPinned(over: TLSSocket, wish: AcceptedWish): Promise<TLSSocket> {
+  const { identity, alpn, pin, timeoutMs, signal } = wish;
+  using deadline = withDeadline(signal, timeoutMs);
+  const server = createServer(serverTlsOptions(identity, [alpn], { requestClientCert: true }));
+  server.on('tlsClientError', (error) => server.emit('error', error));
+  try {
+    const accepted = once(server, 'secureConnection', { signal: deadline.signal });
+    server.emit('connection', over);
+    const [socket] = (await accepted) as [TLSSocket];
+    socket.on('error', () => undefined);
+    return judge(socket, { pin, alpn }).socket;
+  } catch (error) {
+    over.destroy();
+    throw deadline.signal.aborted ? deadline.signal.reason : error;
+  }
+}
+
 /** For `tls.createServer`: TLS 1.3 only. Client certificates are asked for when wanted, and judged by `pinOfSocket` alone. */
 export function serverTlsOptions(
   identity: Identity,
@@ -106,19 +136,21 @@ export function keyExchangeOf(socket: TLSSocket): string {
 /** Node's own types know `onread` only for plain sockets. */
 type Options = ConnectionOptions & { readonly onread?: OnReadOpts };
 
-function connectionOptions({ host, port, alpn, identity, onread }: PinnedTarget): Options {
+function connectionOptions({ alpn, identity, onread, ...route }: PinnedTarget): Options {
   return {
-    host,
-    port,
+    ...('over' in route ? { socket: route.over } : routeTo(route.host, route.port)),
     ALPNProtocols: [alpn],
     minVersion: 'TLSv1.3',
     ecdhCurve: GROUPS,
     ciphers: CIPHERS,
     rejectUnauthorized: false,
-    ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(identity === undefined ? {} : { key: identity.keyPem, cert: identity.certPem }),
     ...(onread === undefined ? {} : { onread }),
   };
+}
+
+function routeTo(host: string, port: number): ConnectionOptions {
+  return { host, port, ...(isIP(host) === 0 ? { servername: host } : {}) };
 }
 
 async function secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {
@@ -129,7 +161,7 @@ async function secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {
   }
 }
 
-function judge(socket: TLSSocket, { pin: expected, alpn }: PinnedTarget): PinnedConnection {
+function judge(socket: TLSSocket, { pin: expected, alpn }: Pick<PinnedWish, 'pin' | 'alpn'>): PinnedConnection {
   if (socket.destroyed) throw socket.errored ?? new Error('The other side hung up.');
   const spki = spkiOf(socket);
   if (spki === undefined) throw new Error('The other side showed no certificate.');

@@ -1,8 +1,8 @@
 /** Puts a depot together: its disk, its downloads, and what looks for work. Its downloads are apart, since they draw from other sources. */
 import type { Clock } from '../../common/runtime/clock.js';
 import type { Lifecycle } from '../../common/runtime/lifecycle.js';
+import type { Connector } from '../download/connector.js';
 import { Downloads, type DownloadsOptions } from '../download/downloads.js';
-import type { Dial } from '../download/race-addresses.js';
 import { localFolders } from '../folder-parts.js';
 import { FolderIndex } from '../library/folders/folder-index.js';
 import { Folders } from '../library/folders/folders.js';
@@ -23,7 +23,7 @@ export interface MakeDepotOptions {
   readonly tracker: Pick<TrackerClient, 'request'>;
   readonly observedHost: () => string;
   readonly ownPin: string;
-  readonly dial: Dial;
+  readonly connector: Connector;
   readonly hasher: FileHasher;
   readonly rates: DownloadsOptions['rates'];
   readonly clock: Clock;
@@ -40,8 +40,20 @@ export interface MadeDepot {
 
 /** Its parts end with `lifecycle`. */
 export async function makeDepot(lifecycle: Lifecycle, options: MakeDepotOptions): Promise<MadeDepot> {
-  const { dir, capacity, maxRunning, tracker, observedHost, ownPin, dial, hasher, rates, clock, notice, onUpdate } =
-    options;
+  const {
+    dir,
+    capacity,
+    maxRunning,
+    tracker,
+    observedHost,
+    ownPin,
+    connector,
+    hasher,
+    rates,
+    clock,
+    notice,
+    onUpdate,
+  } = options;
   const folders = new Folders({ stateDir: dir, hasher, clock });
   lifecycle.defer(() => folders.close());
   const index = new FolderIndex(dir, clock);
@@ -57,7 +69,7 @@ export async function makeDepot(lifecycle: Lifecycle, options: MakeDepotOptions)
       clock,
       historyDir: dir,
       folders: localFolders(folders, index),
-      dial,
+      connector,
       onNotice: () => undefined, // the depot tells its own
       onUpdate,
     }),

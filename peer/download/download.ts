@@ -15,12 +15,12 @@ import { RateMeter } from '../file-port/rate-meter.js';
 import type { SharedFile } from '../upload/shared-file.js';
 import { ChunkIntake } from './chunk-intake.js';
 import type { ChunkSet } from './chunk-set.js';
+import type { Connector } from './connector.js';
 import type { DownloadRates } from './download-rates.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadTracker } from './download-tracker.js';
 import { PartFile } from './part-file.js';
 import { clearStaleLock } from './part-lock.js';
-import type { Dial } from './race-addresses.js';
 import type { PartOrigin } from './saved-downloads.js';
 import type { SourceEntry } from './source-entry.js';
 import { SourceFault } from './source-fault.js';
@@ -41,7 +41,7 @@ export interface DownloadOptions {
   readonly transferId: string;
   readonly request: DownloadRequest;
   readonly tracker: DownloadTracker;
-  readonly dial: Dial;
+  readonly connector: Connector;
   readonly ownPin: string;
   readonly history: SourceHistory;
   /** Offer what is there to others while it runs. */
@@ -81,13 +81,13 @@ export class Download {
     this.#meter = new RateMeter(this.#clock);
     this.#target = targetOf(options.request.directory, options.request.fileName, options.request.fileId);
     chunkSizeOf(options.request);
-    const { request, tracker, dial, ownPin, history, rates, onNotice, onUpdate, clock } = options;
+    const { request, tracker, connector, ownPin, history, rates, onNotice, onUpdate, clock } = options;
     const useSession = (session: SourceSession, entry: SourceEntry): Promise<void> => this.#useSession(session, entry);
     const isWorking = (): boolean => this.#state === 'checking';
     this.#pool = new SourcePool({
       request,
       tracker,
-      dial,
+      connector,
       ownPin,
       history,
       rates,

@@ -11,13 +11,13 @@ import type { Part } from '../../common/runtime/lifecycle.js';
 import { PeerError, type PeerProblem, type TransferPriority, type TransferRow } from '../api.js';
 import { RateShares } from '../rates/rate-shares.js';
 import type { SharedFile, SharedFiles } from '../upload/shared-file.js';
+import type { Connector } from './connector.js';
 import { Download, type Provenance } from './download.js';
 import { ratesOf } from './download-rates.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadTracker } from './download-tracker.js';
 import { FolderDownload } from './folder/folder-download.js';
 import type { LocalFolders } from './folder/local-folder.js';
-import type { Dial } from './race-addresses.js';
 import { type SavedDownload, SavedDownloads } from './saved-downloads.js';
 import { SourceHistory } from './source-history.js';
 import { Transfer, type Try } from './transfer.js';
@@ -36,7 +36,7 @@ const NOTHING_LOCAL: LocalFolders = { read: async () => ({ at: () => undefined, 
 
 export interface DownloadsOptions {
   readonly tracker: DownloadTracker;
-  readonly dial: Dial;
+  readonly connector: Connector;
   /** This device, 64 hex digits: never its own source. */
   readonly ownPin: string;
   /** `downloads.json` is kept here; without it a download ends with the process. */
@@ -277,10 +277,10 @@ export class Downloads implements Part {
   }
 
   #newDownload({ transferId, request }: SavedDownload, provenance: Provenance): Try {
-    const { tracker, dial, ownPin, isSharing, onNotice, clock, folders = NOTHING_LOCAL } = this.#options;
+    const { tracker, connector, ownPin, isSharing, onNotice, clock, folders = NOTHING_LOCAL } = this.#options;
     const onUpdate = (): void => this.#planUpdate();
     const own = { history: this.#history, rates: ratesOf(transferId, this.#rates) };
-    const parts = { tracker, dial, ownPin, ...own, isSharing, provenance };
+    const parts = { tracker, connector, ownPin, ...own, isSharing, provenance };
     const options = { transferId, request, ...parts, onNotice, onUpdate, clock };
     return request.kind === 'folder' ? new FolderDownload({ ...options, folders }) : new Download(options);
   }

@@ -1,6 +1,7 @@
 import type { TransferSource } from '../api.js';
+import type { Via } from './connector.js';
 import type { Address, OfferedSource } from './download-tracker.js';
-import type { SourceFault } from './source-fault.js';
+import { SourceFault } from './source-fault.js';
 import type { SourceSession } from './source-session.js';
 
 /** After this many connections without one proven chunk a source is tried on, but nobody waits for it any more. */
@@ -25,7 +26,9 @@ export class SourceEntry {
   isPreparing = false;
   verifiedBytes = 0;
   fault: SourceFault | undefined;
-  #isDialling = false;
+  /** Aborts the dial that is under way. */
+  #dialling: AbortController | undefined;
+  #via: Via | undefined;
   #failures = 0;
   #fruitless = 0;
   #hasLied = false;
@@ -56,7 +59,7 @@ export class SourceEntry {
 
   /** It has a connection, or is about to. */
   get isInUse(): boolean {
-    return this.#isDialling || this.session !== undefined;
+    return this.#dialling !== undefined || this.session !== undefined;
   }
 
   /** True while it can bring the download on. One that lets us wait in vain again and again must not hold a download without end. */
@@ -68,6 +71,7 @@ export class SourceEntry {
 
   /** The tracker lists it: if it was away, it is as good as new. */
   list({ addresses, has }: OfferedSource): void {
+    if (!areSame(addresses, this.addresses)) this.#dialAnew();
     this.addresses = addresses;
     this.#has = has;
     if (!this.isListed && !this.isShunned) {
@@ -77,12 +81,15 @@ export class SourceEntry {
     this.isListed = true;
   }
 
-  startDialling(): void {
-    this.#isDialling = true;
+  /** Aborts when the tracker says that the source is somewhere else: it was started anew, and nobody is where we look. */
+  startDialling(): AbortSignal {
+    this.#dialling = new AbortController();
+    return this.#dialling.signal;
   }
 
-  begin(session: SourceSession): void {
-    this.#isDialling = false;
+  begin(session: SourceSession, via: Via): void {
+    this.#dialling = undefined;
+    this.#via = via;
     this.session = session;
     this.isPreparing = true;
   }
@@ -103,7 +110,8 @@ export class SourceEntry {
 
   /** Remembers a failure and when to come back: later each time. */
   end(fault: SourceFault, now: number): void {
-    this.#isDialling = false;
+    this.#dialling = undefined;
+    this.#via = undefined;
     if (this.session !== undefined) this.#fruitless += 1;
     this.session = undefined;
     this.isPreparing = false;
@@ -119,6 +127,11 @@ export class SourceEntry {
     return this.#failures === 1;
   }
 
+  #dialAnew(): void {
+    this.#failures = 0;
+    this.#dialling?.abort(new SourceFault('unreachable', 'is somewhere else now'));
+  }
+
   row(): TransferSource {
     const queue = this.session?.queue;
     const first = this.addresses[0];
@@ -126,6 +139,7 @@ export class SourceEntry {
       user: this.user,
       address: this.session?.address ?? (first === undefined ? '' : `${first.host}:${first.port}`),
       state: this.#state,
+      ...(this.#via === undefined ? {} : { via: this.#via }),
       ...(queue === undefined ? {} : { queuePosition: queue.position }),
       ...(queue?.etaMs === undefined ? {} : { queueEtaMs: queue.etaMs }),
       verifiedBytes: this.verifiedBytes,
@@ -135,8 +149,13 @@ export class SourceEntry {
   }
 
   get #state(): TransferSource['state'] {
-    if (this.session === undefined) return this.#isDialling || this.fault === undefined ? 'connecting' : 'dropped';
+    if (this.session === undefined)
+      return this.#dialling !== undefined || this.fault === undefined ? 'connecting' : 'dropped';
     if (this.session.queue !== undefined) return 'queued';
     return this.session.isBusy ? 'sending' : 'idle';
   }
+}
+
+function areSame(a: readonly Address[], b: readonly Address[]): boolean {
+  return a.length === b.length && a.every(({ host, port }, index) => host === b[index]?.host && port === b[index].port);
 }

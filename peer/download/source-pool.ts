@@ -9,13 +9,13 @@ import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import { Pulse } from '../../common/runtime/pulse.js';
 import { PeerError, type PeerErrorCode, type TransferSource } from '../api.js';
+import type { Connector } from './connector.js';
 import type { DownloadRates } from './download-rates.js';
 import type { DownloadRequest } from './download-request.js';
 import { DownloadTickets } from './download-tickets.js';
 import type { DownloadTracker, SourcesOfPublication } from './download-tracker.js';
 import { sourcesAtOnce } from './memory-budget.js';
 import { hopelessProblem, trackerProblem } from './pool-problems.js';
-import { type Dial, raceAddresses } from './race-addresses.js';
 import { SourceEntry } from './source-entry.js';
 import { dialFault, SourceFault } from './source-fault.js';
 import type { SourceHistory } from './source-history.js';
@@ -37,7 +37,7 @@ const REFUSALS: ReadonlySet<PeerErrorCode> = new Set(['not-found', 'not-allowed'
 export interface SourcePoolOptions {
   readonly request: DownloadRequest;
   readonly tracker: DownloadTracker;
-  readonly dial: Dial;
+  readonly connector: Connector;
   /** Our own device: never a source. */
   readonly ownPin: string;
   readonly history: SourceHistory;
@@ -209,8 +209,8 @@ export class SourcePool {
 
   async #work(entry: SourceEntry, signal: AbortSignal): Promise<void> {
     while (!entry.isStruckOut) {
-      await this.#untilWorthATry(entry, signal);
-      const fault = await this.#use(entry, signal);
+      const moved = await this.#untilWorthATry(entry, signal);
+      const fault = await this.#use(entry, AbortSignal.any([signal, moved]));
       signal.throwIfAborted();
       entry.end(fault, this.#clock.monotonic());
       this.#report(entry, fault);
@@ -222,19 +222,20 @@ export class SourcePool {
     }
   }
 
-  async #untilWorthATry(entry: SourceEntry, signal: AbortSignal): Promise<void> {
+  /** Resolves with a signal that aborts when the source is found to be somewhere else. */
+  async #untilWorthATry(entry: SourceEntry, signal: AbortSignal): Promise<AbortSignal> {
     for (;;) {
       const waitMs = entry.retryAt - this.#clock.monotonic();
       if (waitMs <= 0 && this.#isWorthATry(entry)) {
-        entry.startDialling(); // at once: whoever is judged next must count it
-        return;
+        return entry.startDialling(); // at once: whoever is judged next must count it
       }
       await this.#pulse.wait(waitMs > 0 ? waitMs : SEEK_EVERY_MS, { signal });
     }
   }
 
   #isWorthATry(entry: SourceEntry): boolean {
-    if (!entry.isListed || entry.addresses.length === 0 || this.#tickets.for(entry) === undefined) return false;
+    if (!entry.isListed || this.#tickets.for(entry) === undefined) return false;
+    if (entry.addresses.length === 0 && !this.#options.connector.needsNoAddress) return false;
     const most = Math.min(this.#mostSessions, this.#options.rates.connections());
     if ([...this.#entries.values()].filter(({ isInUse }) => isInUse).length >= most) return false;
     return !(entry.isShunned && this.#hasOther(entry));
@@ -242,10 +243,12 @@ export class SourcePool {
 
   /** Runs one session with the source to its end and returns why it ended. */
   async #use(entry: SourceEntry, signal: AbortSignal): Promise<SourceFault> {
-    const { request, dial, useSession, rates } = this.#options;
+    const { request, connector, useSession, rates } = this.#options;
     this.#options.onUpdate();
     try {
-      const connection = await raceAddresses(entry.addresses, { pin: entry.device, dial, clock: this.#clock, signal });
+      const { user, device, addresses } = entry;
+      const publicationId = this.#tickets.publicationOf(entry);
+      const { connection, via } = await connector.connect({ user, device, publicationId, addresses }, { signal });
       const session = new SourceSession({
         sourceId: entry.device,
         connection,
@@ -254,7 +257,7 @@ export class SourcePool {
         share: rates.open(entry.device),
         clock: this.#clock,
       });
-      entry.begin(session);
+      entry.begin(session, via);
       await this.#prepare(session, entry, useSession);
       return await session.ended;
     } catch (error) {

@@ -17,12 +17,14 @@ export interface DialOptions {
   readonly identity: Identity;
   /** Gets the open connection first, so that the other end can request over it too. */
   readonly onPeer?: (connection: PeerConnection) => void;
+  /** Closes the connection when no line comes within this, ms. */
+  readonly firstLineDeadlineMs?: number;
   readonly clock?: Clock;
 }
 
 /** @throws {PinMismatchError} before a byte is sent; any other error means that no connection was made. */
 export async function dialPeer(
-  { host, port, pin, identity, onPeer, clock }: DialOptions,
+  { host, port, pin, identity, onPeer, firstLineDeadlineMs, clock }: DialOptions,
   { signal }: AbortOptions,
 ): Promise<PeerConnection> {
   const intake = new ReadIntake();
@@ -36,7 +38,12 @@ export async function dialPeer(
     timeoutMs: CONNECT_TIMEOUT_MS,
     signal,
   });
-  const connection = new PeerConnection(socket, { pin, clock, intake });
+  const connection = new PeerConnection(socket, {
+    pin,
+    clock,
+    intake,
+    ...(firstLineDeadlineMs === undefined ? {} : { firstLineDeadlineMs }),
+  });
   onPeer?.(connection);
   return connection;
 }

@@ -22,7 +22,7 @@ const SHARE_PER_USER = 16;
 /** Connections the system may hold for us while we are busy. */
 const BACKLOG = 1_024;
 /** A new peer must have sent its first line within this, ms. */
-const FIRST_LINE_DEADLINE_MS = 5_000;
+export const FIRST_LINE_DEADLINE_MS = 5_000;
 
 export interface FilePortOptions {
   readonly identity: Identity;
@@ -30,6 +30,8 @@ export interface FilePortOptions {
   /** 0: any that is free. */
   readonly port: number;
   readonly onPeer: (connection: PeerConnection) => void;
+  /** Somebody dials because he was asked to, with this token. Without it nobody is expected. */
+  readonly onBack?: (connection: PeerConnection, token: string) => void;
   /** Without it the link lane is closed. */
   readonly onHttp?: ((socket: TLSSocket, guest: Guest) => void) | undefined;
   readonly maxConnections?: number;
@@ -109,9 +111,9 @@ export class FilePort implements Part {
       return;
     }
     const onProven = (user: string): void => guest.prove(`user ${user}`, SHARE_PER_USER);
-    const { clock } = this.#options;
+    const { clock, onBack } = this.#options;
     this.#options.onPeer(
-      new PeerConnection(socket, { pin, clock, onProven, firstLineDeadlineMs: FIRST_LINE_DEADLINE_MS }),
+      new PeerConnection(socket, { pin, clock, onProven, onBack, firstLineDeadlineMs: FIRST_LINE_DEADLINE_MS }),
     );
   }
 }

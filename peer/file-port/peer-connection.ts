@@ -65,6 +65,8 @@ export interface PeerConnectionOptions {
   readonly firstLineDeadlineMs?: number;
   /** Called when the other end has shown that it may be here, with the user it belongs to. */
   readonly onProven?: (user: string) => void;
+  /** The other end says that it dialled because of a meeting with this token; for accepted connections. */
+  readonly onBack?: ((connection: PeerConnection, token: string) => void) | undefined;
 }
 
 export class PeerConnection {
@@ -87,12 +89,14 @@ export class PeerConnection {
   #unreadLineBytes = 0;
   #isClosed = false;
   readonly #onProven: ((user: string) => void) | undefined;
+  readonly #onBack: PeerConnectionOptions['onBack'];
   #closeReason: Error | undefined;
 
   constructor(socket: TLSSocket, options: PeerConnectionOptions) {
-    const { pin, clock = systemClock, intake, firstLineDeadlineMs, onProven } = options;
+    const { pin, clock = systemClock, intake, firstLineDeadlineMs, onProven, onBack } = options;
     this.pin = pin;
     this.#onProven = onProven;
+    this.#onBack = onBack;
     this.address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
     this.#socket = socket;
     this.#clock = clock;
@@ -267,6 +271,10 @@ export class PeerConnection {
         return 0;
       case 'bye':
         this.#listener?.onBye();
+        return 0;
+      case 'back':
+        if (this.#onBack === undefined) throw new ProtocolError('bad-message', 'nobody asked the other end to dial');
+        this.#onBack(this, line.token);
         return 0;
       default:
         return this.#takeAnswer(line);

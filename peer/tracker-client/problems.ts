@@ -1,7 +1,7 @@
 /** What the tracker said, or did not say, as problems that people and scripts understand. Both directions of codes meet only here. */
 
 import { formatDuration } from '../../common/content/format.js';
-import type { ErrorCode } from '../../common/protocol/errors.js';
+import { type ErrorCode, ProtocolError } from '../../common/protocol/errors.js';
 import type { ErrorBody } from '../../common/protocol/messages.js';
 import { ownCommand, ownProgram } from '../../common/runtime/own-command.js';
 import { formatPin } from '../../common/wire/identity.js';
@@ -28,6 +28,9 @@ const CODE_OF: Partial<Record<ErrorCode, PeerErrorCode>> = {
   quota: 'too-many',
   'no-depot': 'no-depot',
   'depot-full': 'depot-full',
+  unreachable: 'no-source',
+  'no-relay': 'not-allowed',
+  'relay-quota': 'too-many',
   'too-many-pending': 'too-many',
   'shutting-down': 'tracker-unreachable',
   storage: 'internal',
@@ -60,6 +63,10 @@ const TEXT_OF: Partial<Record<ErrorCode, string>> = {
   'depot-full': 'Nothing was sent. Remove something with del, or ask who runs the depot for more.',
   quota:
     'Your quota at the tracker is used up: too many publications, or too many stored bytes. Withdraw something with unp or del first.',
+  unreachable: 'The other peer cannot be reached, and cannot dial this computer.',
+  'no-relay': 'The tracker relays nothing for you. Ask its administrator to raise relayBytes.',
+  'relay-quota':
+    'What the tracker relays for you in a day is used up. Go on tomorrow, or ask its administrator for more.',
   storage: 'The tracker could not store this, so nothing was changed. Tell its administrator to look at its disk.',
   internal: 'The tracker failed inside. Tell its administrator to look at its log.',
 };
@@ -78,7 +85,11 @@ function throttled(retryAfterMs: number | undefined): PeerProblem {
 }
 
 export function peerErrorOf(error: ErrorBody): PeerError {
-  return new PeerError(problemOf(error));
+  return new PeerError(problemOf(error), { cause: new ProtocolError(error.code as ErrorCode) });
+}
+
+export function notLoggedIn(): PeerError {
+  return new PeerError({ code: 'not-logged-in', message: 'Not logged in. Log in first.' });
 }
 
 export function trackerUnreachable(address: string, cause?: unknown): PeerError {

@@ -11,9 +11,8 @@ import type { Clock } from '../../common/runtime/clock.js';
 import { type AbortOptions, withDeadline } from '../../common/runtime/deadline.js';
 import type { Identity } from '../../common/wire/identity.js';
 import { PinMismatchError } from '../../common/wire/pinned-tls.js';
-import { PeerError } from '../api.js';
 import type { Channels } from './channels.js';
-import { peerErrorOf, pinChanged, trackerUnreachable } from './problems.js';
+import { notLoggedIn, peerErrorOf, pinChanged, trackerUnreachable } from './problems.js';
 import {
   loginMessage,
   type Presence,
@@ -81,7 +80,7 @@ export class SessionEntry {
       const open = channels.openTcp;
       if (open !== undefined) return open; // perhaps opened by whoever was before us in the queue
       const saved = this.#saved;
-      if (saved === undefined) throw new PeerError({ code: 'not-logged-in', message: 'Not logged in. Log in first.' });
+      if (saved === undefined) throw notLoggedIn();
       const channel = await channels.newTcp({ signal });
       const message = { ...resumeMessage(saved, presence(), nanoid(12)), token: saved.resumeToken };
       const reply = parseReply('resume', await channel.request(message, { signal }));

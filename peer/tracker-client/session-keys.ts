@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto';
 
 import { fromBase64url, toBase64url } from '../../common/protocol/base64url.js';
 import { PROTOCOL_VERSION, type SessionGrant } from '../../common/protocol/messages.js';
+import type { RelayHello } from '../../common/protocol/reach-fields.js';
 import { deviceProofParts, type Identity } from '../../common/wire/identity.js';
+import { relayProof } from '../../common/wire/relay-proof.js';
 import { deriveKeys } from '../../common/wire/sealed-data.js';
 import { resumeProof } from '../../common/wire/sealed-resume.js';
 import type { SessionKeys } from './udp-channel.js';
@@ -32,6 +34,12 @@ export function savedSessionOf(grant: SessionGrant): SavedSession {
 export function sessionKeysOf(grant: SessionGrant): SessionKeys {
   const session = fromBase64url(grant.session, 16);
   return { session, ...deriveKeys(fromBase64url(grant.accessKey, 32), session) };
+}
+
+/** What shows the relay that a connection is of this session; `token` of the meeting, 16 bytes. */
+export function relayHelloOf({ session, accessKey }: SessionGrant, token: string): Omit<RelayHello, 'v'> {
+  const proof = relayProof(fromBase64url(accessKey, 32), fromBase64url(token, 16));
+  return { session, token, proof: toBase64url(proof) };
 }
 
 export interface LoginParts {

@@ -9,17 +9,18 @@ import type { TrackerEvent } from '../../common/protocol/event-messages.js';
 import type { ReplyBody, Request, RequestType, SessionGrant } from '../../common/protocol/messages.js';
 import { PROTOCOL_VERSION } from '../../common/protocol/messages.js';
 import { parseReply } from '../../common/protocol/parse.js';
+import type { RelayHello } from '../../common/protocol/reach-fields.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import { type AbortOptions, sleep, withDeadline } from '../../common/runtime/deadline.js';
 import { Pulse } from '../../common/runtime/pulse.js';
 import type { Identity } from '../../common/wire/identity.js';
 import { type ConnectionState, PeerError } from '../api.js';
 import { Channels } from './channels.js';
-import { peerErrorOf, trackerUnreachable } from './problems.js';
+import { notLoggedIn, peerErrorOf, trackerUnreachable } from './problems.js';
 import { Receipts } from './receipts.js';
 import { reconnectWait } from './reconnect-wait.js';
 import { SessionEntry } from './session-entry.js';
-import type { Presence, SavedSession } from './session-keys.js';
+import { type Presence, relayHelloOf, type SavedSession } from './session-keys.js';
 import { MAX_UDP_REQUEST_BYTES } from './udp-channel.js';
 import { UdpHealth } from './udp-health.js';
 import { UdpSilence } from './udp-silence.js';
@@ -124,6 +125,12 @@ export class TrackerClient {
     return Math.round(this.#options.clock.monotonic() + this.#timeOffsetMs);
   }
 
+  /** For a connection to the relay. @throws {PeerError} `not-logged-in`. */
+  relayHello(token: string): Omit<RelayHello, 'v'> {
+    if (this.#grant === undefined) throw notLoggedIn();
+    return relayHelloOf(this.#grant, token);
+  }
+
   /** @throws {PeerError} `login-failed`, `already-active`, `too-many`, `tracker-unreachable`, `pin-changed`. */
   login(user: string, password: string, { signal }: AbortOptions): Promise<SessionGrant> {
     return this.#entry.login(user, password, { signal: AbortSignal.any([signal, this.#stopped.signal]) });
@@ -222,8 +229,7 @@ export class TrackerClient {
   // --- requests ----------------------------------------------------------------------------------------------------------
 
   async #send(message: Message, { signal }: AbortOptions): Promise<object> {
-    if (this.#grant === undefined)
-      throw new PeerError({ code: 'not-logged-in', message: 'Not logged in. Log in first.' });
+    if (this.#grant === undefined) throw notLoggedIn();
     await this.#waitOnline({ signal });
     const fits = Buffer.byteLength(JSON.stringify(message)) <= MAX_UDP_REQUEST_BYTES;
     if (this.#channels.openTcp === undefined && this.#udpHealth.mayTry && fits) {

@@ -68,9 +68,10 @@ function downloadLayout(transfer: TransferRow, now: number): Layout {
   ]);
 }
 
-function sourceText({ user, address, state, bytesPerSecond, problem, ...queue }: TransferSource): string {
+function sourceText({ user, address, state, via, bytesPerSecond, problem, ...queue }: TransferSource): string {
+  const way = via === undefined ? '' : `, ${via}`;
   const place = queue.queuePosition === undefined ? '' : `, ${queueTexts(queue).join(', ')}`;
   const rate = state === 'sending' ? `, ${formatRate(bytesPerSecond)}` : '';
   const why = problem === undefined ? '' : `: ${problemText(problem)}`;
-  return `${safeDisplay(user)} ${safeDisplay(address)} ${state}${place}${rate}${why}`;
+  return `${safeDisplay(user)} ${safeDisplay(address)} ${state}${way}${place}${rate}${why}`;
 }

@@ -2,6 +2,7 @@
 
 import { loadOrCreateIdentity } from '../../common/wire/identity.js';
 import { PeerError } from '../../peer/api.js';
+import { directly } from '../../peer/download/connector.js';
 import type { DownloadRequest } from '../../peer/download/download-request.js';
 import type { SourcesOfPublication } from '../../peer/download/download-tracker.js';
 import { Downloads } from '../../peer/download/downloads.js';
@@ -26,7 +27,7 @@ async function main(): Promise<ChildOutcome> {
   const identity = await loadOrCreateIdentity(task.identity, { commonName: 'child' });
   const downloads = new Downloads({
     tracker: { sources: async () => task.sources, hold: async () => undefined },
-    dial: ({ host, port }, pin, { signal }) => dialPeer({ host, port, pin, identity }, { signal }),
+    connector: directly(({ host, port }, pin, { signal }) => dialPeer({ host, port, pin, identity }, { signal })),
     ownPin: identity.pin,
     stateDir: task.stateDir,
     isSharing: false,

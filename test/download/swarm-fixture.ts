@@ -11,6 +11,7 @@ import type { ChunkRanges, Ticket } from '../../common/protocol/peer-messages.js
 import type { Clock } from '../../common/runtime/clock.js';
 import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
 import { signTicket } from '../../common/wire/ticket.js';
+import { directly } from '../../peer/download/connector.js';
 import type { DownloadRequest } from '../../peer/download/download-request.js';
 import type { DownloadTracker, OfferedSource } from '../../peer/download/download-tracker.js';
 import { Downloads, type DownloadsOptions } from '../../peer/download/downloads.js';
@@ -195,11 +196,11 @@ export class World implements AsyncDisposable {
     const received: PeerConnection[] = [];
     const downloads = new Downloads({
       tracker: this.trackerPort(publications, identity.pin, user),
-      dial: async ({ host, port }, pin, { signal }) => {
+      connector: directly(async ({ host, port }, pin, { signal }) => {
         const connection = await dialPeer({ host, port, pin, identity }, { signal });
         received.push(connection);
         return connection;
-      },
+      }),
       ownPin: identity.pin,
       isSharing: false,
       onNotice: (_level, text) => notices.push(text),

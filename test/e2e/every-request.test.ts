@@ -40,7 +40,7 @@ describe('every request over UDP and over TCP', () => {
   });
 
   it('has a row for every type of the schemas', () => {
-    const covered: RequestType[] = ['login', 'resume', 'path', 'depot', 'stored', ...SAMPLED_TYPES];
+    const covered: RequestType[] = ['login', 'resume', 'path', 'reach', 'depot', 'stored', ...SAMPLED_TYPES];
 
     expect(covered.toSorted()).to.deep.equal([...REQUEST_TYPES].toSorted());
   });

@@ -14,8 +14,8 @@ export interface Sample<T extends RequestType> {
 
 /** Requests that open a session instead of using one. */
 export type OpeningType = 'login' | 'resume';
-/** `path` answers a challenge, which only a changed address brings; the other two are those of an appointed account. */
-export type SampledType = Exclude<RequestType, OpeningType | 'path' | 'depot' | 'stored'>;
+/** `path` answers a challenge, which only a changed address brings; `reach` is about two peers; the other two are those of an appointed account. */
+export type SampledType = Exclude<RequestType, OpeningType | 'path' | 'reach' | 'depot' | 'stored'>;
 
 export const SAMPLES: { readonly [T in SampledType]: Sample<T> } = {
   heartbeat: {

@@ -1,6 +1,5 @@
 /** Valid messages of every type, made at random. A type that is missing here does not compile. */
 import fc, { type Arbitrary } from 'fast-check';
-import type { TrackerEvent } from '../../common/protocol/event-messages.js';
 import type { ReplyBody, Request, RequestType, Terms } from '../../common/protocol/messages.js';
 import { type SavedSearch, SEARCH_ORDERS } from '../../common/protocol/search-fields.js';
 import { depotReplies, depotRequests } from './arbitrary-depots.js';
@@ -130,6 +129,10 @@ export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = 
     ...presence,
   }),
   logout: message<Request<'logout'>>({ ...envelope, type: fc.constant('logout') }),
+  reach: message<Request<'reach'>>({
+    ...{ ...envelope, type: fc.constant('reach'), publicationId, device: hex64 },
+    ...{ by: fc.constantFrom('back' as const, 'relay' as const), token: base64url(16) },
+  }),
   heartbeat: message<Request<'heartbeat'>>({ ...envelope, type: fc.constant('heartbeat'), libraryRevision: count }, [
     'libraryRevision',
   ]),
@@ -295,6 +298,7 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
   login: grant,
   resume: grant,
   logout: message<ReplyBody<'logout'>>({}),
+  reach: message<ReplyBody<'reach'>>({}),
   heartbeat: message<ReplyBody<'heartbeat'>>({ epoch: count, heartbeatMs: interval, serverTime: count }),
   publish: message<ReplyBody<'publish'>>({
     results: rows(
@@ -372,27 +376,3 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
 };
 
 export const errors = error;
-
-const eventId = text(32);
-type EventOf<T extends TrackerEvent['event']> = Extract<TrackerEvent, { event: T }>;
-export const events: { readonly [T in TrackerEvent['event']]: Arbitrary<EventOf<T>> } = {
-  challenge: fc.record({ v: fc.constant(1), event: fc.constant('challenge'), challenge: base64url(16) }),
-  'shutting-down': fc.record({ v: fc.constant(1), event: fc.constant('shutting-down'), eventId }),
-  revoked: fc.record({ v: fc.constant(1), event: fc.constant('revoked'), eventId, epoch: count }),
-  copies: fc.record({ v: fc.constant(1), event: fc.constant('copies'), eventId }),
-  library: fc.record({ v: fc.constant(1), event: fc.constant('library'), eventId }),
-  ended: fc.record({ v: fc.constant(1), event: fc.constant('ended'), eventId, error }) as unknown as Arbitrary<
-    EventOf<'ended'>
-  >,
-  match: message<EventOf<'match'>>(
-    {
-      v: fc.constant(1),
-      event: fc.constant('match'),
-      eventId,
-      search: digits(WORD, 1, 16),
-      publicationIds: fc.array(publicationId, { maxLength: 4 }),
-      more: fc.boolean(),
-    },
-    ['more'],
-  ),
-};

@@ -1,7 +1,7 @@
 /** Valid lines of the peer lane and tickets, made at random. A type that is missing here does not compile. */
 import fc, { type Arbitrary } from 'fast-check';
 import type { ChunkRanges, PeerLine, Ticket } from '../../common/protocol/peer-messages.js';
-import { count, error, hex64, positive, publicationId, text, user } from './arbitrary-fields.js';
+import { base64url, count, error, hex64, positive, publicationId, text, user } from './arbitrary-fields.js';
 
 const number = fc.integer({ min: 1, max: 2 ** 32 - 1 });
 const index = fc.integer({ min: 0, max: 65_535 });
@@ -49,6 +49,7 @@ export const peerLines: { readonly [T in PeerLine['type']]: Arbitrary<LineOf<T>>
   changed: fc.record({ type: fc.constant('changed'), ticketId: publicationId }),
   cancel: fc.record({ type: fc.constant('cancel'), id: number }),
   'bad-chunk': fc.record({ type: fc.constant('bad-chunk'), ticketId: publicationId, index }),
+  back: fc.record({ type: fc.constant('back'), token: base64url(16) }),
   bye: fc.record({ type: fc.constant('bye') }),
 };
 

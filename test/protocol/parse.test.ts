@@ -14,7 +14,8 @@ import {
 } from '../../common/protocol/parse.js';
 import { peerLine } from '../../common/protocol/peer-messages.js';
 import { seedFor } from '../support/seed.js';
-import { errors, events, replyBodies, requests } from './arbitrary-messages.js';
+import { events } from './arbitrary-events.js';
+import { errors, replyBodies, requests } from './arbitrary-messages.js';
 import { peerLines, tickets } from './arbitrary-peer-lines.js';
 
 const HEARTBEAT = { v: 1, id: 'a1', type: 'heartbeat' };

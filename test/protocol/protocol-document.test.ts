@@ -6,8 +6,17 @@ import { ERROR_TEXTS } from '../../common/protocol/errors.js';
 import { eventSchema } from '../../common/protocol/event-messages.js';
 import * as limits from '../../common/protocol/limits.js';
 import { REQUEST_TYPES, type RequestType, replySchemas, requestSchemas } from '../../common/protocol/messages.js';
-import { parseIncoming, parsePeerLine, parseReply, parseRequest, parseTicket } from '../../common/protocol/parse.js';
+import {
+  parseIncoming,
+  parsePeerLine,
+  parseRelayAnswer,
+  parseRelayHello,
+  parseReply,
+  parseRequest,
+  parseTicket,
+} from '../../common/protocol/parse.js';
 import { peerLine, ticketSchema } from '../../common/protocol/peer-messages.js';
+import { relayHello } from '../../common/protocol/reach-fields.js';
 import { KIND } from '../../common/wire/datagrams.js';
 import { projectRoot } from '../support/shoal-command.js';
 
@@ -44,9 +53,14 @@ describe('docs/protocol.md', () => {
 
   it('mentions every field of every message', () => {
     const fields = new Set(
-      [...Object.values(requestSchemas), ...Object.values(replySchemas), eventSchema, peerLine, ticketSchema].flatMap(
-        fieldsOf,
-      ),
+      [
+        ...Object.values(requestSchemas),
+        ...Object.values(replySchemas),
+        eventSchema,
+        peerLine,
+        relayHello,
+        ticketSchema,
+      ].flatMap(fieldsOf),
     );
     const missing = [...fields].filter(
       (field) =>
@@ -113,6 +127,8 @@ function parseExample(kind: string, name: string, json: string): unknown {
     }
     case 'peer':
       return parsePeerLine(bytes);
+    case 'relay':
+      return name === 'hello' ? parseRelayHello(bytes) : parseRelayAnswer(bytes);
     case 'ticket':
       return parseTicket(bytes);
     default:

@@ -135,6 +135,7 @@ describe('an administrator', () => {
       { kind: 'tracker', subject: '', limit: 'publications', value: 1_000_000 },
       { kind: 'tracker', subject: '', limit: 'publishRate', value: 10_000 },
       { kind: 'tracker', subject: '', limit: 'requestRate', value: 10_000 },
+      { kind: 'tracker', subject: '', limit: 'relayBytes', value: 10 * 2 ** 30 },
     ]);
   });
 

@@ -59,6 +59,10 @@ const REPLAYS: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (stage:
     await bob(request('sources', { publicationId, ticket: true }));
     return bob({ ...example('request', 'hold'), publicationId });
   },
+  reach: async ({ bob, publicationId }) => {
+    const { sources } = await bob(request('sources', { publicationId, ticket: true }));
+    return bob({ ...example('request', 'reach'), publicationId, device: sources[0].device } as RawRequest);
+  },
   unpublish: ({ alice }) => alice(example('request', 'unpublish')),
   put: async (stage) => {
     await openDepot(stage);

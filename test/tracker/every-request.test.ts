@@ -11,6 +11,8 @@ interface Prepared {
   /** A publication that this user's depot is to have. */
   readonly stored: { readonly publicationId: string; readonly fileId: string };
   readonly folderId: string;
+  /** Of another's device, with a ticket. */
+  readonly theirs: { readonly publicationId: string; readonly device: string };
 }
 
 /** A request of each type that succeeds; the record is complete or does not compile. */
@@ -33,6 +35,7 @@ const SAMPLES: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (prepar
   searches: () => request('searches', { searches: [{ search: 's1', text: 'bin', endings: ['bin'] }] }),
   sources: ({ publicationId }) => request('sources', { publicationId, ticket: true }),
   hold: ({ publicationId }) => request('hold', { publicationId, fileId: 'ab'.repeat(32), has: 'all' }),
+  reach: ({ theirs }) => request('reach', { ...theirs, by: 'relay', token: 'A'.repeat(22) }),
   put: () => request('put', { names: ['mine.bin'] }),
   del: ({ publicationId }) => request('del', { publicationId }),
   copies: ({ publicationId }) => request('copies', { publicationIds: [publicationId] }),
@@ -67,6 +70,9 @@ describe('every request type', () => {
     const published = await client.ask(publishOf('mine.bin'));
     await tracker.store.appointDepot('alice', true);
     await client.ask(request('depot', { capacity: 1_000 }));
+    const search = await client.ask(request('search', { text: 'theirs.bin' }));
+    const { publicationId } = search['publications'][0];
+    const found = await client.ask(request('sources', { publicationId, ticket: true }));
     const put = await other.ask(request('put', { names: ['theirs.bin'] }));
     const entry = { name: 'mine', fileId: 'cd'.repeat(32), size: 100, kind: 'folder', files: 1, bytes: 1 };
     const folder = await client.ask(request('publish', { entries: [entry] }));
@@ -77,6 +83,7 @@ describe('every request type', () => {
         publicationId: published['results'][0].publicationId,
         stored: { publicationId: put['results'][0].publicationId, fileId: 'ab'.repeat(32) },
         folderId: folder['results'][0].publicationId,
+        theirs: { publicationId, device: found['sources'][0].device },
       },
     };
   }

@@ -10,6 +10,7 @@ import {
   MAX_LINE_BYTES,
   MAX_PASSWORD_BYTES,
   MAX_PEER_LINE_BYTES,
+  MAX_REACH_ADDRESSES,
   MAX_RESUME_TOKEN_LENGTH,
   MAX_SAVED_SEARCH_ID,
   MAX_SEARCH_IDS,
@@ -124,6 +125,20 @@ describe('the biggest messages', () => {
     };
 
     expect(sealToken(message, randomBytes(32)).length).to.be.at.most(MAX_RESUME_TOKEN_LENGTH);
+  });
+
+  it('the word to a source that it shall dial back fits one datagram, with the longest addresses', () => {
+    const lan = Array.from({ length: MAX_REACH_ADDRESSES - 1 }, () => ({ host: 'f'.repeat(45), port: 65_535 }));
+    const addresses = [...lan, { host: 'h'.repeat(MAX_ADVERTISE_LENGTH), port: 65_535 }];
+    const meeting = { by: 'relay', token: text(16), user: USER, device: HEX, addresses };
+    const event = { v: 1, event: 'reach', eventId: ID, ...meeting };
+
+    const datagram = new Sealer({ key: randomBytes(16), kind: KIND.trackerData, session: randomBytes(16) }).seal(
+      encodeJson(event),
+    );
+
+    expect(parseIncoming(encodeJson(event))).to.have.property('kind', 'event');
+    expect(datagram.length).to.be.at.most(MAX_DATAGRAM_BYTES);
   });
 
   it('a match that names as many publications as it may fits one datagram', () => {

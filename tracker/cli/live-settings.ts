@@ -5,10 +5,17 @@ import { flagName } from '../../common/runtime/settings.js';
 import type { LiveSettings, Tracker } from '../tracker.js';
 import type { CliProcess } from './process.js';
 
-const LIVE: ReadonlySet<string> = new Set(['quota', 'publishRate', 'requestRate', 'auditDays', 'logLevel']);
+const LIVE: ReadonlySet<string> = new Set([
+  'quota',
+  'publishRate',
+  'requestRate',
+  'relayBytes',
+  'auditDays',
+  'logLevel',
+]);
 
-export function liveSettings({ quota, publishRate, requestRate, auditDays }: TrackerConfig): LiveSettings {
-  return { limits: { publications: quota, publishRate, requestRate }, auditDays };
+export function liveSettings({ quota, publishRate, requestRate, relayBytes, auditDays }: TrackerConfig): LiveSettings {
+  return { limits: { publications: quota, publishRate, requestRate, relayBytes }, auditDays };
 }
 
 interface Reloading {

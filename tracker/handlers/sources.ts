@@ -1,4 +1,3 @@
-import { ProtocolError } from '../../common/protocol/errors.js';
 import { TICKET_LIFE_MS } from '../../common/protocol/limits.js';
 import type { ReplyBody, Request } from '../../common/protocol/messages.js';
 import { addressesFor } from '../registry/addresses.js';
@@ -8,10 +7,9 @@ import type { PublicationRow } from '../store/store.js';
 import type { Handler } from './call.js';
 import { decodeCursor, encodeCursor, fitPage, rowsWanted } from './page.js';
 import { contentSize } from './publication.js';
-import { giveTicket, isOwn } from './ticket.js';
-
-/** A peer that has just come is being dialled: waiting a moment for that saves the downloader a second question. */
-const DIAL_WAIT_MS = 1_000;
+import { settleDials } from './settle-dials.js';
+import { giveTicket } from './ticket.js';
+import { visibleRow } from './visible-row.js';
 
 type Source = ReplyBody<'sources'>['sources'][number];
 
@@ -25,7 +23,7 @@ export const sources: Handler<'sources'> = async (services, { request, session, 
   const found = services.registry
     .sourcesOf({ ...row, fileId: content.fileId })
     .filter((source) => source.session.device !== session.device);
-  await settle(
+  await settleDials(
     services,
     found.map((source) => source.session),
   );
@@ -53,21 +51,6 @@ export const sources: Handler<'sources'> = async (services, { request, session, 
     next: all.length > limit && last !== undefined ? encodeCursor(turn(last.device)) : undefined,
   });
 };
-
-async function visibleRow(
-  { store, clock }: Services,
-  publicationId: string,
-  { user, device, depotCapacity }: Session,
-): Promise<{ readonly row: PublicationRow; readonly isForDepot: boolean }> {
-  // What a depot is to store it may fetch, whatever its user may.
-  const stored = depotCapacity === undefined ? undefined : await store.findForDepot(publicationId, { user, device });
-  if (stored !== undefined) return { row: stored, isForDepot: true };
-  const row = await store.findPublication(publicationId, user);
-  // The store hides what has expired a moment later.
-  const isOver = row?.expiresAt !== undefined && row.expiresAt <= clock.now() && !isOwn(row, user);
-  if (row === undefined || isOver) throw new ProtocolError('not-found');
-  return { row, isForDepot: false };
-}
 
 interface Wanted {
   readonly request: Request<'sources'>;
@@ -99,15 +82,4 @@ function turnOf(device: string, asker: string): string {
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
   return `${((mixed ^ (mixed >>> 16)) >>> 0).toString(16).padStart(8, '0')}${device}`;
-}
-
-/** Waits for dial-backs that are under way, not longer than a moment. */
-async function settle({ dialBack, clock }: Services, peers: readonly Session[]): Promise<void> {
-  const unproven = peers.filter(({ reach, filePort }) => filePort !== undefined && !reach.isProven);
-  if (unproven.length === 0) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = clock.setTimer(resolve, DIAL_WAIT_MS);
-  for (const peer of unproven) dialBack.check(peer);
-  await Promise.race([Promise.all(unproven.map((peer) => dialBack.settled(peer))), promise]);
-  timer.cancel();
 }

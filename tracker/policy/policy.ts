@@ -9,7 +9,7 @@ import type { Clock } from '../../common/runtime/clock.js';
 import { plainHost } from '../registry/addresses.js';
 import type { Ban, PolicyState } from '../store/store.js';
 
-/** The tracker's own limits, for whom none was set. 0 for a rate: no limit. */
+/** The tracker's own limits, for whom none was set. 0 for a rate: no limit; for a number: none. */
 export type DefaultLimits = Readonly<Record<LimitName, number>>;
 
 const NOTHING: PolicyState = { revision: -1, reloads: 0, bans: [], limits: [], members: {} };
@@ -130,7 +130,8 @@ function limitsByUser({ limits, members }: PolicyState): Map<string, Partial<Rec
 /** A rate of 0 has no limit. */
 function higher(name: LimitName, a: number, b: number | undefined): number {
   if (b === undefined) return a;
-  if (name !== 'publications' && (a === 0 || b === 0)) return 0;
+  const isRate = name === 'publishRate' || name === 'requestRate';
+  if (isRate && (a === 0 || b === 0)) return 0;
   return Math.max(a, b);
 }
 

@@ -7,7 +7,7 @@ import { ProtocolError } from '../../common/protocol/errors.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import type { Policy } from './policy.js';
 
-type RateName = Exclude<LimitName, 'publications'>;
+type RateName = Extract<LimitName, 'publishRate' | 'requestRate'>;
 
 /** What may come at once: a whole library may be published in one go. */
 const BURST_SECONDS: Readonly<Record<RateName, number>> = { publishRate: 100, requestRate: 5 };

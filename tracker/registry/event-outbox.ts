@@ -21,10 +21,14 @@ const MAX_WAITING_MATCHES = 8;
 
 interface Waiting {
   readonly event: Kept;
+  /** Monotonic ms: from then on it is of no use. */
+  readonly until: number;
   sentOver: EventLink | undefined;
 }
 
 function isReplaced(older: Kept, notice: Notice): boolean {
+  // Each is somebody else's; their number is bounded by `Meetings`, and they do not last.
+  if (notice.event === 'reach') return false;
   if (notice.event !== 'match' || older.event !== 'match') return older.event === notice.event;
   return older.search === notice.search;
 }
@@ -40,8 +44,8 @@ export class EventOutbox {
     private readonly link: () => EventLink | undefined,
   ) {}
 
-  /** A newer event of a kind takes the place of the older one: only the last matters. Of matches each does, up to a number. */
-  post(notice: Notice): void {
+  /** A newer event of a kind takes the place of the older one: only the last matters. Of matches each does, up to a number. `until`: monotonic ms. */
+  post(notice: Notice, { until = Infinity }: { readonly until?: number } = {}): void {
     const older = [...this.#waiting.values()].map(({ event }) => event).filter((event) => isReplaced(event, notice));
     const isTooMany = notice.event === 'match' && older.length >= MAX_WAITING_MATCHES;
     if (notice.event !== 'match' || isTooMany) for (const { eventId } of older) this.#waiting.delete(eventId);
@@ -51,7 +55,7 @@ export class EventOutbox {
       ...notice,
       ...(isTooMany ? { publicationIds: [], more: true } : {}),
     } as Kept;
-    this.#waiting.set(event.eventId, { event, sentOver: undefined });
+    this.#waiting.set(event.eventId, { event, until, sentOver: undefined });
     this.#round = 0;
     this.flush();
   }
@@ -66,6 +70,8 @@ export class EventOutbox {
     this.#timer?.cancel();
     this.#timer = undefined;
     const link = this.link();
+    const now = this.clock.monotonic();
+    for (const [id, { until }] of this.#waiting) if (until <= now) this.#waiting.delete(id);
     for (const waiting of this.#waiting.values()) {
       if (link === undefined || (link.isReliable && waiting.sentOver === link)) continue;
       waiting.sentOver = link;

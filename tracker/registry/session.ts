@@ -1,7 +1,9 @@
 /** One login of one device: who it is, where it is, what it holds, and the keys of its datagrams. Judged by `Registry`. */
-import { toBase64url } from '../../common/protocol/base64url.js';
+import { timingSafeEqual } from 'node:crypto';
+import { fromBase64url, toBase64url } from '../../common/protocol/base64url.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import { KIND } from '../../common/wire/datagrams.js';
+import { relayProof } from '../../common/wire/relay-proof.js';
 import { deriveKeys, Opener, Sealer } from '../../common/wire/sealed-data.js';
 import type { Address } from '../carrier.js';
 import { type EventLink, EventOutbox } from './event-outbox.js';
@@ -121,6 +123,12 @@ export class Session {
       session: this.id,
     });
     return this.#sealer.seal(plaintext);
+  }
+
+  /** Whether `proof`, 32 bytes, was made for this token by who has the access key. */
+  hasProven({ token, proof }: { readonly token: string; readonly proof: string }): boolean {
+    if (this.#accessKey.length === 0) return false;
+    return timingSafeEqual(fromBase64url(proof, 32), relayProof(this.#accessKey, fromBase64url(token, 16)));
   }
 
   /** The peer speaks UDP from this proven address: events go there. */

@@ -9,6 +9,7 @@ import type { Part } from '../../common/runtime/lifecycle.js';
 import { serverTlsOptions } from '../../common/wire/pinned-tls.js';
 import { sourceOf } from '../registry/addresses.js';
 import type { Session } from '../registry/session.js';
+import type { Relay } from '../relay/relay.js';
 import type { Router } from '../router.js';
 import type { Services } from '../services.js';
 import { HandshakeGate } from './handshake-gate.js';
@@ -17,6 +18,7 @@ import { TcpConnection } from './tcp-connection.js';
 import { TcpPlaces } from './tcp-places.js';
 
 export const TRACKER_ALPN = 'shoal-tracker/1';
+const RELAY_ALPN = 'shoal-relay/1';
 const HTTP_ALPN = 'http/1.1';
 const KEEP_ALIVE_MS = 30_000;
 const BACKLOG = 1_024;
@@ -31,6 +33,8 @@ export interface TcpOptions {
   readonly router: Router;
   /** For connections that speak HTTP. */
   readonly pages: StatusPages;
+  /** For those that meet another peer. */
+  readonly relay: Pick<Relay, 'take'>;
   readonly host: string;
   readonly port: number;
 }
@@ -45,7 +49,7 @@ export class TcpTransport implements Part {
 
   private constructor(private readonly options: TcpOptions) {
     const { services } = options;
-    const tls = createTlsServer(serverTlsOptions(services.identity, [TRACKER_ALPN, HTTP_ALPN]));
+    const tls = createTlsServer(serverTlsOptions(services.identity, [TRACKER_ALPN, RELAY_ALPN, HTTP_ALPN]));
     tls.on('secureConnection', (socket) => this.#welcome(socket));
     tls.on('tlsClientError', (error, socket) => {
       services.log.write('debug', 'a TLS handshake failed', { error });
@@ -118,6 +122,10 @@ export class TcpTransport implements Part {
   #welcome(socket: TLSSocket): void {
     const raw = this.#rawByPeer.get(peerOf(socket));
     if (raw !== undefined) this.#gate.leave(raw);
+    if (socket.alpnProtocol === RELAY_ALPN) {
+      this.options.relay.take(socket);
+      return;
+    }
     if (socket.alpnProtocol !== TRACKER_ALPN) {
       this.options.pages.take(socket); // HTTP, or nothing was said
       return;

@@ -276,14 +276,14 @@ export class FolderDownload {
   }
 
   #makePool(sessions: OpenSessions): SourcePool {
-    const { tracker, dial, ownPin, history, rates, onNotice, onUpdate, clock } = this.#options;
+    const { tracker, connector, ownPin, history, rates, onNotice, onUpdate, clock } = this.#options;
     return new SourcePool({
       // Not the content that was begun, but the present one: what is here of the old one counts for it.
       tracker: {
         sources: (publicationId, { fileId: _, ...wish }) => tracker.sources(publicationId, wish),
         hold: (...args) => tracker.hold(...args),
       },
-      ...{ request: this.#request, dial, ownPin, history, rates, onNotice, onUpdate, clock },
+      ...{ request: this.#request, connector, ownPin, history, rates, onNotice, onUpdate, clock },
       useSession: async (session: SourceSession, entry: SourceEntry): Promise<void> => {
         sessions.add(session);
         entry.isPreparing = false;

@@ -1,0 +1,56 @@
+/** How two peers meet that cannot dial one another as usual. See docs/protocol.md "reach" and "Relay". Pure. */
+import { z } from 'zod';
+import { isBase64url } from './base64url.js';
+import { errorBody } from './error-body.js';
+import { publicationId, userName } from './fields.js';
+import { MAX_REACH_ADDRESSES } from './limits.js';
+
+const bytes = (count: number) =>
+  z
+    .string()
+    .max(Math.ceil((count * 4) / 3))
+    .refine((value) => isBase64url(value, count), 'not base64url');
+const pin = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** 16 random bytes that the asker chose for one meeting. */
+export const meetingToken = bytes(16);
+
+const by = z.enum(['back', 'relay']);
+/** `back`: the source dials the asker; `relay`: both meet at the tracker. */
+export type ReachWay = z.output<typeof by>;
+
+export const reachFields = {
+  publicationId,
+  /** The source's. */
+  device: pin,
+  by,
+  token: meetingToken,
+};
+
+/** What the source is told: who waits, and, to be dialled, where. */
+export const reachEventFields = {
+  by,
+  token: meetingToken,
+  user: userName,
+  device: pin,
+  addresses: z
+    .array(z.object({ host: z.string().max(253), port: z.number().int().min(1).max(65_535) }))
+    .max(MAX_REACH_ADDRESSES),
+};
+
+/** First line of a connection to the relay. */
+export const relayHello = z.object({
+  v: z.literal(1),
+  session: bytes(16),
+  token: meetingToken,
+  /** Shows that the sender has the session's access key. */
+  proof: bytes(32),
+});
+export type RelayHello = z.output<typeof relayHello>;
+
+/** The relay's only line; after `ok` everything is the other end's. */
+export const relayAnswer = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true) }),
+  z.object({ ok: z.literal(false), error: errorBody }),
+]);
+export type RelayAnswer = z.output<typeof relayAnswer>;
