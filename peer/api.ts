@@ -283,7 +283,7 @@ export interface TransferSource {
   readonly user: string;
   readonly address: string;
   readonly state: 'connecting' | 'queued' | 'sending' | 'idle' | 'dropped';
-  /** The way of the connection that there is: we dialled, the source did as it was asked to, or both meet at the tracker. */
+  /** The way of the last connection: we dialled, the source did as it was asked to, or both meet at the tracker. */
   readonly via?: 'direct' | 'dialled back' | 'relayed';
   /** Place in the source's upload queue, from 1, while `queued`. */
   readonly queuePosition?: number;

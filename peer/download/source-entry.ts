@@ -111,7 +111,6 @@ export class SourceEntry {
   /** Remembers a failure and when to come back: later each time. */
   end(fault: SourceFault, now: number): void {
     this.#dialling = undefined;
-    this.#via = undefined;
     if (this.session !== undefined) this.#fruitless += 1;
     this.session = undefined;
     this.isPreparing = false;

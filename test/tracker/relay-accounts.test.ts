@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ProtocolError } from '../../common/protocol/errors.js';
+import type { ProtocolError } from '../../common/protocol/errors.js';
 import { VirtualClock } from '../../common/runtime/clock.js';
 import { Policy } from '../../tracker/policy/policy.js';
 import { RelayAccounts } from '../../tracker/relay/relay-accounts.js';

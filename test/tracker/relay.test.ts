@@ -228,12 +228,15 @@ describe('the relay', () => {
     expect(alice.client.messages.filter(({ event }) => event === 'reach')).to.have.length(1);
     expect(await code(ask(eve, newToken()))).to.equal('not-allowed');
     expect(await code(ask(bob, newToken(), { device: 'ab'.repeat(32) }))).to.equal('not-found');
-    expect(await code(ask(bob, newToken(), { publicationId: hidden['results'][0].publicationId }))).to.equal('not-found');
+    expect(await code(ask(bob, newToken(), { publicationId: hidden['results'][0].publicationId }))).to.equal(
+      'not-found',
+    );
     expect(await code(ask(bob, token, { by: 'back' })), 'his own port is proven by nobody').to.equal('unreachable');
     expect(await code(ask(bob, 'short'))).to.equal('bad-message');
     await eve.client.ask(request('sources', { publicationId: source.publicationId, ticket: true }));
     expect(await code(ask(eve, token))).to.equal('id-reused');
-    for (let more = 1; more < MAX_MEETINGS_ASKED; more += 1) expect(await ask(bob, newToken())).to.have.property('ok', true);
+    for (let more = 1; more < MAX_MEETINGS_ASKED; more += 1)
+      expect(await ask(bob, newToken())).to.have.property('ok', true);
     expect(await code(ask(bob, newToken()))).to.equal('rate-limited');
     expect(await ask(eve, newToken())).to.have.property('ok', true);
   });
