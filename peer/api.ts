@@ -232,7 +232,7 @@ export interface SourceRow {
   readonly user: string;
   readonly devicePin: string;
   readonly has: 'all' | 'part';
-  /** `HOST:PORT`, best first; empty when it cannot be reached directly. */
+  /** `HOST:PORT`, best first; empty when nobody can dial it: it dials back, or is met at the relay. */
   readonly addresses: readonly string[];
 }
 

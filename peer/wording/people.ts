@@ -36,7 +36,7 @@ export function listSources(
     { title: 'HAS', cell: ({ has }) => (has === 'all' ? 'all' : 'a part') },
     {
       title: 'ADDRESS',
-      cell: ({ addresses: [first] }) => (first === undefined ? 'not reachable' : safeDisplay(first)),
+      cell: ({ addresses: [first] }) => (first === undefined ? 'dials back, or relay' : safeDisplay(first)),
     },
     { title: 'DEVICE', cell: ({ devicePin }) => safeDisplay(shortPin(devicePin)), tone: 'faint' },
   ];

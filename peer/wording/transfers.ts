@@ -112,8 +112,8 @@ function transferDetails(transfer: TransferRow, now: number): Details {
 }
 
 function fetchingDetails({ bytesPerSecond, etaMs, sources }: TransferRow): Details {
-  const active = sources.filter(({ state }) => state === 'sending' || state === 'idle').length;
-  if (active === 0) {
+  const active = sources.filter(({ state }) => state === 'sending' || state === 'idle');
+  if (active.length === 0) {
     const [first] = sources
       .filter(({ queuePosition }) => queuePosition !== undefined)
       .toSorted((a, b) => queueRank(a) - queueRank(b));
@@ -122,7 +122,13 @@ function fetchingDetails({ bytesPerSecond, etaMs, sources }: TransferRow): Detai
   }
   const eta = etaMs === undefined ? '' : `${formatDuration(etaMs)} left`;
   const rate = formatRate(bytesPerSecond).padStart(RATE_CELLS);
-  return { details: [rate, eta.padStart(ETA_CELLS), formatCount(active, 'source')], tone: 'accent' };
+  return { details: [rate, eta.padStart(ETA_CELLS), activeText(active)], tone: 'accent' };
+}
+
+/** `2 sources`; `1 relayed` where nothing comes by a straight way: that is why it is slow. */
+function activeText(active: readonly TransferSource[]): string {
+  const isRelayed = active.every(({ via }) => via === 'relayed');
+  return isRelayed ? `${active.length} relayed` : formatCount(active.length, 'source');
 }
 
 /** `place 3 in the queue`, `about 12s`. */

@@ -2,7 +2,12 @@ import { expect } from 'chai';
 import { SourceEntry } from '../../peer/download/source-entry.js';
 
 describe('a source that is being reached', () => {
-  const offer = { user: 'alice', device: 'ab'.repeat(32), has: 'all', addresses: [{ host: '127.0.0.1', port: 1 }] } as const;
+  const offer = {
+    user: 'alice',
+    device: 'ab'.repeat(32),
+    has: 'all',
+    addresses: [{ host: '127.0.0.1', port: 1 }],
+  } as const;
 
   it('is not waited for where it was, when the tracker lists it elsewhere: it was started anew', () => {
     const entry = new SourceEntry(offer);

@@ -52,6 +52,8 @@ describe('the status pages', () => {
       'shoal_sessions{state="active"} 1',
       'shoal_datagrams_dropped_total{reason="badSeal"} 0',
       'shoal_rate_limited_total{limit="publishRate"} 0',
+      'shoal_relays 0',
+      'shoal_relayed_bytes_total 0',
     ])
       expect(text.split('\n')).to.include(line);
     expect((await get({ port, path: '/' })).status).to.equal(404);

@@ -225,6 +225,14 @@ describe('transferRow', () => {
     expect(text()).to.match(/report\.pdf +\[█+░+\] {2,}42% {2,}1\.0 MiB\/s {2,}1m 05s left {2}1 source$/);
   });
 
+  it('says when all that comes is relayed', () => {
+    const [direct] = transfer().sources as [TransferRow['sources'][number]];
+    const relayed = { ...direct, via: 'relayed' as const };
+
+    expect(text({ sources: [relayed, relayed] })).to.match(/left {2}2 relayed$/);
+    expect(text({ sources: [relayed, direct] })).to.match(/left {2}2 sources$/);
+  });
+
   it('keeps name, bar, percent and speed in 40 columns', () => {
     expect(text({}, 40)).to.match(/\[█+░+\] {2,}42% {2,}1\.0 MiB\/s$/);
   });

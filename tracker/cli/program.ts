@@ -107,6 +107,10 @@ function runCommand(process: CliProcess): Command {
       .option('--quota <NUMBER>', 'publications one user may have (default 1000000)')
       .option('--publish-rate <NUMBER>', 'entries a second one user may publish (default 10000; 0: any number)')
       .option('--request-rate <NUMBER>', 'requests a second one user may make (default 10000; 0: any number)')
+      .option(
+        '--relay-bytes <SIZE>',
+        'relayed for one user a day (default 10G; 0: nothing, peers that nobody can dial stay alone)',
+      )
       .option('--audit-days <NUMBER>', 'how long the audit is kept (default 90)')
       .option('--status-port <PORT>', 'HTTP port for /healthz, /readyz and /metrics (default: none)')
       .option('--status-host <HOST>', 'its address (default 127.0.0.1: this machine alone)')

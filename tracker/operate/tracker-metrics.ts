@@ -40,7 +40,7 @@ export class TrackerMetrics implements Part {
     this.#seconds.observe(this.#labelsOf(type, '', ''), (this.clock.monotonic() - startedAt) / 1_000);
   }
 
-  watch({ registry, policy, rates, audit }: Services, { drops, connections }: TransportFacts): void {
+  watch({ registry, policy, rates, audit, relayAccounts }: Services, { drops, connections }: TransportFacts): void {
     const startedAt = this.clock.monotonic();
     const metrics = this.#metrics;
     metrics.gauge('shoal_sessions', 'Sessions by state.', () => labelled('state', registry.counts()));
@@ -51,6 +51,8 @@ export class TrackerMetrics implements Part {
     metrics.countOf('shoal_rate_limited_total', 'Requests refused by a rate limit, by limit.', () =>
       labelled('limit', rates.refused),
     );
+    metrics.gauge('shoal_relays', 'Pairs of peers that are relayed now.', () => relayAccounts.open);
+    metrics.countOf('shoal_relayed_bytes_total', 'Bytes passed on between peers.', () => relayAccounts.totalBytes);
     metrics.gauge('shoal_bans', 'Bans in force.', () => policy.banCount);
     metrics.countOf('shoal_audit_lost_total', 'Audit rows left out because there were too many.', () => audit.lost);
     metrics.gauge(
