@@ -1,14 +1,18 @@
 // What both commands do before Shoal itself is loaded. It must be read by any Node from 12.20 on, so that an old one can be told
 // what is missing: no syntax and no import here that is younger.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { cachedDataVersionTag } from 'node:v8';
+import { Script } from 'node:vm';
 
 const OLDEST_MAJOR = 24;
 const ALREADY_RESTARTED = '_SHOAL_RESTARTED';
+// What the script was made of; modules of dist/ are told by the compiler's notes, which an installed package does not have.
+const MADE_OF = ['dist/.tsbuildinfo', 'bin/programs.js', 'bin/loopback-tracker.js'];
 
 export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -41,6 +45,30 @@ function isMissing(path) {
 function fail(message) {
   process.stderr.write(`${message}\n`);
   process.exitCode = 1;
+}
+
+/** The programs: from the script that `npm run build` made of them, which starts in half the time, or module by module. */
+export async function loadPrograms() {
+  const script = readScript();
+  if (script === undefined) return import('./programs.js');
+  process.noDeprecation = true; // packages in it are no longer known as such, whose sins Node passes over
+  return script('bin/programs.js', pathToFileURL(join(packageRoot, 'dist/')).href);
+}
+
+/** Undefined where it was made by another Node or before the last change, and for who looks into a program with options of Node. */
+function readScript() {
+  if (process.execArgv.length > 0 || process.env.NODE_OPTIONS || process.env.NODE_V8_COVERAGE) return undefined;
+  const folder = join(packageRoot, 'dist', 'program');
+  const cache = join(folder, `${cachedDataVersionTag()}.cache`);
+  const madeAt = changedAt(cache);
+  if (madeAt === 0 || MADE_OF.some((path) => changedAt(join(packageRoot, path)) > madeAt)) return undefined;
+  const filename = join(folder, 'program.js');
+  const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData: readFileSync(cache) });
+  return script.cachedDataRejected ? undefined : script.runInThisContext();
+}
+
+function changedAt(path) {
+  return existsSync(path) ? statSync(path).mtimeMs : 0;
 }
 
 /** Keeps compiled code between starts, and keeps quiet about a module that is stable enough for us. */

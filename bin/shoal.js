@@ -2,12 +2,12 @@
 // The `shoal` command.
 import { fileURLToPath } from 'node:url';
 
-import { isBuilt, isNodeReady, prepareNode } from './launch.js';
+import { isBuilt, isNodeReady, loadPrograms, prepareNode } from './launch.js';
 
 async function run() {
   if (!isBuilt()) return;
   prepareNode();
-  const { runShoal } = await import('./programs.js');
+  const { runShoal } = await loadPrograms();
   process.exitCode = await runShoal(process.argv.slice(2));
 }
 

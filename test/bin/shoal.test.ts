@@ -1,5 +1,7 @@
-import { readdirSync, statSync, symlinkSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { readdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { cachedDataVersionTag } from 'node:v8';
+import { Script } from 'node:vm';
 
 import { expect } from 'chai';
 
@@ -56,6 +58,60 @@ describe('bin/shoal.js', () => {
       expect(JSON.parse(stdout)).to.deep.equal(['peer', words, true]);
     });
   }
+
+  describe('with the programs as one script', () => {
+    let stand: StandInPackage;
+
+    beforeEach(async () => {
+      const main = teller('a module');
+      stand = await StandInPackage.create(dir, { peer: main, tracker: main });
+      const source = `(async () => ({ runShoal: async (words) => { process.stdout.write('script ' + words); return 7; } }))`;
+      await stand.addFile('dist/program/program.js', source);
+      await stand.addFile(`dist/program/${cachedDataVersionTag()}.cache`, new Script(source).createCachedData());
+      touch('bin', -60);
+      touch('dist/.tsbuildinfo', -60);
+    });
+
+    /** As if changed so many seconds after now. */
+    function touch(path: string, seconds: number): void {
+      const time = Date.now() / 1_000 + seconds;
+      const full = dir.join(path);
+      const names = path === 'bin' ? readdirSync(full).map((name) => `${full}/${name}`) : [full];
+      writeFileSync(dir.join('dist/.tsbuildinfo'), '{}', { flag: 'a' });
+      for (const name of names) utimesSync(name, time, time);
+    }
+
+    it('starts from it, with the same words and exit code', async () => {
+      const { code, stdout, stderr } = await stand.run('shoal.js', ['get', 'x']);
+
+      expect([code, stdout, stderr]).to.deep.equal([7, 'script get,x', '']);
+    });
+
+    for (const changed of ['dist/.tsbuildinfo', 'bin']) {
+      it(`starts from the modules when ${changed} is younger than it`, async () => {
+        touch(changed, 60);
+
+        const { stdout } = await stand.run('shoal.js', []);
+
+        expect(stdout).to.contain('a module');
+      });
+    }
+
+    it('starts from the modules when it was made by another Node, or does not belong to what V8 kept', async () => {
+      await stand.addFile('dist/program/program.js', '(async () => ({ runShoal: () => 1 }))');
+      const { stdout: withOther } = await stand.run('shoal.js', []);
+      await rm(dir.join(`dist/program/${cachedDataVersionTag()}.cache`));
+      const { stdout: withNone } = await stand.run('shoal.js', []);
+
+      expect([withOther, withNone]).to.deep.equal(Array(2).fill(JSON.stringify(['a module', [], true])));
+    });
+
+    it('starts from the modules for who gives options to Node, to see them run', async () => {
+      const { stdout } = await stand.run('shoal.js', [], { nodeOptions: ['data:text/javascript,'] });
+
+      expect(stdout).to.contain('a module');
+    });
+  });
 
   it('says how to build when nothing is built', async () => {
     const stand = await StandInPackage.create(dir, {});

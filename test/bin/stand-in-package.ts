@@ -43,7 +43,7 @@ export class StandInPackage {
     return new StandInPackage(dir);
   }
 
-  async addFile(path: string, content: string): Promise<void> {
+  async addFile(path: string, content: string | Uint8Array): Promise<void> {
     await mkdir(this.dir.join(path, '..'), { recursive: true });
     await writeFile(this.dir.join(path), content);
   }

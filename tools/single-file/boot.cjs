@@ -3,10 +3,12 @@
 const { getAsset, getRawAsset } = process.getBuiltinModule('node:sea');
 const { Script } = process.getBuiltinModule('node:vm');
 
+const BASE = 'shoal:/'; // what modules are named by where they have no path
+
 // Set by common/runtime/own-program.ts.
-const part = process.env._SHOAL_PART ?? 'shoal:/tools/single-file/main.js';
+const part = process.env._SHOAL_PART ?? `${BASE}tools/single-file/main.js`;
 delete process.env._SHOAL_PART; // what this one starts is told its own
 
 const cachedData = new Uint8Array(getRawAsset('program.cache'));
 const script = new Script(getAsset('program.js', 'latin1'), { filename: 'shoal', cachedData });
-void script.runInThisContext()(part);
+void script.runInThisContext()(part.slice(BASE.length), BASE);

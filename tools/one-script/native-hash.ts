@@ -1,19 +1,30 @@
 /**
- * Stands for the package `@napi-rs/blake-hash` inside the single executable file. The system loads native code from files only, so
- * the embedded add-on is written to a folder that is this user's alone, and a file that is there already is used only when it is the
- * same byte for byte. Whatever fails here leaves the work to WebAssembly, see common/content/blake3.ts.
+ * Stands for the package `@napi-rs/blake-hash` in the script. In the single executable file the add-on is embedded, but the system
+ * loads native code from files only: it is written to a folder that is this user's alone, and a file that is there already is used only
+ * when it is the same byte for byte. Whatever fails here leaves the work to WebAssembly, see common/content/blake3.ts.
  */
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { getAssetKeys, getRawAsset } from 'node:sea';
 import { ensurePrivateDir, writeFileDurably } from '../../common/runtime/files.js';
 import { currentHost } from '../../common/runtime/host.js';
+import { isSingleFile } from '../../common/runtime/own-program.js';
 import { stateFolder } from '../../common/runtime/state-folder.js';
 
-const loaded: { exports: object } = { exports: {} };
-process.dlopen(loaded, await nativeFile());
+type Package = typeof import('@napi-rs/blake-hash');
 
-export const { Blake3Hasher } = loaded.exports as typeof import('@napi-rs/blake-hash');
+export const { Blake3Hasher } = isSingleFile ? await loadEmbedded() : loadPackage();
+
+function loadPackage(): Package {
+  return createRequire(import.meta.url)('@napi-rs/blake-hash') as Package;
+}
+
+async function loadEmbedded(): Promise<Package> {
+  const loaded: { exports: object } = { exports: {} };
+  process.dlopen(loaded, await nativeFile());
+  return loaded.exports as Package;
+}
 
 /** Its name holds the hash of its content, so that several versions of Shoal do not replace each other's. */
 async function nativeFile(): Promise<string> {
