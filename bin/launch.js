@@ -49,8 +49,12 @@ function fail(message) {
 
 /** The programs: from the script that `npm run build` made of them, which starts in half the time, or module by module. */
 export async function loadPrograms() {
+  hideSqliteWarning();
   const script = readScript();
-  if (script === undefined) return import('./programs.js');
+  if (script === undefined) {
+    keepCompiledCode();
+    return import('./programs.js');
+  }
   process.noDeprecation = true; // packages in it are no longer known as such, whose sins Node passes over
   return script('bin/programs.js', pathToFileURL(join(packageRoot, 'dist/')).href);
 }
@@ -71,9 +75,8 @@ function changedAt(path) {
   return existsSync(path) ? statSync(path).mtimeMs : 0;
 }
 
-/** Keeps compiled code between starts, and keeps quiet about a module that is stable enough for us. */
-export function prepareNode() {
-  hideSqliteWarning();
+/** For the next start. */
+function keepCompiledCode() {
   if (nodeModule.enableCompileCache === undefined) return;
   try {
     // Node's default is a folder in /tmp that any local user could make first and fill with code of his own.
@@ -94,6 +97,7 @@ function cacheFolder() {
   return join(named !== undefined && named.startsWith('/') ? named : join(homedir(), '.cache'), 'shoal', 'compiled');
 }
 
+/** Keeps quiet about a module that is stable enough for us. */
 function hideSqliteWarning() {
   const emitWarning = process.emitWarning;
   process.emitWarning = function filtered(warning, ...rest) {

@@ -1,6 +1,4 @@
 // The programs behind the commands. Loaded on a new enough Node only, and by the single executable file.
-import { setFlagsFromString } from 'node:v8';
-
 const TRACKER_WORDS = ['tracker', 'user', 'group', 'admin'];
 
 /** `shoal WORDS…`: picks the program and leaves everything else to it. Resolves with the exit code. */
@@ -13,7 +11,6 @@ export async function runShoal(words) {
     const startDepot = async (options) => (await import('../dist/peer/depot-main.js')).startDepot(options);
     return main(words, { startDepot });
   }
-  keepHeapSmall();
   const { main } = await import('../dist/peer/main.js');
   return main(words);
 }
@@ -23,7 +20,6 @@ export async function runShoal(words) {
  * in the single executable file.
  */
 export async function runStart(words, packageRoot) {
-  keepHeapSmall();
   const program = import('../dist/peer/main.js'); // read while the tracker starts
   if (namesTracker(words)) return (await program).main(words);
   const { findOrStartTracker } = await import('./loopback-tracker.js');
@@ -49,12 +45,4 @@ function keeper(startAgain) {
     await startAgain(); // if that fails, the screen says that there is no tracker
     isBusy = false;
   };
-}
-
-/**
- * For the peer, before it is loaded: V8 lets the space for young objects grow while many short-lived buffers pass through, as in every
- * transfer, and keeps it. That cost 50 MB more for a file of 5 GiB than for one of 64 MiB and made nothing faster.
- */
-function keepHeapSmall() {
-  setFlagsFromString('--semi-space-growth-factor=1');
 }

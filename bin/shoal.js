@@ -2,11 +2,10 @@
 // The `shoal` command.
 import { fileURLToPath } from 'node:url';
 
-import { isBuilt, isNodeReady, loadPrograms, prepareNode } from './launch.js';
+import { isBuilt, isNodeReady, loadPrograms } from './launch.js';
 
 async function run() {
   if (!isBuilt()) return;
-  prepareNode();
   const { runShoal } = await loadPrograms();
   process.exitCode = await runShoal(process.argv.slice(2));
 }

@@ -2,11 +2,10 @@
 // `npm start`.
 import { fileURLToPath } from 'node:url';
 
-import { isBuilt, isNodeReady, loadPrograms, packageRoot, prepareNode } from './launch.js';
+import { isBuilt, isNodeReady, loadPrograms, packageRoot } from './launch.js';
 
 async function run() {
   if (!isBuilt()) return;
-  prepareNode();
   const { runStart } = await loadPrograms();
   process.exitCode = await runStart(process.argv.slice(2), packageRoot);
 }

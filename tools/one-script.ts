@@ -99,8 +99,10 @@ const replacements: Plugin = {
   setup({ onResolve, onLoad }) {
     const nativeHash = join(ROOT, 'dist/tools/one-script/native-hash.js');
     onResolve({ filter: /^@napi-rs\/blake-hash$/ }, () => ({ path: nativeHash }));
-    // Ink loads it when it is developed itself.
+    onResolve({ filter: /^hash-wasm$/ }, () => ({ path: join(ROOT, 'node_modules/hash-wasm/dist/blake3.umd.min.js') }));
+    // Ink loads it when it is developed itself; of the languages of Zod's errors Shoal knows one.
     onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: 'absent' }));
+    onResolve({ filter: /locales\/index\.js$/ }, ({ path }) => ({ path, namespace: 'absent' }));
     onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: '' }));
   },
 };
