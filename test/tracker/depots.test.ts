@@ -1,59 +1,23 @@
 import { expect } from 'chai';
 import { encodeJson } from '../../common/protocol/json.js';
-import { LONG_UNSEEN_MS } from '../../common/protocol/limits.js';
 import { waitFor } from '../support/wait-for.js';
+import { DepotTracker, FILE, idOf, NOWHERE, OTHER_FILE, put, SIZE, sources, stored, work } from './depot-requests.js';
 import type { RawTcp } from './raw-client.js';
-import { loginOf, publishOf, type RawReply, type RawUser, request, userOf } from './raw-messages.js';
+import { publishOf, type RawReply, request, userOf } from './raw-messages.js';
 import { quickPasscodeHash } from './raw-passcode.js';
-import { TestTracker } from './test-tracker.js';
-
-const FILE = 'ab'.repeat(32);
-const OTHER_FILE = 'cd'.repeat(32);
-const NOWHERE = 'x'.repeat(21);
-/** What `publishOf` says of every file. */
-const SIZE = 1_000;
+import type { TestTracker } from './test-tracker.js';
 
 describe('depots', () => {
+  let world: DepotTracker;
   let tracker: TestTracker;
-  afterEach(() => tracker[Symbol.asyncDispose]());
+  afterEach(() => world[Symbol.asyncDispose]());
 
-  async function start(putQuotaBytes?: number): Promise<void> {
-    const users = ['alice', 'bob', 'carol', 'cellar', 'attic'];
-    tracker = await TestTracker.start({ users, ...(putQuotaBytes === undefined ? {} : { putQuotaBytes }) });
-  }
-
-  async function depot(of: string | RawUser, capacity = 10 * SIZE): Promise<RawTcp> {
-    const user = typeof of === 'string' ? userOf(of) : of;
-    await tracker.store.appointDepot(user.user, true);
-    const { client } = await tracker.enterTcp(user);
-    expect(await client.ask(request('depot', { capacity }))).to.have.property('ok', true);
-    return client;
-  }
-
-  async function enter(user: string, ...names: string[]): Promise<RawTcp> {
-    const { client } = await tracker.enterTcp(user);
-    if (names.length > 0) await client.ask(publishOf(...names));
-    return client;
-  }
-
-  const put = async (client: RawTcp, fields: object): Promise<(string | string[])[]> => {
-    const { results } = await client.ask(request('put', fields));
-    return (results as { ok: boolean; copies: { depot: string }[]; error: { code: string } }[]).map((result) =>
-      result.ok ? result.copies.map((copy) => copy.depot) : result.error.code,
-    );
+  const start = async (putQuotaBytes?: number): Promise<void> => {
+    world = await DepotTracker.start(putQuotaBytes);
+    tracker = world.tracker;
   };
-  const work = async (client: RawTcp, fields: object = {}): Promise<Record<string, unknown>[]> =>
-    (await client.ask(request('work', fields)))['work'];
-  const idOf = async (client: RawTcp, name = 'plan'): Promise<string> => {
-    const found = await client.ask(request('search', { text: name, exact: true, all: true, mine: true }));
-    return found['publications'][0]?.publicationId ?? NOWHERE;
-  };
-  const stored = (client: RawTcp, publicationId: string, fields: object = {}): Promise<RawReply> =>
-    client.ask(request('stored', { publicationId, fileId: FILE, has: 'all', ...fields }));
-  const sources = async (client: RawTcp, publicationId: string): Promise<string[]> => {
-    const reply = await client.ask(request('sources', { publicationId, ticket: false }));
-    return reply.ok ? (reply['sources'] as { user: string }[]).map(({ user }) => user) : [String(reply.error?.code)];
-  };
+  const depot: DepotTracker['depot'] = (...args) => world.depot(...args);
+  const enter: DepotTracker['enter'] = (...args) => world.enter(...args);
 
   it('get work for what is put, are sources once it is stored, and stay so over a restart of the tracker', async () => {
     await start();
@@ -291,132 +255,5 @@ describe('depots', () => {
     await stored(cellar, id, { fileId: OTHER_FILE, has: 'none' });
     expect(await work(cellar, { all: true })).to.deep.equal([]);
     expect((await stored(cellar, id)).error?.code).to.equal('not-found');
-  });
-
-  const del = async (client: RawTcp, publicationId: string, fields: object = {}): Promise<string> => {
-    const reply = await client.ask(request('del', { publicationId, ...fields }));
-    return reply.ok ? 'ok' : String(reply.error?.code);
-  };
-
-  describe('del', () => {
-    it('is for the owner alone unless it was put open, and only for what was put', async () => {
-      await start();
-      const alice = await enter('alice', 'mine', 'open', 'published');
-      await depot('cellar');
-      const bob = await enter('bob');
-      await put(alice, { names: ['mine'] });
-      await put(alice, { names: ['open'], removal: 'open' });
-
-      expect(await del(bob, await idOf(bob, 'mine'))).to.equal('not-allowed');
-      expect(await del(bob, await idOf(bob, 'published'))).to.equal('not-allowed');
-      expect(await del(bob, await idOf(bob, 'open'))).to.equal('ok');
-      expect(await del(alice, await idOf(alice, 'mine'))).to.equal('ok');
-      expect(await idOf(bob, 'open')).to.equal(NOWHERE);
-    });
-
-    it('answers what is hidden and what does not exist alike', async () => {
-      await start();
-      const [alice, bob] = [await enter('alice'), await enter('bob')];
-      await depot('cellar');
-      await alice.ask({ ...publishOf('secret'), rights: { users: [], groups: [] } });
-      await put(alice, { names: ['secret'], removal: 'open', depots: ['cellar'] });
-
-      expect(await del(bob, await idOf(alice, 'secret'))).to.equal('not-found');
-      expect(await del(bob, NOWHERE)).to.equal('not-found');
-    });
-
-    it('wants the passcode where that decides', async () => {
-      await start();
-      const [alice, bob] = [await enter('alice'), await enter('bob')];
-      await depot('cellar');
-      await alice.ask({ ...publishOf('plan'), terms: { passcodeHash: quickPasscodeHash('1234') } });
-      await put(alice, { names: ['plan'], removal: 'passcode' });
-      const id = await idOf(bob);
-
-      expect(await del(bob, id)).to.equal('passcode-needed');
-      expect(await del(bob, id, { passcode: 'guess' })).to.equal('wrong-passcode');
-      expect(await del(bob, id, { passcode: '1234' })).to.equal('ok');
-    });
-
-    it('is not undone by the device that published it, which may publish the file anew', async () => {
-      await start();
-      const user = userOf('alice');
-      const { client: alice } = await tracker.enterTcp(user);
-      await alice.ask(publishOf('plan'));
-      await depot('cellar');
-      await put(alice, { names: ['plan'], removal: 'open' });
-      const [id, bob] = [await idOf(alice), await enter('bob')];
-      await alice.ask(request('logout'));
-
-      await del(bob, id);
-
-      const again = await tracker.tcp();
-      const grant = await again.ask(loginOf(user, tracker.identity.pin, { libraryRevision: 1 }));
-      expect(grant).to.include({ ok: true, live: false });
-      const entry = { name: 'plan', fileId: FILE, size: SIZE, kind: 'file' };
-      const told = await again.ask(request('publish', { entries: [{ ...entry, publicationId: id }] }));
-      expect(told['results'][0].error.code).to.equal('gone');
-      const fresh = await again.ask(request('publish', { entries: [entry] }));
-      expect(fresh['results'][0]).to.include({ ok: true, change: 'new' });
-    });
-  });
-
-  it('are seen in the audit: who put and removed what, and what came of it', async () => {
-    await start(2 * SIZE);
-    const [alice, cellar, bob] = [
-      await enter('alice', 'plan', 'more', 'most'),
-      await depot('cellar'),
-      await enter('bob'),
-    ];
-    await put(alice, { names: ['plan', 'more', 'most'] });
-    const id = await idOf(alice);
-    await stored(cellar, id);
-    await alice.ask(request('put', { names: ['more'], removal: 'passcode' }));
-    await del(bob, id);
-    await del(bob, NOWHERE);
-    await del(alice, id);
-
-    const seen = await waitFor(async () => {
-      const rows = await tracker.store.listAudit({ limit: 100 });
-      const found = rows.filter(({ kind }) => ['put', 'stored', 'del'].includes(kind)).reverse();
-      return found.length > 6 ? found : undefined;
-    });
-
-    expect(seen.map(({ kind, user, detail }) => `${user} ${kind} ${detail}`)).to.deep.equal([
-      'alice put @alice/plan to cellar',
-      'alice put @alice/more to cellar',
-      'alice put @alice/most refused: quota',
-      'cellar stored @alice/plan all',
-      'alice put @alice/more to cellar',
-      'bob del @alice/plan refused: not-allowed',
-      'alice del @alice/plan removed',
-    ]);
-    expect(seen.at(-1)).to.deep.include({ subject: id, address: '127.0.0.1' });
-  });
-
-  it('lists as at risk what one holder alone has, or no holder that was seen lately', async () => {
-    await start();
-    const alice = await enter('alice', 'alone', 'stored', 'shared');
-    const [cellar, bob] = [await depot('cellar'), await enter('bob')];
-    const names = async (client: RawTcp, all = false): Promise<string[]> => {
-      const { publications } = await client.ask(request('atRisk', { all }));
-      return (publications as { name: string }[]).map(({ name }) => name).toSorted();
-    };
-    await put(alice, { names: ['stored'] });
-    await stored(cellar, await idOf(alice, 'stored'));
-    const shared = await idOf(alice, 'shared');
-    await bob.ask(request('sources', { publicationId: shared, ticket: true }));
-    await bob.ask(request('hold', { publicationId: shared, fileId: FILE, has: 'all' }));
-
-    expect(await names(alice)).to.deep.equal(['alone']);
-    expect(await names(bob)).to.deep.equal([]);
-    expect(await names(bob, true)).to.deep.equal(['alone']);
-
-    for (const client of [alice, cellar, bob]) await client.ask(request('logout'));
-    const seen = (user: string) => tracker.tracker.registry.takeSeen().filter((device) => device.user === user);
-    const devices = ['alice', 'cellar'].flatMap(seen);
-    await tracker.store.recordSeen(devices, Date.now() - LONG_UNSEEN_MS - 1);
-    const later = await enter('bob');
-    expect(await names(later, true)).to.include('alone');
   });
 });

@@ -35,6 +35,20 @@ export interface PutChange {
   readonly quotaBytes: number;
 }
 
+export interface DelChange {
+  readonly type: 'del';
+  readonly user: string;
+  readonly publicationId: string;
+  readonly provenHash: string | undefined;
+}
+
+export interface StoredChange extends DeviceKey {
+  readonly type: 'stored';
+  readonly publicationId: string;
+  readonly fileId: string;
+  readonly has: 'all' | 'none' | 'full';
+}
+
 export interface OfferedDepot extends DeviceKey {
   /** Bytes. */
   readonly capacity: number;

@@ -17,7 +17,7 @@ import type { ErrorCode } from '../../common/protocol/errors.js';
 import type { PublicationKind } from '../../common/protocol/folder-fields.js';
 import type { ErrorBody, ReplyBody, Rights, Terms } from '../../common/protocol/messages.js';
 import type { SearchOrder } from '../../common/protocol/search-fields.js';
-import type { DepotStore, PutChange } from './depot-store.js';
+import type { DelChange, DepotStore, PutChange, StoredChange } from './depot-store.js';
 import type { PathStore, PathsChange, PathsOutcome } from './path-rows.js';
 
 export interface Store extends DepotStore, PathStore {
@@ -210,18 +210,8 @@ export type Change =
     }
   | ({ readonly type: 'rename'; readonly entries: readonly RenameEntry[] } & DeviceKey)
   | PutChange
-  | {
-      readonly type: 'del';
-      readonly user: string;
-      readonly publicationId: string;
-      readonly provenHash: string | undefined;
-    }
-  | ({
-      readonly type: 'stored';
-      readonly publicationId: string;
-      readonly fileId: string;
-      readonly has: 'all' | 'none' | 'full';
-    } & DeviceKey)
+  | DelChange
+  | StoredChange
   | PathsChange
   | { readonly type: 'logout' }
   /** Changes nothing in the store: only its outcome is kept. */
