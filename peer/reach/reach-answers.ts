@@ -2,6 +2,7 @@
  * What a source does when the tracker says that somebody cannot dial it: it dials him, or meets him at the relay, and then answers
  * what he asks for as on any other connection. Whether he may have it his ticket says.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TrackerEvent } from '../../common/protocol/event-messages.js';
 import type { RelayHello } from '../../common/protocol/reach-fields.js';
 import type { Clock } from '../../common/runtime/clock.js';
@@ -64,6 +65,7 @@ export class ReachAnswers implements Part {
 
   async #answer(event: ReachEvent): Promise<void> {
     using deadline = withDeadline(this.#stopping.signal, ANSWER_DEADLINE_MS, this.#options.clock);
+    await nextTurn(); // it may come in one piece with the reply that brings the session's new key
     const connection = await (event.by === 'back' ? this.#dialBack(event, deadline) : this.#meet(event, deadline));
     connection.onClose(() => this.#count(event.user, -1));
     this.#options.serve(connection);

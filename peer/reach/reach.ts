@@ -20,8 +20,8 @@ import type { RelayPlace } from './relay-line.js';
 import { connectRelayed } from './relayed.js';
 import { WayMemory } from './way-memory.js';
 
-/** The source hears of it, and dials, within this, ms; it gives itself three seconds to dial. */
-const BACK_WAIT_MS = 4_000;
+/** The source hears of it, and dials, within this, ms, if it can. */
+const BACK_WAIT_MS = 3_000;
 /** Both are at the relay, and know each other, within this, ms. */
 const RELAY_WAIT_MS = 6_000;
 const TOKEN_BYTES = 16;
@@ -68,8 +68,8 @@ export class Reach implements Connector {
       } catch (error) {
         signal.throwIfAborted();
         failures.push({ via, error });
-        // A peer that could be dialled a moment ago has left or been started anew: the tracker will say where it is.
-        if (via === 'direct' && known === undefined) break;
+        // Nobody listens where the tracker found it: it has left or is being started anew, and the tracker will say where it is.
+        if (via === 'direct' && known === undefined && isRefused(error)) break;
       }
     }
     // Nothing worked: the next time everything is tried, the other ways too.
@@ -115,7 +115,7 @@ export class Reach implements Connector {
     using deadline = withDeadline(signal, RELAY_WAIT_MS, clock);
     await this.#ask('relay', source, token, deadline);
     const hello = relayHello(token);
-    return connectRelayed({ place, hello, pin: source.device, identity, clock }, deadline);
+    return await connectRelayed({ place, hello, pin: source.device, identity, clock }, deadline);
   }
 
   async #ask(by: ReachWay, source: WantedSource, token: string, { signal }: AbortOptions): Promise<void> {
@@ -132,6 +132,12 @@ function faultOf(failures: readonly { readonly via: Via; readonly error: unknown
   const problems = failures.map(({ via, error }) => wayProblem(via, error));
   const text = `cannot be reached: ${problems.join(', ')} (${whatToDo(last)})`;
   return new SourceFault('unreachable', text, { cause: last, retryAfterMs });
+}
+
+/** Silence, or no route, says that something is between the two; a refusal comes from the source's own machine. */
+function isRefused(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED';
 }
 
 function newToken(): string {

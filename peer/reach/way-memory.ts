@@ -30,8 +30,4 @@ export class WayMemory {
     const [oldest] = this.#known.keys();
     if (this.#known.size > MAX_DEVICES && oldest !== undefined) this.#known.delete(oldest);
   }
-
-  forget(device: string): void {
-    this.#known.delete(device);
-  }
 }

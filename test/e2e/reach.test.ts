@@ -23,8 +23,7 @@ describe('a source that nobody can dial', function () {
       await world.publish('alice', path);
 
       // Of a command that serves nobody there is nothing to dial.
-      const byCarol = await world.cli('carol', ['get', 'plan.bin']);
-      await world.serve('bob');
+      const [byCarol] = await Promise.all([world.cli('carol', ['get', 'plan.bin']), world.serve('bob')]);
       const byBob = await world.cli('bob', ['get', 'plan.bin']);
 
       expect([viaOf(byCarol), viaOf(byBob)]).to.deep.equal([['alice relayed'], ['alice dialled back']]);

@@ -27,6 +27,15 @@ export class FakeRelay implements AsyncDisposable {
     return { host: '127.0.0.1', port: (this.#server.address() as AddressInfo).port, pin: this.identity.pin };
   }
 
+  /** Those who have come and whom nobody has joined. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -46,6 +55,7 @@ export class FakeRelay implements AsyncDisposable {
       const other = this.#waiting.get(token);
       if (other === undefined) this.#waiting.set(token, socket);
       else this.#splice(socket, other);
+      if (other !== undefined) this.#waiting.delete(token);
     });
   }
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { ErrorCode } from '../../common/protocol/errors.js';
-import { systemClock } from '../../common/runtime/clock.js';
+import { type Clock, systemClock, VirtualClock } from '../../common/runtime/clock.js';
 import type { Identity } from '../../common/wire/identity.js';
 import type { TransferRow } from '../../peer/api.js';
 import { dialPeer } from '../../peer/file-port/dial-peer.js';
@@ -33,6 +33,8 @@ describe('reaching a source', () => {
   let awaited: AwaitedDials;
   let bobsPort: FilePort;
   let isListening: boolean;
+  let connector: Reach;
+  let clock: Clock;
   /** What the tracker was asked for, in order. */
   let asked: Asked[];
   /** What the tracker does with it; by default it tells Alice. */
@@ -40,7 +42,7 @@ describe('reaching a source', () => {
   beforeEach(async () => {
     world = await World.open();
     relay = await FakeRelay.open(world.tracker);
-    [asked, isListening] = [[], true];
+    [asked, isListening, clock] = [[], true, systemClock];
   });
   afterEach(async () => {
     await answers?.stop();
@@ -69,7 +71,7 @@ describe('reaching a source', () => {
       onBack: (connection, token) => awaited.take(connection, token),
     });
     const tracker = { request: (_type: string, body: Asked) => ask(body, identity.pin) };
-    const connector = new Reach({
+    connector = new Reach({
       ...parts({ identity }),
       tracker: tracker as unknown as Pick<TrackerClient, 'request'>,
       awaited,
@@ -81,7 +83,7 @@ describe('reaching a source', () => {
   function parts({ identity }: Pick<TestPeer, 'identity'>) {
     return {
       identity,
-      clock: systemClock,
+      clock,
       dial: ({ host, port }: typeof DEAD, pin: string, { signal }: { signal: AbortSignal }) =>
         dialPeer({ host, port, pin, identity }, { signal }),
       relay: relay.place,
@@ -130,6 +132,15 @@ describe('reaching a source', () => {
     const why = await waitFor(() => reader.downloads.rows()[0]?.sources[0]?.problem?.message);
     stop.abort();
     return why;
+  }
+
+  /** Why Alice, who has no address, cannot be reached. */
+  function failureOf(to: Reach): Promise<string> {
+    const source = { user: 'alice', device: alice.identity.pin, addresses: [], publicationId: plan.publicationId };
+    return to.connect(source, { signal: new AbortController().signal }).then(
+      () => expect.fail('she was reached'),
+      (error: Error) => error.message,
+    );
   }
 
   it('dials, and asks nobody, where that works', async () => {
@@ -214,22 +225,38 @@ describe('reaching a source', () => {
     expect([viaOf(row), bys()]).to.deep.equal([['dialled back'], ['back']]);
   });
 
-  for (const { codes, says, todo } of [
-    { codes: { relay: 'no-relay' }, says: 'the tracker relays nothing for you', todo: 'can raise relayBytes' },
-    { codes: { relay: 'relay-quota' }, says: 'relays for you in a day is used up', todo: 'it goes on tomorrow' },
-    { codes: { relay: 'busy' }, says: 'relays as much as it can already', todo: 'it is tried again' },
-    { codes: { relay: 'not-found' }, says: 'it is not online with this any more', todo: 'it is tried again' },
-  ] as const) {
-    it(`says what was tried and what to do when the tracker answers ${codes.relay}`, async () => {
-      const bob = await open();
-      refuse({ back: 'unreachable', ...codes });
+  it('does not wait for a source that neither dials back nor comes to the relay', async () => {
+    const turned = new VirtualClock();
+    clock = turned;
+    await open();
+    onAsked = () => undefined; // it is told, and does nothing
+    const why = failureOf(connector);
 
-      const why = await problemOf(bob);
+    await waitFor(() => bys().includes('back'));
+    turned.advance(3_000);
+    await waitFor(() => relay.waiting === 1);
+    turned.advance(6_000);
+
+    expect(await why).to.match(/it did not dial back, it did not come to the relay/);
+    await waitFor(() => relay.connections === 0);
+  });
+
+  it('says what was tried and what to do, by what the tracker answers', async () => {
+    await open();
+    for (const [relayCode, says, todo] of [
+      ['no-relay', 'the tracker relays nothing for you', 'can raise relayBytes'],
+      ['relay-quota', 'relays for you in a day is used up', 'it goes on tomorrow'],
+      ['busy', 'relays as much as it can already', 'it is tried again'],
+      ['not-found', 'it is not online with this any more', 'it is tried again'],
+    ] as const) {
+      refuse({ back: 'unreachable', relay: relayCode });
+
+      const why = await failureOf(connector);
 
       expect(why).to.match(/^cannot be reached: it cannot dial you either, /);
       expect(why).to.contain(says).and.to.contain(todo).and.to.contain('--advertise');
-    });
-  }
+    }
+  });
 
   it('takes a connection only for a token that it waits for, from the device that it asked for, once', async () => {
     await open();

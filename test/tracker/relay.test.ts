@@ -4,9 +4,9 @@ import { MAX_MEETINGS_ASKED, MAX_RELAYS_PER_USER, MEETING_LIFE_MS } from '../../
 import { VirtualClock } from '../../common/runtime/clock.js';
 import { waitFor } from '../support/wait-for.js';
 import type { RawTcp } from './raw-client.js';
-import { publishOf, type RawGrant, type RawReply, request } from './raw-messages.js';
+import { publishOf, type RawGrant, type RawReply, request, resumeOf } from './raw-messages.js';
 import { helloOf, newToken, RelayEnd } from './relay-end.js';
-import { TestTracker } from './test-tracker.js';
+import { grantOf, TestTracker } from './test-tracker.js';
 
 const MIB = 1024 * 1024;
 const SHARE = 100_000;
@@ -212,6 +212,23 @@ describe('the relay', () => {
       expect(await ask(bob, newToken())).to.have.property('ok', true);
     expect(await code(ask(bob, newToken()))).to.equal('rate-limited');
     expect(await ask(eve, newToken())).to.have.property('ok', true);
+  });
+
+  it('is told to a source that comes back meanwhile, behind the reply that brings its new key', async () => {
+    const { client: before } = alice;
+    before.socket.destroy();
+    await before.closed();
+    const token = newToken();
+    await ask(bob, token);
+
+    const client = await tracker.tcp();
+    const grant = grantOf(await client.ask(resumeOf(alice.grant)));
+    alice = { client, grant };
+    await client.event('reach');
+    const [a, b] = [await come(helloOf(bob.grant, token)), await come(helloOf(grant, token))];
+
+    expect(client.messages.map(({ event }) => event)).to.deep.equal([undefined, 'reach']);
+    expect([await a.answer(), await b.answer()]).to.deep.equal(['ok', 'ok']);
   });
 
   it('ends when one of the two sessions does', async () => {

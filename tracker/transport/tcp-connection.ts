@@ -126,9 +126,10 @@ export class TcpConnection implements EventLink {
       return this.#write(reply);
     }
     const { reply, session } = await this.#enter(request);
+    const written = this.#write(reply); // before any event: it brings the keys
     if (session === undefined) this.#failedLogins += 1;
     else this.#adopt(session);
-    await this.#write(reply);
+    await written;
     if (this.#failedLogins >= MAX_FAILED_LOGINS) this.socket.end();
   }
 
