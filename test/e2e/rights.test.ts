@@ -95,6 +95,7 @@ describe('rights between real processes', function () {
 
       expect(goesOn, 'tickets hold while no tracker runs').to.equal(true);
       for (const at of quietSince) expect(at - backAt).to.be.below(CUT_MS);
+      await world.liftUploadLimit('alice');
       const [bob, ...others] = running;
       for (const other of others) await other.stop('SIGINT'); // they would wait for another source
       expect((await bob?.exit)?.code).to.equal(0);
@@ -142,6 +143,7 @@ async function cutRunning(world: World, narrow: (run: Run) => Promise<void>, mor
   const quietSince = await noUploadTo(world, 'carol');
 
   expect(quietSince - changedAt).to.be.below(CUT_MS);
+  await world.liftUploadLimit('alice');
   await carol.stop('SIGINT'); // it would wait for another source
   expect((await bob.exit).code).to.equal(0);
 }

@@ -176,6 +176,12 @@ export class World implements AsyncDisposable {
     return runCli(args, { ...own, ...options, env });
   }
 
+  /** What was slow for a test to look at it need not be so any more. */
+  async liftUploadLimit(user: string): Promise<void> {
+    const done = await this.cli(user, ['limit', '--up', 'none']);
+    expect(done.code, done.stderr).to.equal(0);
+  }
+
   /** Starts a command of `user` without waiting for its end. */
   async start(
     user: string,

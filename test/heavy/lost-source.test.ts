@@ -1,9 +1,9 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { errorCodeOf, fetchedBytes, transferOf } from '../e2e/json-results.js';
 import { inWorld, PART_NAME } from '../e2e/world.js';
-import { sameBytes } from '../support/temp.js';
+import { sameBytes, seededBytes } from '../support/temp.js';
 
 const MIB = 1024 * 1024;
 
@@ -54,6 +54,23 @@ describe('a get that loses its only source for good', function () {
       expect(last.resumedBytes).to.be.at.least((size * 2) / 3);
       expect(last.receivedBytes).to.equal(size - last.resumedBytes);
       expect(await sameBytes(path, join(world.place('bob').downloads, 'film.bin'))).to.equal(true);
+    }),
+  );
+
+  it(
+    'ends and says so when the file of the only source has changed',
+    inWorld({}, async (world) => {
+      await world.serve('alice');
+      const path = await world.file('alice', 'paper.bin', MIB);
+      await world.publish('alice', path);
+      await writeFile(path, seededBytes(MIB, 99));
+
+      const done = await world.cli('bob', ['get', 'paper.bin']);
+
+      world.mayBeUnfinished('paper.bin');
+      expect(done.code, done.stdout).to.be.oneOf([1, 5, 6]);
+      expect(errorCodeOf(done)).to.be.oneOf(['changed', 'no-source', 'integrity']);
+      await world.publish('alice', path, ['--replace']);
     }),
   );
 });
