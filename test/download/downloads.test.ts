@@ -4,6 +4,7 @@ import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 
 import type { TransferRow } from '../../peer/api.js';
+import { hastyClock } from '../support/hasty-clock.js';
 import { sameBytes } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
 import { evilSource } from './evil-source.js';
@@ -219,7 +220,7 @@ describe('Downloads', () => {
       const publication = await world.publish('film.bin', MIB);
       const lie = { ...publication, size: sizeBytes };
       await evilSource(world, publication, { onOpen: (request, lane) => lane.opened(request, { size: sizeBytes }) });
-      const { downloads, folder } = await world.downloads('bob', [lie]);
+      const { downloads, folder } = await world.downloads('bob', [lie], { clock: hastyClock });
 
       const problem = await problemOf(downloads.get(requestFor(lie, folder), forever));
 

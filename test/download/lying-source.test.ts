@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
+import { hastyClock } from '../support/hasty-clock.js';
 import { sameBytes } from '../support/temp.js';
 import { type EvilLane, type EvilOptions, evilSource, type Line } from './evil-source.js';
 import { problemOf } from './expect-problem.js';
@@ -111,7 +112,7 @@ describe('Download from a source that lies', () => {
   it('tells the source which chunk was bad', async () => {
     const flip = (request: Line, lane: EvilLane): void => mutations['flips one bit of']?.(request, lane, request.first);
     const liar = await evilSource(world, publication, { onChunks: flip });
-    const reader = await world.downloads('bob', [publication]);
+    const reader = await world.downloads('bob', [publication], { clock: hastyClock });
 
     await problemOf(reader.downloads.get(requestFor(publication, reader.folder), forever));
 
@@ -122,7 +123,7 @@ describe('Download from a source that lies', () => {
     const onChunks = (request: Line, lane: EvilLane): void =>
       mutations['flips one bit of']?.(request, lane, Math.max(request.first, 3));
     await evilSource(world, publication, { onChunks });
-    const reader = await world.downloads('bob', [publication]);
+    const reader = await world.downloads('bob', [publication], { clock: hastyClock });
 
     const error = await problemOf(reader.downloads.get(requestFor(publication, reader.folder), forever));
 
