@@ -17,7 +17,7 @@ const KINDS: readonly (readonly [kind: string, fits: (sample: Sample) => boolean
   ['main thread: copying', ({ isMain, symbol }) => isMain && /mem(move|cpy|set)/.test(symbol)],
   ['main thread: system calls, the network', ({ isMain, object }) => isMain && object.includes('kernel')],
   ['main thread: JavaScript, Node, OpenSSL around the cipher', ({ isMain }) => isMain],
-  ['other threads: reading and writing the file', ({ thread }) => thread.startsWith('libuv')],
+  ['other threads: hashing, reading and writing the file', ({ thread }) => /^(libuv|writing)/.test(thread)],
   ['other threads: garbage collection and compiling', () => true],
 ];
 

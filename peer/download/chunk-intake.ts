@@ -1,14 +1,13 @@
 /**
- * Takes proven chunks from the sessions of one download and writes them to its `.part`: counts them, keeps the scheduler true, and holds
- * the network back while the disk is behind.
+ * Takes whole chunks from the sessions of one download and has them proven and written to its `.part`: counts them, keeps the scheduler
+ * true, and holds the network back while the disk is behind.
  */
 import { randomBytes } from 'node:crypto';
 
-import type { Manifest } from '../../common/content/manifest.js';
+import { chunkHash, type Manifest } from '../../common/content/manifest.js';
 import type { RateMeter } from '../file-port/rate-meter.js';
 import { ChunkBuffers } from './chunk-buffers.js';
 import type { ChunkSet } from './chunk-set.js';
-import { faultPoint } from './fault-point.js';
 import { Fellows } from './fellows.js';
 import { mostWaitingBytes } from './memory-budget.js';
 import type { PartFile } from './part-file.js';
@@ -17,17 +16,11 @@ import type { SessionSink, SpanEvents, SpanRequest } from './session-sink.js';
 import type { SourceSession } from './source-session.js';
 import { SpanReceiver } from './span-receiver.js';
 
-/** Writes at once: more would only wait for one another in the system. */
-const MAX_WRITES = 2;
-/** Neighbouring chunks that wait are written together, up to this many bytes (or one chunk): each write has a price of its own. */
-const MAX_BATCH_BYTES = 2 * 1024 * 1024;
-
-/** A proven chunk on its way to the disk. */
-interface Waiting {
+/** A whole chunk, unproven. */
+interface Arrived {
   readonly index: number;
-  /** As long as the chunk. */
-  readonly bytes: Buffer;
   readonly buffer: Buffer;
+  readonly length: number;
 }
 
 export interface ChunkIntakeOptions {
@@ -61,8 +54,6 @@ export class ChunkIntake implements SessionSink {
   #doneBytes: number;
   #duplicateBytes = 0;
   #unwrittenBytes = 0;
-  readonly #waiting: Waiting[] = [];
-  #writes = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(options: ChunkIntakeOptions) {
@@ -112,36 +103,51 @@ export class ChunkIntake implements SessionSink {
 
   ask(session: SourceSession, span: Span, { onWhole, ...events }: SpanEvents): SpanRequest {
     const { manifest, buffers } = this;
-    const onChunk = (index: number, buffer: Buffer, length: number): void => {
-      this.onChunk(session, index, buffer, length);
-      onWhole();
-    };
+    const onChunk = (index: number, buffer: Buffer, length: number): void =>
+      onWhole({ index, isRight: this.#take(session, { index, buffer, length }) });
     const receiver = new SpanReceiver({ ...events, span, manifest, buffers, onChunk });
     return { request: { type: 'chunks', ...span }, receiver };
   }
 
   onBytes(bytes: number): void {
     this.#options.meter.add(bytes);
+    if (this.#isBehind) for (const session of this.#options.sessions()) session.pause();
   }
 
   onDuplicate(bytes: number): void {
     this.#duplicateBytes += bytes;
   }
 
-  onChunk(session: SourceSession, index: number, buffer: Buffer, length: number): void {
-    faultPoint('chunk-verified');
+  async #take(session: SourceSession, { index, buffer, length }: Arrived): Promise<boolean> {
+    this.#unwrittenBytes += length;
+    try {
+      const hash = chunkHash(this.manifest, index);
+      const bytes = buffer.subarray(0, length);
+      const isRight =
+        this.held.has(index) ||
+        (await this.#options.part.write({ bytes, offset: index * this.manifest.chunkSize, hash }));
+      if (isRight) this.#arrived(session, index, length);
+      return isRight;
+    } catch (error) {
+      this.#options.onFailed(error);
+      return true;
+    } finally {
+      this.buffers.give(buffer);
+      this.#letGo(length);
+    }
+  }
+
+  #arrived(session: SourceSession, index: number, length: number): void {
     const isNew = this.scheduler.arrived(session.sourceId, index);
     if (this.scheduler.isAsked(index)) for (const other of this.#options.sessions()) other.dropUseless();
     if (!isNew) {
       this.onDuplicate(length);
-      this.buffers.give(buffer);
       return;
     }
+    this.held.add(index);
+    this.#doneBytes += length;
     this.#options.onCredit(session, length);
-    this.#unwrittenBytes += length;
-    if (this.#isBehind) for (const other of this.#options.sessions()) other.pause();
-    this.#waiting.push({ index, bytes: buffer.subarray(0, length), buffer });
-    this.#writeMore();
+    this.#options.onWritten(index);
   }
 
   /** Resolves when nothing is being written: the file must not be closed under a write. */
@@ -156,48 +162,8 @@ export class ChunkIntake implements SessionSink {
     return this.#unwrittenBytes >= this.#mostUnwritten;
   }
 
-  #writeMore(): void {
-    while (this.#writes < MAX_WRITES && this.#waiting.length > 0) void this.#write(this.#nextBatch());
-  }
-
-  /** The chunk that has waited longest, and those behind it that follow it in the file too. */
-  #nextBatch(): Waiting[] {
-    let count = 1;
-    let bytes = this.#waiting[0]?.bytes.length ?? 0;
-    for (; count < this.#waiting.length && bytes < MAX_BATCH_BYTES; count += 1) {
-      const [before, next] = [this.#waiting[count - 1], this.#waiting[count]];
-      if (before === undefined || next === undefined || next.index !== before.index + 1) break;
-      bytes += next.bytes.length;
-    }
-    return this.#waiting.splice(0, count);
-  }
-
-  async #write(batch: readonly Waiting[]): Promise<void> {
-    const { part, onWritten, onFailed } = this.#options;
-    this.#writes += 1;
-    try {
-      const offset = (batch[0]?.index ?? 0) * this.manifest.chunkSize;
-      await part.write(
-        batch.map(({ bytes }) => bytes),
-        offset,
-      );
-      for (const { index, bytes } of batch) {
-        this.held.add(index);
-        this.#doneBytes += bytes.length;
-        onWritten(index);
-      }
-    } catch (error) {
-      onFailed(error);
-    } finally {
-      this.#writes -= 1;
-      for (const chunk of batch) this.#letGo(chunk);
-      this.#writeMore();
-    }
-  }
-
-  #letGo({ buffer, bytes }: Waiting): void {
-    this.buffers.give(buffer);
-    this.#unwrittenBytes -= bytes.length;
+  #letGo(bytes: number): void {
+    this.#unwrittenBytes -= bytes;
     if (this.#unwrittenBytes < this.#mostUnwritten / 2)
       for (const session of this.#options.sessions()) session.resume();
     if (this.#unwrittenBytes === 0) this.#onIdle?.();

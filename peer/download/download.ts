@@ -15,6 +15,7 @@ import { RateMeter } from '../file-port/rate-meter.js';
 import type { SharedFile } from '../upload/shared-file.js';
 import { ChunkIntake } from './chunk-intake.js';
 import type { ChunkSet } from './chunk-set.js';
+import type { ChunkWriter } from './chunk-writer.js';
 import type { Connector } from './connector.js';
 import type { DownloadRates } from './download-rates.js';
 import type { DownloadRequest } from './download-request.js';
@@ -48,6 +49,7 @@ export interface DownloadOptions {
   readonly isSharing: boolean;
   readonly provenance: Provenance;
   readonly rates: DownloadRates;
+  readonly writer: ChunkWriter;
   readonly onNotice: (level: 'info' | 'warning', text: string) => void;
   readonly onUpdate: () => void;
   readonly clock?: Clock | undefined;
@@ -169,7 +171,8 @@ export class Download {
   async #run(signal: AbortSignal): Promise<void> {
     await this.#refuseExisting();
     await this.#options.history.load();
-    await using part = await PartFile.open(this.#target);
+    using _large = this.#options.writer.expect(this.#request.sizeBytes);
+    await using part = await PartFile.open(this.#target, this.#options.writer);
     this.#part = part;
     await refuseTooLarge(this.#target, Math.max(0, this.#request.sizeBytes - part.allocatedBytes));
     // Nothing has only one content: its id proves it without anybody.

@@ -11,6 +11,7 @@ import type { Part } from '../../common/runtime/lifecycle.js';
 import { PeerError, type PeerProblem, type TransferPriority, type TransferRow } from '../api.js';
 import { RateShares } from '../rates/rate-shares.js';
 import type { SharedFile, SharedFiles } from '../upload/shared-file.js';
+import { ChunkWriter } from './chunk-writer.js';
 import type { Connector } from './connector.js';
 import { Download, type Provenance } from './download.js';
 import { ratesOf } from './download-rates.js';
@@ -49,6 +50,8 @@ export interface DownloadsOptions {
   readonly rates?: RateShares | undefined;
   /** What this device has of folders that are brought up to date. Default: nothing is known, so all is fetched. */
   readonly folders?: LocalFolders | undefined;
+  /** Files from this size on are proven and written by a thread of their own. Default: 256 MiB. */
+  readonly threadFromBytes?: number | undefined;
   /** Offer what is there to others while a download runs. */
   readonly isSharing: boolean;
   readonly onNotice: (level: 'info' | 'warning' | 'error', text: string) => void;
@@ -78,12 +81,14 @@ export class Downloads implements Part {
   readonly #saved: SavedDownloads;
   readonly #history: SourceHistory;
   readonly #rates: RateShares;
+  readonly #writer: ChunkWriter;
   #isStopping = false;
   #isUpdatePlanned = false;
 
   constructor(options: DownloadsOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#writer = new ChunkWriter(options.threadFromBytes);
     this.#turns = new Turns(options.maxRunning ?? MAX_RUNNING);
     this.#saved = new SavedDownloads(options.stateDir);
     this.#history = new SourceHistory(options.historyDir, this.#clock);
@@ -216,6 +221,7 @@ export class Downloads implements Part {
         new PeerError({ code: 'interrupted', message: 'The peer is ending; the download goes on next time.' }),
       );
     await Promise.allSettled(all.map(({ outcome }) => outcome));
+    await this.#writer.stopped();
   }
 
   #underWay(transferId: string): Transfer {
@@ -280,7 +286,7 @@ export class Downloads implements Part {
     const { tracker, connector, ownPin, isSharing, onNotice, clock, folders = NOTHING_LOCAL } = this.#options;
     const onUpdate = (): void => this.#planUpdate();
     const own = { history: this.#history, rates: ratesOf(transferId, this.#rates) };
-    const parts = { tracker, connector, ownPin, ...own, isSharing, provenance };
+    const parts = { tracker, connector, ownPin, ...own, writer: this.#writer, isSharing, provenance };
     const options = { transferId, request, ...parts, onNotice, onUpdate, clock };
     return request.kind === 'folder' ? new FolderDownload({ ...options, folders }) : new Download(options);
   }

@@ -17,6 +17,9 @@ export function errnoOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
+/** Stands among the system's codes: the thread that writes chunks ended by itself. */
+export const WRITER_ENDED = 'WRITER_ENDED';
+
 const FULL = 'could not be written: the disk is full. What was fetched is kept. Free some space.';
 const DENIED = 'could not be written: this folder is not writable for you. Choose another with --downloads.';
 
@@ -40,6 +43,10 @@ const BY_ERRNO: Record<string, [PeerErrorCode, string]> = {
     'could not be written: the name is too long for this disk. Choose a shorter one with --as NAME.',
   ],
   EIO: ['unwritable', 'could not be written: the disk reported an error. Check it before trying again.'],
+  [WRITER_ENDED]: [
+    'internal',
+    'could not be written: the part of this program that writes ended by itself. What was fetched is kept. Get it again.',
+  ],
   EEXIST: [
     'exists',
     'is there already and was not touched. Choose another name with --as NAME, or replace it with --force.',

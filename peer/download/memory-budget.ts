@@ -4,8 +4,8 @@ const MIB = 1024 * 1024;
 const MAX_SOURCES = 16;
 /** Of chunks that are still coming, one from each source; one chunk always fits. */
 const MAX_COMING_BYTES = 64 * MIB;
-/** Of proven chunks that wait for the disk: enough to keep it busy, and all that is lost when the program is killed. */
-const WAITING_BYTES = 4 * MIB;
+/** Of whole chunks that wait to be proven and written: enough to keep the disk busy, and all that is lost when the program is killed. */
+const WAITING_BYTES = 2 * MIB;
 /** While one is written another may wait, as long as both are not larger than this. */
 const MAX_TWO_WAITING_BYTES = 32 * MIB;
 

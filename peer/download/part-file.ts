@@ -11,11 +11,13 @@ import { chunkCount, chunkRange } from '../../common/content/chunk-range.js';
 import { isChunkHash, type Manifest } from '../../common/content/manifest.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import { ChunkSet } from './chunk-set.js';
+import { ChunkWriter } from './chunk-writer.js';
 import { faultPoint } from './fault-point.js';
 import { errnoOf, fileProblem } from './file-problem.js';
 import { lockPart, type PartLock } from './part-lock.js';
 import { publishPart } from './publish-part.js';
 import { lookAt, type Target } from './target.js';
+import type { ArrivedChunk } from './write-chunk.js';
 
 const READ_BYTES = 1024 * 1024;
 const OPEN_FLAGS = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
@@ -30,26 +32,33 @@ export interface CheckOptions extends AbortOptions {
 export class PartFile implements AsyncDisposable {
   #isFinished = false;
 
+  /** Bytes that the disk holds for it already. */
+  readonly allocatedBytes: number;
+  readonly #lock: PartLock;
+  readonly #writer: ChunkWriter;
+
   private constructor(
     private readonly target: Target,
     private readonly handle: FileHandle,
-    private readonly lock: PartLock,
-    /** Bytes that the disk holds for it already. */
-    readonly allocatedBytes: number,
-  ) {}
+    { lock, writer, allocatedBytes }: { lock: PartLock; writer: ChunkWriter; allocatedBytes: number },
+  ) {
+    this.#lock = lock;
+    this.#writer = writer;
+    this.allocatedBytes = allocatedBytes;
+  }
 
   /**
    * Opens the `.part` of an earlier run or makes a new one, for this process alone. Something else at its name is removed, never followed.
    * @throws {PeerError} `in-use`, `disk-full`, `unwritable`.
    */
-  static async open(target: Target): Promise<PartFile> {
+  static async open(target: Target, writer = new ChunkWriter()): Promise<PartFile> {
     const lock = lockPart(target.partPath, target.path);
     try {
       await removeForeign(target);
       const handle = await openOrCreate(target.partPath);
       const { blocks } = await handle.stat();
       faultPoint('part-opened');
-      return new PartFile(target, handle, lock, blocks * STAT_BLOCK_BYTES);
+      return new PartFile(target, handle, { lock, writer, allocatedBytes: blocks * STAT_BLOCK_BYTES });
     } catch (error) {
       lock[Symbol.dispose]();
       throw fileProblem(target.path, error);
@@ -77,18 +86,17 @@ export class PartFile implements AsyncDisposable {
   }
 
   /**
-   * Writes neighbouring chunks that were proven, the first at `offset`.
+   * Writes a chunk to its place if it has its hash. False when it has not.
    * @throws {PeerError} `disk-full` and others; the file is kept and can be gone on with.
    */
-  async write(chunks: readonly Buffer[], offset: number): Promise<void> {
+  async write(chunk: ArrivedChunk): Promise<boolean> {
     try {
-      await this.#writeAll(chunks, offset);
+      return await this.#writer.write(this.handle, chunk);
     } catch (error) {
       // After EIO nobody knows what the disk holds: hashing it again could read our own memory instead.
       if (errnoOf(error) === 'EIO') await rm(this.path, { force: true });
       throw fileProblem(this.target.path, error);
     }
-    for (let passed = 0; passed < chunks.length; passed += 1) faultPoint('chunk-written');
   }
 
   /**
@@ -96,7 +104,7 @@ export class PartFile implements AsyncDisposable {
    * @throws {PeerError} `exists`, `is-directory`, `disk-full`, `unwritable`: then there is no file, or it is not known to be safe.
    */
   async publish(options: { readonly force: boolean; readonly size: number }): Promise<void> {
-    await publishPart(this.target, this.handle, { ...options, mode: this.lock.newFileMode });
+    await publishPart(this.target, this.handle, { ...options, mode: this.#lock.newFileMode });
     this.#isFinished = true;
   }
 
@@ -117,17 +125,7 @@ export class PartFile implements AsyncDisposable {
       if (!this.#isFinished && (await this.handle.stat()).size === 0) await this.discard();
       await this.handle.close();
     } finally {
-      this.lock[Symbol.dispose]();
-    }
-  }
-
-  /** The system may take less than it is given, most likely because the disk is nearly full: then the next write says so. */
-  async #writeAll(chunks: readonly Buffer[], offset: number): Promise<void> {
-    let at = offset;
-    for (let left = [...chunks]; left.length > 0; ) {
-      const { bytesWritten } = await this.handle.writev(left, at);
-      at += bytesWritten;
-      left = behind(left, bytesWritten);
+      this.#lock[Symbol.dispose]();
     }
   }
 
@@ -163,14 +161,4 @@ async function removeForeign({ partPath, path }: Target): Promise<void> {
   const isOurs = userInfo().uid < 0 || there.uid === BigInt(userInfo().uid);
   if (there.isFile() && isOurs && (there.nlink === 1n || (await lookAt(path))?.ino === there.ino)) return;
   await rm(partPath);
-}
-
-/** What of `chunks` comes after their first `bytes` bytes. */
-function behind(chunks: readonly Buffer[], bytes: number): Buffer[] {
-  let skipped = bytes;
-  return chunks.flatMap((chunk) => {
-    const skip = Math.min(skipped, chunk.length);
-    skipped -= skip;
-    return skip < chunk.length ? [chunk.subarray(skip)] : [];
-  });
 }

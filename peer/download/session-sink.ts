@@ -6,12 +6,18 @@ import type { SourceSession } from './source-session.js';
 import type { SpanReceiver, SpanReceiverOptions } from './span-receiver.js';
 
 /** What a session is told by the receiver of one answer. */
-export type SpanEvents = Omit<SpanReceiverOptions, 'span' | 'manifest' | 'buffers' | 'onChunk' | 'onBadChunk'> & {
+export type SpanEvents = Omit<SpanReceiverOptions, 'span' | 'manifest' | 'buffers' | 'onChunk'> & {
   /** A chunk is whole: there is room to ask for more. */
-  readonly onWhole: () => void;
-  /** `file`: of the folder that the ticket is for. */
-  readonly onBadChunk: (index: number, file?: string) => void;
+  readonly onWhole: (chunk: WholeChunk) => void;
 };
+
+export interface WholeChunk {
+  readonly index: number;
+  /** Of the folder that the ticket is for. */
+  readonly file?: string;
+  /** Resolves when it is in the file or dropped; false when it is not what it must be. Never rejects. */
+  readonly isRight: Promise<boolean>;
+}
 
 /** Takes the answer to one request for a span. */
 export type SpanAnswer = AnswerReceiver & Pick<SpanReceiver, 'rest' | 'heldBytes' | 'isAbandoned' | 'abandon' | 'drop'>;

@@ -216,6 +216,8 @@ export class SourcePool {
       this.#report(entry, fault);
       if (fault.kind === 'lied') this.#note(entry, fault);
       if (fault.kind === 'expired') this.#tickets.expire();
+      // What it was asked for is free again, and they may have had nothing left to ask for.
+      for (const session of this.sessions()) session.pump();
       this.#pulse.beat();
       this.lookForOthers();
       this.#options.onUpdate();

@@ -12,11 +12,12 @@ import type { PeerConnection } from '../file-port/peer-connection.js';
 import { RateMeter } from '../file-port/rate-meter.js';
 import { FREE_SHARE, type RateShare } from '../rates/rate-shares.js';
 import { ChunkSet } from './chunk-set.js';
+import { ManifestReceiver } from './manifest-receiver.js';
 import { Patience } from './patience.js';
 import { ProgressWatch } from './progress-watch.js';
 import { chunksToAsk } from './request-window.js';
 import type { Span } from './scheduler.js';
-import type { SessionSink, SpanAnswer } from './session-sink.js';
+import type { SessionSink, SpanAnswer, WholeChunk } from './session-sink.js';
 import { answerFault, closedFault, SourceFault } from './source-fault.js';
 
 /** Requests that wait at once: a source takes no more than 32. */
@@ -40,9 +41,12 @@ export interface SourceSessionOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** Too much waits for the disk, too much of it is unproven, or a limit is reached. */
+type Hold = 'disk' | 'proof' | 'rate';
+
 export class SourceSession {
   readonly sourceId: string;
-  /** Resolves when the session is over, with the reason. */
+  /** Resolves when the session is over and all that it sent is judged, with the reason. */
   readonly ended: Promise<SourceFault>;
   readonly meter: RateMeter;
   readonly #connection: PeerConnection;
@@ -59,7 +63,11 @@ export class SourceSession {
   #early: 'all' | ChunkRanges | ChunkSet = [];
   #sink: SessionSink | undefined;
   /** Why nothing is taken from the network. */
-  readonly #holds = new Set<'disk' | 'rate'>();
+  readonly #holds = new Set<Hold>();
+  /** Whole chunks of it that are not judged yet, and that were right. */
+  #unproven = 0;
+  #proven = 0;
+  #fault: SourceFault | undefined;
   readonly #share: RateShare;
   readonly #over = new AbortController();
   #owedBytes = 0;
@@ -137,37 +145,24 @@ export class SourceSession {
 
   /** The hash list of what the ticket names, or of a file inside, as the source sends it, unproven. @throws {SourceFault} */
   async fetchManifest(inside?: { readonly file: string; readonly size: number }): Promise<Uint8Array> {
-    const hashes = Buffer.alloc(manifestBytesFor(inside?.size ?? this.#size));
-    let announced = 0;
-    let filled = 0;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#begin();
-    this.#connection.request(
-      { type: 'manifest', ticketId: this.#ticketId, ...(inside === undefined ? {} : { file: inside.file }) },
-      {
-        onRun: (offset, bytes) => {
-          if (offset !== announced || offset + bytes > hashes.length)
-            throw new SourceFault('lied', 'sent a manifest of another length');
-          announced += bytes;
-        },
-        onBytes: (bytes) => {
-          bytes.copy(hashes, filled);
-          filled += bytes.length;
-          this.#watch.progress(bytes.length);
-        },
-        onEnd: () => {
-          this.#finish();
-          if (filled === hashes.length) resolve();
-          else reject(new SourceFault('lied', 'sent a manifest that is too short'));
-        },
-        onError: (error) => {
-          this.#finish();
-          reject(answerFault(error));
-        },
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    const receiver = new ManifestReceiver({
+      bytes: manifestBytesFor(inside?.size ?? this.#size),
+      onBytes: (bytes) => this.#watch.progress(bytes),
+      onEnd: (hashes) => {
+        this.#finish();
+        if (hashes instanceof SourceFault) reject(hashes);
+        else resolve(hashes);
       },
-    );
-    await this.#orEnd(promise);
-    return hashes;
+      onError: (error) => {
+        this.#finish();
+        reject(answerFault(error));
+      },
+    });
+    this.#begin();
+    const file = inside === undefined ? {} : { file: inside.file };
+    this.#connection.request({ type: 'manifest', ticketId: this.#ticketId, ...file }, receiver);
+    return this.#orEnd(promise);
   }
 
   /** From now on asks for chunks and hands them to `sink`, until `ended`. */
@@ -232,13 +227,13 @@ export class SourceSession {
     const askedAt = this.#clock.monotonic();
     this.#watch.start();
     const { request, receiver } = sink.ask(this, span, {
-      onWhole: () => this.pump(),
-      onBadChunk: (index, file) => this.#refuseChunk(index, file),
+      onWhole: (chunk) => void this.#awaitProof(chunk),
       onBytes: (bytes) => {
         this.#queue = undefined;
         this.meter.add(bytes);
         this.#watch.progress(bytes);
         sink.onBytes(bytes);
+        if (!this.#hasCredit) this.#holdBack('proof');
         if (!this.#share.isFree) this.#owe(bytes);
       },
       onDuplicate: (bytes) => sink.onDuplicate(bytes),
@@ -261,14 +256,30 @@ export class SourceSession {
     this.#requests.set(id, receiver);
   }
 
-  #holdBack(reason: 'disk' | 'rate'): void {
+  async #awaitProof(chunk: WholeChunk): Promise<void> {
+    this.#unproven += 1;
+    this.pump();
+    const isRight = await chunk.isRight;
+    this.#unproven -= 1;
+    if (isRight) this.#proven += 1;
+    else this.#refuseChunk(chunk);
+    if (this.#hasCredit) this.#letGo('proof');
+    this.#endWhenJudged();
+  }
+
+  /** No more is taken unproven from a source than it has proven: one that lies brings us more than it costs. */
+  get #hasCredit(): boolean {
+    return this.#unproven <= Math.max(1, this.#proven);
+  }
+
+  #holdBack(reason: Hold): void {
     this.#holds.add(reason);
     this.#watch.hold(); // It is we who stall.
     this.#connection.pause();
   }
 
-  #letGo(reason: 'disk' | 'rate'): void {
-    if (!this.#holds.delete(reason) || this.#holds.size > 0) return;
+  #letGo(reason: Hold): void {
+    if (!this.#holds.delete(reason) || this.#holds.size > 0 || this.#isOver) return;
     this.#watch.release();
     this.#connection.resume();
     this.pump();
@@ -344,26 +355,34 @@ export class SourceSession {
     this.#early.addRanges(have);
   }
 
-  #refuseChunk(index: number, file?: string): void {
+  #refuseChunk({ index, file }: WholeChunk): void {
+    const fault = new SourceFault('lied', `sent bytes that are not the file (chunk ${index})`);
     this.#connection.pause();
-    const inside = file === undefined ? {} : { file };
-    this.#connection.send({ type: 'bad-chunk', ticketId: this.#ticketId, ...inside, index });
-    this.#fail(new SourceFault('lied', `sent bytes that are not the file (chunk ${index})`));
+    this.#connection.send({ type: 'bad-chunk', ticketId: this.#ticketId, ...(file && { file }), index });
+    this.#fail(fault);
   }
 
   #fail(fault: SourceFault): void {
+    if (fault.kind === 'lied') this.#fault = fault;
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#fault = fault;
     this.#watch.rest();
     this.#patience.end();
     this.#over.abort(fault);
     this.#share[Symbol.dispose]();
-    this.#sink?.scheduler.removeSource(this.sourceId);
     for (const receiver of this.#requests.values()) receiver.abandon();
     this.#requests.clear();
     if (fault.kind === 'lied') this.#closeAfterLastWord();
     else this.#connection.close();
-    this.#end(fault);
+    this.#endWhenJudged();
+  }
+
+  /** Nobody else is asked for chunks that are as good as there, and a lie comes out even when its teller has gone. */
+  #endWhenJudged(): void {
+    if (this.#fault === undefined || this.#unproven > 0) return;
+    this.#sink?.scheduler.removeSource(this.sourceId);
+    this.#end(this.#fault);
   }
 
   /** `bad-chunk` is worth a moment: the source may not know that its disk is failing. */

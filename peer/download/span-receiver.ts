@@ -1,23 +1,17 @@
-import { type Blake3Hasher, createBlake3 } from '../../common/content/blake3.js';
 import { chunkRange } from '../../common/content/chunk-range.js';
-import { isChunkHash, type Manifest } from '../../common/content/manifest.js';
+import type { Manifest } from '../../common/content/manifest.js';
 import type { ProtocolError } from '../../common/protocol/errors.js';
 import type { AnswerReceiver, Queued } from '../file-port/peer-connection.js';
 import type { ChunkBuffers } from './chunk-buffers.js';
 import type { Span } from './scheduler.js';
 import { SourceFault } from './source-fault.js';
 
-/** Larger chunks are hashed in steps of this while they arrive, bytes: the event loop must not stand still for 64 MiB. */
-const HASH_STEP_BYTES = 2 * 1024 * 1024;
-
 export interface SpanReceiverOptions {
   readonly span: Span;
   readonly manifest: Manifest;
   readonly buffers: ChunkBuffers;
-  /** A proven chunk; the buffer is the taker's, who gives it back to `buffers`. */
+  /** A whole chunk, unproven; the buffer is the taker's, who gives it back to `buffers`. */
   readonly onChunk: (index: number, buffer: Buffer, length: number) => void;
-  /** A chunk that has not its hash. Its bytes are dropped. */
-  readonly onBadChunk: (index: number) => void;
   readonly onBytes: (bytes: number) => void;
   /** So many of the bytes that came had come from another source already. */
   readonly onDuplicate: (bytes: number) => void;
@@ -26,7 +20,7 @@ export interface SpanReceiverOptions {
   readonly onError: (error: ProtocolError) => void;
 }
 
-/** Puts the runs of one `chunks` request together to chunks and proves each. Anything that is not exactly what was asked is a lie. */
+/** Puts the runs of one `chunks` request together to chunks. Anything that is not exactly what was asked is a lie. */
 export class SpanReceiver implements AnswerReceiver {
   readonly #options: SpanReceiverOptions;
   readonly #end: number;
@@ -34,8 +28,6 @@ export class SpanReceiver implements AnswerReceiver {
   #index: number;
   #buffer: Buffer | undefined;
   #filled = 0;
-  #hasher: Blake3Hasher | undefined;
-  #hashed = 0;
   #runEnd: number;
   #isAbandoned = false;
   #isDuplicate = false;
@@ -120,31 +112,16 @@ export class SpanReceiver implements AnswerReceiver {
     bytes.copy(this.#buffer, this.#filled, from, from + count);
     this.#filled += count;
     this.#offset += count;
-    if (this.#filled - this.#hashed >= HASH_STEP_BYTES || this.#filled === length) this.#hash();
     if (this.#filled === length) this.#finish(length);
     return count;
   }
 
-  #hash(): void {
-    this.#hasher ??= createBlake3();
-    this.#hasher.update((this.#buffer as Buffer).subarray(this.#hashed, this.#filled));
-    this.#hashed = this.#filled;
-  }
-
   #finish(length: number): void {
     const [index, buffer] = [this.#index, this.#buffer as Buffer];
-    const hash = (this.#hasher as Blake3Hasher).digest();
     this.#index += 1;
     this.#filled = 0;
-    this.#hashed = 0;
     this.#buffer = undefined;
-    if (isChunkHash(hash, index, this.#options.manifest)) {
-      this.#options.onChunk(index, buffer, length);
-      return;
-    }
-    this.#options.buffers.give(buffer);
-    this.abandon();
-    this.#options.onBadChunk(index);
+    this.#options.onChunk(index, buffer, length);
   }
 
   #giveBack(): void {

@@ -13,6 +13,7 @@ export interface ChildTask {
   readonly request: DownloadRequest;
   readonly sources: SourcesOfPublication;
   readonly stateDir?: string;
+  readonly threadFromBytes?: number;
 }
 
 export interface ChildOutcome {
@@ -30,6 +31,7 @@ async function main(): Promise<ChildOutcome> {
     connector: directly(({ host, port }, pin, { signal }) => dialPeer({ host, port, pin, identity }, { signal })),
     ownPin: identity.pin,
     stateDir: task.stateDir,
+    threadFromBytes: task.threadFromBytes,
     isSharing: false,
     onNotice: () => undefined,
     onUpdate: () => undefined,

@@ -109,6 +109,33 @@ describe('Download from a source that lies', () => {
     }
   }
 
+  it('names a source that leaves at once after a wrong chunk, also when a thread proves it', async () => {
+    const online = Promise.withResolvers<void>();
+    process.once('worker', (worker) => worker.once('online', online.resolve));
+    const one = await world.publish('one.bin', CHUNK);
+    const silent = await world.publish('other.bin', CHUNK);
+    await evilSource(world, silent, { onChunks: () => undefined });
+    const reader = await world.downloads('bob', [one, silent], { threadFromBytes: 1 });
+    const stop = new AbortController();
+    const held = reader.downloads
+      .get(requestFor(silent, reader.folder), { signal: stop.signal })
+      .catch(() => undefined); // Only there to keep the thread running.
+    await online.promise;
+    const flip = (request: Line, lane: EvilLane): void => {
+      if (lane.socket.writableEnded) return;
+      mutations['flips one bit of']?.(request, lane, request.first);
+      lane.socket.end();
+    };
+    await evilSource(world, one, { onChunks: flip });
+
+    const error = await problemOf(reader.downloads.get(requestFor(one, reader.folder), forever));
+
+    expect(error.code).to.equal('integrity');
+    expect(error.message).to.include('mallory');
+    stop.abort();
+    await held;
+  });
+
   it('tells the source which chunk was bad', async () => {
     const flip = (request: Line, lane: EvilLane): void => mutations['flips one bit of']?.(request, lane, request.first);
     const liar = await evilSource(world, publication, { onChunks: flip });

@@ -296,9 +296,10 @@ export class FolderDownload {
   #makeWave(work: WaveWork): FolderWave {
     const { staging, threads, sessions, fetched, isApart, missing, signal } = work;
     const { local } = fetched;
+    const { writer } = this.#options;
     this.#duplicateBytes += this.#wave?.intake?.duplicateBytes ?? 0;
     this.#wave = new FolderWave({
-      ...{ staging, threads, sessions, isApart, signal, meter: this.#meter },
+      ...{ staging, threads, writer, sessions, isApart, signal, meter: this.#meter },
       local,
       onCredit: (session, bytes) => this.#pool?.credit(session, bytes),
       onResumed: (bytes) => {

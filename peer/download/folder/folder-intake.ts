@@ -3,7 +3,7 @@
  * hands these out by the same scheduler as chunks of a file, and has what arrives proven and written. Holds the network back while the
  * disk is behind.
  */
-import type { Manifest } from '../../../common/content/manifest.js';
+import { chunkHash, type Manifest } from '../../../common/content/manifest.js';
 import type { ProtocolError } from '../../../common/protocol/errors.js';
 import type { RateMeter } from '../../file-port/rate-meter.js';
 import { ChunkBuffers } from '../chunk-buffers.js';
@@ -13,6 +13,7 @@ import type { SessionSink, SpanAnswer, SpanEvents, SpanRequest } from '../sessio
 import { SourceFault } from '../source-fault.js';
 import type { SourceSession } from '../source-session.js';
 import { SpanReceiver } from '../span-receiver.js';
+import type { ArrivedChunk } from '../write-chunk.js';
 import { FilesReceiver } from './files-receiver.js';
 import type { WantedFile } from './folder-plan.js';
 
@@ -39,7 +40,8 @@ export interface FolderIntakeOptions {
   readonly sessions: () => Iterable<SourceSession>;
   /** Proves and writes; resolves with the places of those that are not what they must be. */
   readonly writeSmall: (files: readonly WantedFile[], bytes: Buffer<ArrayBuffer>) => Promise<number[]>;
-  readonly writeChunk: (file: WantedFile, bytes: Buffer, offset: number) => Promise<void>;
+  /** Proves and writes; false when it is not what it must be. */
+  readonly writeChunk: (file: WantedFile, chunk: ArrivedChunk) => Promise<boolean>;
   readonly onCredit: (session: SourceSession, bytes: number) => void;
   /** So many files and bytes more are in place. */
   readonly onWritten: (bytes: number, files: number) => void;
@@ -199,11 +201,12 @@ export class FolderIntake implements SessionSink {
       span: chunks,
       manifest,
       buffers,
-      onBadChunk: (index) => events.onBadChunk(index, fileId),
-      onChunk: (index, buffer, length) => {
-        void this.#takeChunk(session, placed, { index, buffer, length, buffers });
-        onWhole();
-      },
+      onChunk: (index, buffer, length) =>
+        onWhole({
+          index,
+          file: fileId,
+          isRight: this.#takeChunk(session, placed, { index, buffer, length, buffers }),
+        }),
     });
     return { request: { type: 'chunks', file: fileId, ...chunks }, receiver: shifted(receiver, first) };
   }
@@ -212,21 +215,23 @@ export class FolderIntake implements SessionSink {
     session: SourceSession,
     { wanted, manifest, first, held }: Placed,
     { index, buffer, length, buffers }: { index: number; buffer: Buffer; length: number; buffers: ChunkBuffers },
-  ): Promise<void> {
-    const isNew = this.#arrived(session, first + index);
-    if (!isNew) {
-      this.onDuplicate(length);
-      buffers.give(buffer);
-      return;
-    }
-    this.#options.onCredit(session, length);
+  ): Promise<boolean> {
     this.#hold(length);
     try {
-      await this.#options.writeChunk(wanted, buffer.subarray(0, length), index * manifest.chunkSize);
-      held.add(index);
-      this.#options.onWritten(length, held.isFull ? 1 : 0);
+      const hash = chunkHash(manifest, index);
+      const chunk = { bytes: buffer.subarray(0, length), offset: index * manifest.chunkSize, hash };
+      const isRight = held.has(index) || (await this.#options.writeChunk(wanted, chunk));
+      if (!isRight) return false;
+      if (!this.#arrived(session, first + index)) this.onDuplicate(length);
+      else {
+        held.add(index);
+        this.#options.onCredit(session, length);
+        this.#options.onWritten(length, held.isFull ? 1 : 0);
+      }
+      return true;
     } catch (error) {
       this.#options.onFailed(error);
+      return true;
     } finally {
       buffers.give(buffer);
       this.#letGo(length);

@@ -9,6 +9,7 @@ import { ContentError } from '../../../common/content/content-error.js';
 import { parseManifest } from '../../../common/content/manifest.js';
 import type { AbortOptions } from '../../../common/runtime/deadline.js';
 import type { RateMeter } from '../../file-port/rate-meter.js';
+import type { ChunkWriter } from '../chunk-writer.js';
 import { faultPoint } from '../fault-point.js';
 import { SourceFault } from '../source-fault.js';
 import type { SourceSession } from '../source-session.js';
@@ -29,6 +30,7 @@ const MANIFESTS_AT_ONCE = 8;
 export interface WaveOptions extends AbortOptions {
   readonly staging: Staging;
   readonly threads: StageThreads;
+  readonly writer: ChunkWriter;
   readonly sessions: OpenSessions;
   readonly meter: RateMeter;
   readonly local: LocalRoot | undefined;
@@ -207,20 +209,15 @@ export class FolderWave {
   }
 
   async #fetch(small: readonly WantedFile[], large: readonly LargeFile[]): Promise<void> {
-    const { sessions, meter, isApart, staging, onCredit, onWritten, onMissing, signal } = this.#options;
+    const { sessions, meter, isApart, staging, writer, onCredit, onWritten, onMissing, signal } = this.#options;
+    using _large = writer.expect(large.reduce((sum, { manifest }) => sum + manifest.size, 0));
     const failed = Promise.withResolvers<never>();
     const intake = new FolderIntake({
       ...{ small, large, isApart, meter, onCredit, onWritten, onMissing },
       sessions: () => sessions,
       writeSmall: (files, bytes) => this.#writeSmall(files, bytes),
-      writeChunk: async ({ to, entry }, bytes, offset) => {
-        faultPoint('chunk-verified');
-        await staging.use(to === '' ? SINGLE : to, entry.executable, async (file) => {
-          for (let done = 0; done < bytes.length; )
-            done += (await file.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
-        });
-        faultPoint('chunk-written');
-      },
+      writeChunk: ({ to, entry }, chunk) =>
+        staging.use(to === '' ? SINGLE : to, entry.executable, (file) => writer.write(file, chunk)),
       onFailed: failed.reject,
     });
     this.intake = intake;

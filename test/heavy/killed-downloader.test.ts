@@ -1,0 +1,127 @@
+/** F06 with seeds: a downloader that is killed again and again, wherever that hits it, ends with the file, and fetches little twice. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { expect } from 'chai';
+
+import { mostWaitingBytes } from '../../peer/download/memory-budget.js';
+import type { ChildOutcome, ChildTask } from '../download/download-child.js';
+import { type EvilLane, type EvilSource, evilSource, type Line } from '../download/evil-source.js';
+import { type Publication, requestFor, World } from '../download/swarm-fixture.js';
+import { listProcess } from '../support/leftovers.js';
+import { type Random, randomFrom, seedFor } from '../support/seed.js';
+import { sameBytes } from '../support/temp.js';
+
+const CHILD = fileURLToPath(new URL('../download/download-child.js', import.meta.url));
+const CHUNK = 256 * 1024;
+const CHUNKS = 400;
+const KILLS = 20;
+/** Between two chunks: 50 MiB a second. */
+const PACE_MS = 5;
+const LABELS = ['chunk-verified', 'chunk-written', 'before-fsync'] as const;
+
+for (const threadFromBytes of [Infinity, 1]) {
+  const where = threadFromBytes === 1 ? 'a thread' : 'its main thread';
+  describe(`a downloader that writes in ${where} and is killed ${KILLS} times`, function () {
+    this.timeout(180_000);
+
+    it('ends with the right file, shows none before, and loses no more than may wait for the disk', async () => {
+      await using world = await World.open();
+      const random = randomFrom(seedFor(`killed-downloader, ${where}`));
+      const publication = await world.publish('film.bin', CHUNKS * CHUNK);
+      const source = await pacedSource(world, publication);
+      const reader = await world.downloads('bob', []);
+      const target = join(reader.folder, 'film.bin');
+      const task: ChildTask = {
+        identity: world.dir.join('bob.pem'),
+        request: requestFor(publication, reader.folder),
+        sources: {
+          fileId: publication.fileId,
+          size: publication.size,
+          revision: 1,
+          sources: [source.offer],
+          ticket: world.ticketFor(publication, reader.identity.pin),
+        },
+        threadFromBytes: Math.min(threadFromBytes, Number.MAX_SAFE_INTEGER),
+      };
+      const original = readFileSync(publication.path);
+      const lost: number[] = [];
+      for (let held = 0; lost.length < KILLS; ) {
+        await runChild(task, { random, isKilled: true });
+        expect(existsSync(target), 'a file before it is whole').to.equal(false);
+        const sent = source.lanes.splice(0).reduce((sum, lane) => sum + lane.sent, 0);
+        const now = rightChunks(reader.folder, original);
+        lost.push(Math.max(0, sent - publication.hashed.hashes.length) / CHUNK - (now - held));
+        held = now;
+      }
+      const { code, resumedBytes = 0, receivedBytes = 0 } = await runChild(task, { random, isKilled: false });
+
+      print(`chunks lost by each kill, writing in ${where}: ${lost.toSorted((a, b) => a - b).join(' ')}`);
+      expect(code).to.equal('done');
+      expect(receivedBytes + resumedBytes).to.equal(publication.size);
+      expect(await sameBytes(publication.path, target)).to.equal(true);
+      expect(readdirSync(reader.folder)).to.deep.equal(['film.bin']);
+      expect(Math.max(...lost)).to.be.at.most(mostWaitingBytes(CHUNK) / CHUNK + 2);
+    });
+  });
+}
+
+/** Sends one chunk after the other, each some time after the one before. */
+function pacedSource(world: World, publication: Publication): Promise<EvilSource> {
+  const turns = new Map<EvilLane, Promise<void>>();
+  const onChunks = async ({ id, first, count }: Line, lane: EvilLane): Promise<void> => {
+    const before = turns.get(lane);
+    const send = async (): Promise<void> => {
+      await before;
+      for (let index = first; index < first + count && !lane.socket.destroyed; index += 1) {
+        await pause(PACE_MS);
+        if (!lane.socket.destroyed) lane.run(id, index * CHUNK, lane.chunk(index));
+      }
+      lane.line({ type: 'end', id });
+    };
+    turns.set(lane, send());
+  };
+  return evilSource(world, publication, { onChunks });
+}
+
+/** A kill comes at a step or at a moment, whichever is first. */
+async function runChild(
+  task: ChildTask,
+  { random, isKilled }: { random: Random; isKilled: boolean },
+): Promise<ChildOutcome> {
+  const label = LABELS[Math.floor(random() * LABELS.length)];
+  const fault = { SHOAL_TEST_FAULTS: '1', FAULT_AT: `${label}:${1 + Math.floor(random() * 20)}` };
+  const child = spawn(process.execPath, [CHILD], {
+    env: { ...process.env, DOWNLOAD_TASK: JSON.stringify(task), ...(isKilled ? fault : {}) },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const done = listProcess(child.pid ?? 0, 'a downloading process');
+  const ending = isKilled ? setTimeout(() => child.kill('SIGKILL'), 400 + random() * 400) : undefined;
+  let text = '{"code":"killed"}';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    text = part;
+  });
+  await once(child, 'close');
+  clearTimeout(ending);
+  done();
+  return JSON.parse(text) as ChildOutcome;
+}
+
+/** What a killed process has left that is right. */
+function rightChunks(folder: string, original: Buffer): number {
+  const name = readdirSync(folder).find((each) => each.endsWith('.part'));
+  if (name === undefined) return 0;
+  const part = readFileSync(join(folder, name));
+  let right = 0;
+  for (let at = 0; at < part.length; at += CHUNK)
+    if (part.subarray(at, at + CHUNK).equals(original.subarray(at, at + CHUNK))) right += 1;
+  return right;
+}
+
+function print(line: string): void {
+  process.stdout.write(`      ${line}\n`);
+}
