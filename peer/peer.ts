@@ -302,11 +302,10 @@ class RunningParts implements Peer {
         isSharing: serving,
         rates: this.#rates.received,
         maxRunning: this.#options.settings.maxDownloads,
-        clock: this.#clock,
-        ...(serving ? { stateDir } : {}),
-        historyDir: stateDir,
+        ...{ clock: this.#clock, historyDir: stateDir, ...(serving ? { stateDir } : {}) },
         folders: this.#folders.local,
         connector: this.#reach.connector,
+        onRest: () => this.#searches.rested(this.#stopping),
         onNotice: (level, text) => this.#notice(level, text),
         onUpdate: () => this.#board.touch(),
       }),
@@ -342,6 +341,7 @@ class RunningParts implements Peer {
       stateDir,
       isServing: serving,
       notice: (level, text) => this.#notice(level, text),
+      waiting: this.#downloads,
       fetch: (selector, directory) => this.call('get', { selector, directory }, this.#stopping),
     });
     this.#lifecycle.add(this.#searches);

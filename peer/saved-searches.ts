@@ -28,9 +28,17 @@ export interface SavedSearchesParts {
   /** Serves: the tracker is told, and matches are waited for. Otherwise the list is only kept. */
   readonly isServing: boolean;
   readonly notice: (level: 'info' | 'warning' | 'error', text: string) => void;
+  /** Downloads that rest until somebody has their content, and how to end the rest of one. Default: none. */
+  readonly waiting?: {
+    resting(): readonly { readonly transferId: string; readonly fileId: string }[];
+    hope(transferId: string): void;
+  };
   /** As `get SELECTOR`: resolves when it is durable in the folder. */
   readonly fetch: (selector: string, directory: string) => Promise<unknown>;
 }
+
+/** Distinguishes what a download waits for from what a person looks for. */
+const REST_PREFIX = 'get-';
 
 type Match = Extract<TrackerEvent, { event: 'match' }>;
 
@@ -93,7 +101,16 @@ export class SavedSearches implements Part {
     });
   }
 
+  /** A download has begun to rest: the tracker tells when somebody comes online with its content. If it cannot, the time goes on running. */
+  rested(options: AbortOptions): void {
+    this.#working = this.#working.then(() => this.#tellTracker(options)).catch(() => undefined);
+  }
+
   matched({ search: searchId, publicationIds, more }: Match, options: AbortOptions): void {
+    if (searchId.startsWith(REST_PREFIX)) {
+      this.parts.waiting?.hope(searchId.slice(REST_PREFIX.length));
+      return;
+    }
     this.#inTurn(options, async () => {
       if (publicationIds.length > 0) await this.#look(searchId, { publicationIds: [...publicationIds] }, options);
       if (more === true) await this.#lookForNew(searchId, options);
@@ -121,7 +138,14 @@ export class SavedSearches implements Part {
       ...queryOf(saved),
       ...(saved.untilUp === true ? { sources: true } : {}),
     }));
-    await this.parts.tracker.request('searches', { searches }, { signal });
+    const wanted = (this.parts.waiting?.resting() ?? []).map(({ transferId, fileId }) => ({
+      search: `${REST_PREFIX}${transferId}`,
+      text: '',
+      idPrefix: fileId,
+      sources: true,
+    }));
+    const all = [...searches, ...wanted].slice(0, MAX_SAVED_SEARCHES);
+    await this.parts.tracker.request('searches', { searches: all }, { signal });
   }
 
   async #lookForNew(searchId: string, options: AbortOptions): Promise<void> {

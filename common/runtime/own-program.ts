@@ -26,7 +26,7 @@ export function readPackageFile(name: 'package.json' | 'credentials.txt'): strin
 }
 
 /** Runs a module of this program in a thread of its own. Options of the main program (an input type, an inspector) are none of it. */
-export function startThread(module: URL, options: Pick<WorkerOptions, 'workerData' | 'name'>): Worker {
+export function startThread(module: URL, options: Pick<WorkerOptions, 'workerData' | 'name' | 'transferList'>): Worker {
   if (!isSingleFile) return new Worker(module, { ...options, execArgv: [] });
   // Set inside: given an environment of its own, a thread would obey the NODE_OPTIONS in it.
   const told = `process.env.${PART} = ${JSON.stringify(module.href)};`;

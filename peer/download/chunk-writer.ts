@@ -4,8 +4,9 @@
  * work itself), `chunk-worker.ts` (the thread).
  */
 import type { FileHandle } from 'node:fs/promises';
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 
+import { startThread } from '../../common/runtime/own-program.js';
 import type { ChunkAnswer, ChunkJob } from './chunk-worker.js';
 import { WRITER_ENDED } from './file-problem.js';
 import { type ArrivedChunk, writeChunk } from './write-chunk.js';
@@ -75,8 +76,8 @@ export class ChunkWriter {
 
   #start(): Worker {
     const { port1, port2 } = new MessageChannel();
-    const url = new URL('./chunk-worker.js', import.meta.url);
-    const worker = new Worker(url, { name: 'writing chunks', execArgv: [], workerData: port2, transferList: [port2] });
+    const options = { name: 'writing chunks', workerData: port2, transferList: [port2] };
+    const worker = startThread(new URL('./chunk-worker.js', import.meta.url), options);
     port1.on('message', (answer: ChunkAnswer) => this.#takeAnswer(answer));
     this.#port = port1;
     worker.on('error', (error) => this.#broke(worker, error));

@@ -55,6 +55,8 @@ export interface DownloadsOptions {
   /** Offer what is there to others while a download runs. */
   readonly isSharing: boolean;
   readonly onNotice: (level: 'info' | 'warning' | 'error', text: string) => void;
+  /** A download begins to rest before its next try. */
+  readonly onRest?: () => void;
   /** `rows()` changed. */
   readonly onUpdate: () => void;
   readonly clock?: Clock | undefined;
@@ -197,9 +199,17 @@ export class Downloads implements Part {
     return transfer.row();
   }
 
-  /** The tracker is back, and sources with it: nothing rests any longer. */
-  hope(): void {
-    for (const transfer of this.#transfers.values()) if (transfer.isResting) transfer.goOn();
+  /** The tracker is back, and sources with it, or one of this transfer: it rests no longer. */
+  hope(transferId?: string): void {
+    for (const transfer of this.#transfers.values())
+      if (transfer.isResting && transfer.transferId === (transferId ?? transfer.transferId)) transfer.goOn();
+  }
+
+  /** What rests until somebody has it. */
+  resting(): { readonly transferId: string; readonly fileId: string }[] {
+    return [...this.#transfers.values()]
+      .filter((transfer) => transfer.isResting && transfer.row().problem?.code === 'no-source')
+      .map(({ transferId, request: { fileId } }) => ({ transferId, fileId }));
   }
 
   /** Goes on with what an earlier run left, for as long as it takes; resolves when all are started. */
@@ -296,6 +306,7 @@ export class Downloads implements Part {
     if (tries === 1 && transfer.callers === 0)
       this.#options.onNotice('warning', `${problem.message} It is tried again by itself.`);
     void this.#keepState(transfer);
+    this.#options.onRest?.();
   }
 
   async #over(transfer: Transfer): Promise<void> {

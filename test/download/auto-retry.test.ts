@@ -56,6 +56,29 @@ describe('a download that may succeed later', () => {
     expect(bob.notices.at(-1)).to.match(/^film\.bin downloaded successfully, saved as \/.*film\.bin$/);
   });
 
+  it('is woken when a source comes, however long it would still rest, and says what it waits for', async () => {
+    const publication = await world.publish('film.bin', 100_000);
+    const rests: string[][] = [];
+    const bob = await world.downloads('bob', [publication], {
+      stateDir: world.dir.join('state'),
+      clock,
+      onRest: () => rests.push(bob.downloads.resting().map(({ fileId }) => fileId)),
+    });
+    const getting = problemOf(bob.downloads.get(requestFor(publication, bob.folder), forever));
+    await waitFor(() => {
+      clock.advance(1_000);
+      return only(bob).retryAt !== undefined;
+    });
+    expect((await getting).code).to.equal('no-source');
+    expect(rests).to.deep.equal([[publication.fileId]]);
+
+    await world.peer('alice', [publication]);
+    bob.downloads.hope(bob.downloads.resting()[0]!.transferId);
+
+    await waitFor(() => only(bob).state === 'done');
+    expect(bob.downloads.resting()).to.deep.equal([]);
+  });
+
   it('keeps showing what it has while a try finds nobody', async () => {
     const publication = await world.publish('film.bin', 100_000);
     await world.peer('alice', [publication]);

@@ -119,6 +119,25 @@ describe('SavedSearches', () => {
     expect(tracker.asked[1]?.body).to.deep.include({ ...query, all: true, publishedAfter: NOW });
   });
 
+  it('go to the tracker together with what resting downloads wait for, and wake those when it comes', async () => {
+    const woken: string[] = [];
+    const searches = await open({
+      waiting: {
+        resting: () => [{ transferId: 'f00', fileId: 'ab'.repeat(32) }],
+        hope: (transferId) => woken.push(transferId),
+      },
+    });
+
+    searches.rested(NEVER);
+    await waitFor(() => tracker.asked.length === 1, { what: 'the tracker to be told' });
+    const [waited] = tracker.asked[0]!.body['searches'] as { search: string; idPrefix: string; sources: boolean }[];
+    matched(searches, waited?.search ?? '', tracker.publish(1));
+
+    expect(waited).to.include({ idPrefix: 'ab'.repeat(32), sources: true });
+    expect(woken).to.deep.equal(['f00']);
+    expect(notices).to.deep.equal([]);
+  });
+
   it('end at once with unsave, also while they are looked up', async () => {
     const searches = await open();
     const { searchId } = await searches.save({ text: 'file' }, NEVER);
