@@ -294,10 +294,9 @@ export class Downloads implements Part {
 
   #newDownload({ transferId, request }: SavedDownload, provenance: Provenance): Try {
     const { tracker, connector, ownPin, isSharing, onNotice, clock, folders = NOTHING_LOCAL } = this.#options;
-    const onUpdate = (): void => this.#planUpdate();
     const own = { history: this.#history, rates: ratesOf(transferId, this.#rates) };
     const parts = { tracker, connector, ownPin, ...own, writer: this.#writer, isSharing, provenance };
-    const options = { transferId, request, ...parts, onNotice, onUpdate, clock };
+    const options = { transferId, request, ...parts, onNotice, onUpdate: () => this.#planUpdate(), clock };
     return request.kind === 'folder' ? new FolderDownload({ ...options, folders }) : new Download(options);
   }
 

@@ -1,14 +1,13 @@
 import type { ProtocolError } from '../../common/protocol/errors.js';
 import type { AnswerReceiver } from '../file-port/peer-connection.js';
-import { SourceFault } from './source-fault.js';
+import { answerFault, SourceFault } from './source-fault.js';
 
 export interface ManifestReceiverOptions {
   /** Bytes of the hash list. */
   readonly bytes: number;
   readonly onBytes: (bytes: number) => void;
-  /** All of it has come, unproven, or it is too short. */
+  /** All of it has come, unproven; or why it has not. */
   readonly onEnd: (hashes: Uint8Array | SourceFault) => void;
-  readonly onError: (error: ProtocolError) => void;
 }
 
 /** Takes the answer to one `manifest` request. What is longer than it must be is a lie. */
@@ -39,6 +38,6 @@ export class ManifestReceiver implements AnswerReceiver {
   }
 
   onError(error: ProtocolError): void {
-    this.options.onError(error);
+    this.options.onEnd(answerFault(error));
   }
 }

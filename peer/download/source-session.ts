@@ -154,14 +154,12 @@ export class SourceSession {
         if (hashes instanceof SourceFault) reject(hashes);
         else resolve(hashes);
       },
-      onError: (error) => {
-        this.#finish();
-        reject(answerFault(error));
-      },
     });
     this.#begin();
-    const file = inside === undefined ? {} : { file: inside.file };
-    this.#connection.request({ type: 'manifest', ticketId: this.#ticketId, ...file }, receiver);
+    this.#connection.request(
+      { type: 'manifest', ticketId: this.#ticketId, ...(inside && { file: inside.file }) },
+      receiver,
+    );
     return this.#orEnd(promise);
   }
 
