@@ -11,6 +11,7 @@ const HOMES = {
   ink: 'peer/tui/',
   'ipaddr.js': 'peer/reach/addresses\\.',
   kysely: 'tracker/store/',
+  pg: 'tracker/store/',
   pino: 'common/runtime/log\\.',
   'p-queue': 'peer/(download|file-port|upload)/',
   'rate-limiter-flexible': 'tracker/',

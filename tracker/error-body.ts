@@ -9,6 +9,7 @@ const RETRY_STORAGE_MS = 5_000;
 const CODE_OF_STORE: Record<StoreErrorCode, ErrorCode> = {
   storage: 'storage',
   busy: 'storage',
+  unreachable: 'storage',
   closed: 'shutting-down',
   'newer-schema': 'internal',
   corrupt: 'internal',

@@ -6,7 +6,9 @@ import { expect } from 'chai';
 import { openSqliteStore } from '../../tracker/store/sqlite-store.js';
 import type { SearchKey, Store } from '../../tracker/store/store.js';
 import { tempDir } from '../support/temp.js';
+import { describeFolders } from './describe-folders.js';
 import { describeOperations } from './describe-operations.js';
+import { describeSearch } from './describe-search.js';
 import { describeStore } from './describe-store.js';
 import { addUsers, deviceOf, entry, namesFound, publish, query, unpublish } from './store-samples.js';
 
@@ -30,6 +32,8 @@ const openFresh = async () => {
 
 describeStore('the SQLite store', openFresh);
 describeOperations('the SQLite store', openFresh);
+describeFolders('the SQLite store', openFresh);
+describeSearch('the SQLite store', openFresh);
 
 /** For some hundred publications beyond the empty schema. */
 const ROOM_BYTES = 340_000;

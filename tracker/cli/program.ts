@@ -71,7 +71,7 @@ function trackerCommand(root: Command, process: CliProcess): Command {
       .description(description)
       .allowExcessArguments(false)
       .option('--data <DIR>', "the tracker's data folder")
-      .option('--store <URL>', 'sqlite:PATH (default: in the data folder)')
+      .option('--store <URL>', 'sqlite:PATH or postgres://USER@HOST/DATABASE (default: in the data folder)')
       .option('--identity <FILE>', "the tracker's key and certificate (default: in the data folder)")
       .option('--seal-key <FILE>', 'key of the resume tokens (default: in the data folder)')
       .option('--config <FILE>', 'settings as JSON')
@@ -97,7 +97,7 @@ function runCommand(process: CliProcess): Command {
       .option('--port <PORT>', 'TCP and UDP port (default 7465; 0: any free one)')
       .option('--data <DIR>', 'folder for identity, keys and the store')
       .option('--credentials <FILE>', 'adds users never seen: lines of "user password"')
-      .option('--store <URL>', 'sqlite:PATH (default: in the data folder)')
+      .option('--store <URL>', 'sqlite:PATH or postgres://USER@HOST/DATABASE (default: in the data folder)')
       .option('--identity <FILE>', "the tracker's key and certificate (default: made in the data folder)")
       .option('--seal-key <FILE>', 'key of the resume tokens (default: made in the data folder)')
       .option('--advertise <HOST>', 'how others reach this machine')
@@ -137,7 +137,7 @@ function userCommand(root: Command, process: CliProcess): Command {
     if (argument !== undefined) command.argument(argument);
     return command
       .option('--data <DIR>', "the tracker's data folder")
-      .option('--store <URL>', 'sqlite:PATH (default: in the data folder)')
+      .option('--store <URL>', 'sqlite:PATH or postgres://USER@HOST/DATABASE (default: in the data folder)')
       .option('--config <FILE>', 'settings as JSON')
       .option('--json', 'prints the result as JSON');
   };
@@ -178,7 +178,7 @@ function adminCommand(process: CliProcess): Command {
     )
     .argument('<words...>')
     .option('--data <DIR>', "the tracker's data folder")
-    .option('--store <URL>', 'sqlite:PATH (default: in the data folder)')
+    .option('--store <URL>', 'sqlite:PATH or postgres://USER@HOST/DATABASE (default: in the data folder)')
     .option('--config <FILE>', 'settings as JSON')
     .option('--json', 'prints the result as JSON')
     .addHelpText('after', ADMIN_HELP);
@@ -196,7 +196,7 @@ function groupCommand(root: Command, process: CliProcess): Command {
       .description(description)
       .allowExcessArguments(false)
       .option('--data <DIR>', "the tracker's data folder")
-      .option('--store <URL>', 'sqlite:PATH (default: in the data folder)')
+      .option('--store <URL>', 'sqlite:PATH or postgres://USER@HOST/DATABASE (default: in the data folder)')
       .option('--config <FILE>', 'settings as JSON')
       .option('--json', 'prints the result as JSON');
   word('add <group>', 'Adds a group.').action((name: string, flags: StoreFlags) => addGroup(name, flags, process));

@@ -12,13 +12,12 @@ import { importAccounts } from '../auth/import-accounts.js';
 import { ChildHasher, type PasswordHasher } from '../auth/password-hasher.js';
 import { refuseSampleAccounts } from '../auth/sample-accounts.js';
 import { loadSealKey } from '../auth/seal-key.js';
-import { openSqliteStore } from '../store/sqlite-store.js';
 import type { Store } from '../store/store.js';
 import { startTracker, type Tracker } from '../tracker.js';
 import { liveSettings, SettingsReload } from './live-settings.js';
 import { defaultDepotSize, meetingHost, OWN_DEPOT_USER, prepareDepotAccount } from './own-depot.js';
 import { CliError, type CliProcess, EXIT, outputTo } from './process.js';
-import { storePath } from './store-location.js';
+import { openStore, storePlace } from './store-location.js';
 
 /** All flags of `shoal tracker`; those that are settings go through the configuration. */
 export interface TrackerFlags extends Readonly<Record<string, unknown>> {
@@ -62,8 +61,7 @@ async function serve({ config, flags, process, identity, log }: Start): Promise<
     mayCreate: config.sealKey === undefined,
   });
   const store = cleanUp.adopt(
-    await openSqliteStore({
-      path: storePath(config, process.host.cwd),
+    await openStore(storePlace(config, process.host.cwd), {
       isTracker: true,
       onNotice: (notice) => {
         process.stderr.write(`shoal tracker: ${notice}\n`);

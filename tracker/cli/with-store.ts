@@ -1,8 +1,7 @@
 import { loadTrackerConfig } from '../../common/runtime/config.js';
-import { openSqliteStore } from '../store/sqlite-store.js';
 import type { Store } from '../store/store.js';
 import { type CliProcess, type Output, outputTo } from './process.js';
-import { storePath } from './store-location.js';
+import { openStore, storePlace } from './store-location.js';
 
 export interface StoreFlags {
   readonly data?: string;
@@ -30,7 +29,7 @@ export async function withStore(
   work: (opened: { readonly store: Store; readonly output: Output }) => Promise<void>,
 ): Promise<void> {
   const config = loadTrackerConfig({ ...flags }, process.host);
-  const store = await openSqliteStore({ path: storePath(config, process.host.cwd), isTracker: false });
+  const store = await openStore(storePlace(config, process.host.cwd), { isTracker: false });
   try {
     await work({ store, output: outputTo(process, flags) });
   } finally {

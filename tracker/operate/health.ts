@@ -38,7 +38,7 @@ export class Health {
   async readinessProblem(): Promise<string | undefined> {
     if (this.isClosing) return 'the tracker is shutting down';
     if (this.#writeProblem !== undefined)
-      return `the store cannot be written (${this.#writeProblem}): look at its disk`;
+      return `the store cannot be written (${this.#writeProblem}): look at its disk, or at the database`;
     return this.livenessProblem();
   }
 }

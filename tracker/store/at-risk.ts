@@ -11,9 +11,9 @@ type Db = Kysely<Tables>;
 const copies = sql`SELECT cd.last_seen_at FROM copies AS c JOIN devices AS cd ON cd.id = c.device_id
   JOIN accounts AS ca ON ca.id = cd.account_id AND ca.is_depot = 1 AND ca.state = 'active'
   WHERE c.publication_id = p.publication_id AND c.held_file = p.file_id`;
-const holders = sql<number>`(1 + (SELECT count(*) FROM (${copies})))`;
+const holders = sql<number>`(1 + (SELECT count(*) FROM (${copies}) AS held))`;
 /** When the holder that was seen last was seen. */
-const seenAt = sql<number>`max(coalesce(d.last_seen_at, 0), coalesce((SELECT max(last_seen_at) FROM (${copies})), 0))`;
+const seenAt = sql<number>`coalesce((SELECT max(last_seen_at) FROM (SELECT d.last_seen_at UNION ALL ${copies}) AS seen), 0)`;
 
 export async function atRisk(db: Db, query: AtRiskQuery): Promise<RiskRow[]> {
   const { viewer, mine, unseenBefore, limit, after } = query;

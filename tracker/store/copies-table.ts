@@ -43,7 +43,7 @@ export async function depotWork(db: Db, list: Parameters<DepotStore['depotWork']
     .select(['c.copy_id', 'c.name', 'c.wanted_file', 'c.size', 'c.held_file', 'c.held_size', 'o.user as owner'])
     .select('fo.listing_size')
     .where('c.copy_id', '>', list.after);
-  if (!list.all) rows = rows.where(sql<boolean>`(c.wanted_file IS NULL OR c.wanted_file IS NOT c.held_file)`);
+  if (!list.all) rows = rows.where(sql<boolean>`(c.wanted_file IS NULL OR c.wanted_file IS DISTINCT FROM c.held_file)`);
   const found = await rows.orderBy('c.copy_id').limit(list.limit).execute();
   return found.map((row) => ({
     copyId: row.copy_id,

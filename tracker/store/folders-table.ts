@@ -1,5 +1,6 @@
 /** What folders hold, in SQL. The paths of a folder that is gone are removed little by little: a million at once would hold up everybody. */
 import { type Kysely, sql } from 'kysely';
+import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
 import type { PathsOutcome } from './path-rows.js';
 import { searchFold } from './search-fold.js';
@@ -112,7 +113,7 @@ async function drop(db: Db, folder: number, paths: readonly string[]): Promise<n
     const gone = await db
       .deleteFrom('paths')
       .where('folder', '=', folder)
-      .where('path', 'in', paths.slice(first, first + BATCH))
+      .where(dialectOf(db).isPath(paths.slice(first, first + BATCH)))
       .executeTakeFirst();
     dropped += Number(gone.numDeletedRows);
   }
@@ -132,18 +133,14 @@ async function put(db: Db, folder: number, entries: (Change & { type: 'paths' })
       .selectFrom('paths')
       .select((eb) => eb.fn.countAll<number>().as('count'))
       .where('folder', '=', folder)
-      .where(
-        'path',
-        'in',
-        batch.map(({ path }) => path),
-      )
+      .where(dialectOf(db).isPath(batch.map(({ path }) => path)))
       .executeTakeFirstOrThrow();
     known += count;
     await db
       .insertInto('paths')
       .values(batch)
       .onConflict((conflict) =>
-        conflict.columns(['folder', 'path']).doUpdateSet((eb) => ({
+        conflict.expression(sql`folder, ${dialectOf(db).pathKey}`).doUpdateSet((eb) => ({
           size: eb.ref('excluded.size'),
           file_id: eb.ref('excluded.file_id'),
         })),

@@ -1,5 +1,6 @@
 /** Groups of users in SQL. Whoever leaves one loses what was shared with it, in the same step. */
 import { type Kysely, sql } from 'kysely';
+import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
 import { notePolicy } from './policy-table.js';
 import { revokeLost } from './rights-table.js';
@@ -27,8 +28,11 @@ export async function removeGroup(db: Db, group: string, at: number): Promise<bo
     .execute();
   await db.deleteFrom('groups').where('id', '=', found.id).execute();
   await notePolicy(db);
-  const rows = JSON.stringify(given.map(({ row_id }) => row_id));
-  await revokeLost(db, sql`p.row_id IN (SELECT value FROM json_each(${rows}))`, at);
+  const rows = dialectOf(db).rowsOf(
+    given.map(({ row_id }) => row_id),
+    'bigint',
+  );
+  await revokeLost(db, sql`p.row_id IN (${rows})`, at);
   return true;
 }
 

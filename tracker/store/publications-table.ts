@@ -1,5 +1,5 @@
 /** Publications in SQL: what `publish` and `unpublish` do to them, and how their rows are read. */
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { ERROR_TEXTS, type ErrorCode } from '../../common/protocol/errors.js';
 import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
 import type { SearchOrder } from '../../common/protocol/search-fields.js';
@@ -307,15 +307,16 @@ export function allRows(db: Db) {
       'p.max_downloads',
       'p.burns',
       'p.downloads',
-      sql<
-        string | null
-      >`CASE WHEN p.is_public = 1 THEN NULL ELSE (SELECT json_group_array(user) FROM (SELECT u.user FROM publication_users AS pu
-        JOIN accounts AS u ON u.id = pu.account_id WHERE pu.row_id = p.row_id ORDER BY u.user_fold)) END`.as('users'),
-      sql<
-        string | null
-      >`CASE WHEN p.is_public = 1 THEN NULL ELSE (SELECT json_group_array(name) FROM (SELECT g.name FROM publication_groups AS pg
-        JOIN groups AS g ON g.id = pg.group_id WHERE pg.row_id = p.row_id ORDER BY g.fold)) END`.as('groups'),
+      namesOf(sql`SELECT string_agg(u."user", ',' ORDER BY u.user_fold) FROM publication_users AS pu
+        JOIN accounts AS u ON u.id = pu.account_id WHERE pu.row_id = p.row_id`).as('users'),
+      namesOf(sql`SELECT string_agg(g.name, ',' ORDER BY g.fold) FROM publication_groups AS pg
+        JOIN groups AS g ON g.id = pg.group_id WHERE pg.row_id = p.row_id`).as('groups'),
     ]);
+}
+
+/** Of a limited publication, with commas, which no name has. */
+function namesOf(list: RawBuilder<unknown>): RawBuilder<string | null> {
+  return sql`CASE WHEN p.is_public = 1 THEN NULL ELSE coalesce((${list}), '') END`;
 }
 
 export type SelectedRow = Awaited<ReturnType<ReturnType<typeof selectRows>['execute']>>[number];
@@ -335,7 +336,7 @@ export function toRow(row: SelectedRow): PublicationRow {
     rights:
       row.users === null || row.groups === null
         ? 'public'
-        : { users: JSON.parse(row.users) as string[], groups: JSON.parse(row.groups) as string[] },
+        : { users: splitNames(row.users), groups: splitNames(row.groups) },
     passcodeHash: row.passcode_hash ?? undefined,
     expiresAt: row.expires_at ?? undefined,
     downloads:
@@ -344,6 +345,10 @@ export function toRow(row: SelectedRow): PublicationRow {
         : { most: row.max_downloads, burn: row.burns === 1, left: Math.max(0, row.max_downloads - row.downloads) },
     lastSeenAt: row.last_seen_at ?? undefined,
   };
+}
+
+function splitNames(names: string): string[] {
+  return names === '' ? [] : names.split(',');
 }
 
 export async function findPublication(

@@ -136,7 +136,9 @@ async function placesOf(db: Db, { depots }: PutChange): Promise<Place[]> {
   for (const depot of depots) {
     const { id: deviceId, account_id: accountId } = await deviceOf(db, depot);
     // Until the old content is dropped, both have their place.
-    const { rows } = await sql<{ used: number }>`SELECT coalesce(sum(CASE WHEN wanted_file IS held_file THEN size
+    const { rows } = await sql<{
+      used: number;
+    }>`SELECT coalesce(sum(CASE WHEN wanted_file IS NOT DISTINCT FROM held_file THEN size
       ELSE size + held_size END), 0) AS used FROM copies WHERE device_id = ${deviceId}`.execute(db);
     places.push({ ...depot, deviceId, accountId, room: depot.capacity - (rows[0]?.used ?? 0) });
   }

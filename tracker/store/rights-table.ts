@@ -4,6 +4,7 @@
  */
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Rights } from '../../common/protocol/messages.js';
+import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
 import { revoke } from './revoke.js';
 import type { Tables } from './tables.js';
@@ -120,7 +121,7 @@ export async function countVisible(
     return device.publications - (hidden.rows[0]?.count ?? 0);
   }
   const shown = await sql<{ count: number }>`SELECT count(*) AS count FROM publications AS p
-    WHERE p.device_id = ${device.id} AND p.publication_id IN (SELECT value FROM json_each(${JSON.stringify(only)}))
+    WHERE p.device_id = ${device.id} AND p.publication_id IN (${dialectOf(db).rowsOf(only, 'text')})
     AND ${mayFetch(viewer)}`.execute(db);
   return shown.rows[0]?.count ?? 0;
 }

@@ -2,13 +2,14 @@
  * Search among the files inside folders: from the index when it names few, else folder by folder, newest first. Checked exactly, and
  * stopped at the same budget as the search for publications. Order: as publications, then as the folder's paths came here.
  */
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
+import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
 import type { LiveSet } from './live-set.js';
 import type { PathKey, PathPage, PathQuery, PathRow } from './path-rows.js';
 import { inOrder, selectRows, toRow } from './publications-table.js';
 import { isNewer } from './row-streams.js';
-import { SEARCH_BUDGET_MS, type SearchPlace } from './search.js';
+import type { SearchPlace } from './search.js';
 import { searchFold } from './search-fold.js';
 import type { PublicationRow } from './store.js';
 import type { Tables } from './tables.js';
@@ -37,7 +38,7 @@ export async function searchPaths(place: SearchPlace, query: PathQuery): Promise
     place,
     query,
     rows: [],
-    endsAt: place.clock.monotonic() + SEARCH_BUDGET_MS,
+    endsAt: place.clock.monotonic() + place.budgetMs,
     hasText: textMatcher(query),
     isWanted: folderMatcher(place.live, query),
   };
@@ -68,11 +69,15 @@ function folderMatcher(
 /** Undefined when the index does not know the text, or too many. */
 async function indexed(db: Db, fold: string): Promise<number[] | undefined> {
   if ([...fold].length < TRIGRAM) return undefined;
-  if (fold.includes('\0')) return [];
-  const phrase = `"${fold.replaceAll('"', '""')}"`;
-  const { rows } = await sql<{ rowid: number }>`SELECT rowid FROM paths_trigrams
-    WHERE paths_trigrams MATCH ${phrase} LIMIT ${MAX_CANDIDATES + 1}`.execute(db);
-  return rows.length > MAX_CANDIDATES ? undefined : rows.map(({ rowid }) => rowid);
+  if (fold.includes('\0')) return []; // no path has one
+  const { hasPart, tryBriefly } = dialectOf(db);
+  const few = db
+    .selectFrom('paths')
+    .select('path_id')
+    .where(hasPart('paths', fold, MAX_CANDIDATES + 1))
+    .limit(MAX_CANDIDATES + 1);
+  const rows = await tryBriefly(db, () => few.execute());
+  return rows === undefined || rows.length > MAX_CANDIDATES ? undefined : rows.map(({ path_id }) => path_id);
 }
 
 async function fromIndex({ place, query, hasText, isWanted }: Work, ids: readonly number[]): Promise<PathPage> {

@@ -4,6 +4,7 @@
  */
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { Clock } from '../../common/runtime/clock.js';
+import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
 import type { LiveSet } from './live-set.js';
 import { selectRows, toRow } from './publications-table.js';
@@ -16,8 +17,6 @@ import type { Tables } from './tables.js';
 
 type Db = Kysely<Tables>;
 
-/** One search may hold up the others, and the writers, no longer than this, ms. */
-export const SEARCH_BUDGET_MS = 20;
 /** More candidates than this are not "few": sorting them would cost more than walking newest first. */
 const MAX_CANDIDATES = 1_000;
 /** Up to so many live devices and publications, a search without an index looks at them alone. */
@@ -31,10 +30,12 @@ export interface SearchPlace {
   readonly db: Db;
   readonly live: LiveSet;
   readonly clock: Clock;
+  /** Then it answers `partial`. */
+  readonly budgetMs: number;
 }
 
 export async function search(place: SearchPlace, query: SearchQuery): Promise<SearchPage> {
-  const endsAt = place.clock.monotonic() + SEARCH_BUDGET_MS;
+  const endsAt = place.clock.monotonic() + place.budgetMs;
   const matches = matcherOf(query);
   const isWanted = (row: PublicationRow): boolean => (!query.liveOnly || place.live.has(row)) && matches(row);
   const { order = 'newest' } = query;
@@ -70,8 +71,8 @@ async function candidates(place: SearchPlace, query: SearchQuery): Promise<RowSt
   const { db, live } = place;
   const rowIds = fewRows(place, query);
   if (rowIds !== undefined) {
-    const found = await rowIds.execute();
-    if (found.length <= MAX_CANDIDATES)
+    const found = await dialectOf(db).tryBriefly(db, () => rowIds.execute());
+    if (found !== undefined && found.length <= MAX_CANDIDATES)
       return loadCandidates(
         db,
         found.map(({ row_id }) => row_id),
@@ -100,7 +101,7 @@ function fewRows(place: SearchPlace, query: SearchQuery) {
     .select('row_id')
     .limit(MAX_CANDIDATES + 1);
   if (query.publicationIds !== undefined) return rowIds.where('publication_id', 'in', query.publicationIds);
-  const indexed = indexedRows(rowIds, query);
+  const indexed = indexedRows(place.db, rowIds, query);
   if (indexed !== undefined || (query.order ?? 'newest') === 'newest') return indexed;
   if (query.owner !== undefined) return rowIds.where('account_id', '=', accountOf(query.owner));
   return query.liveOnly && place.live.size <= MAX_LIVE_PLACES ? liveRows(rowIds, place) : undefined;
@@ -125,21 +126,15 @@ function liveRows(rowIds: RowIds, { live }: SearchPlace): RowIds {
   );
 }
 
-function indexedRows(rowIds: RowIds, query: SearchQuery): RowIds | undefined {
+function indexedRows(db: Db, rowIds: RowIds, query: SearchQuery): RowIds | undefined {
   const fold = searchFold(query.text);
   if (query.idPrefix !== undefined) {
     return rowIds.where('file_id', '>=', query.idPrefix).where('file_id', '<', `${query.idPrefix}g`); // "g" follows every digit
   }
+  if (fold.includes('\0')) return rowIds.where('row_id', '<', 0); // no name has one
   if (query.exact) return rowIds.where('fold', '=', fold);
   if ([...fold].length < TRIGRAM) return undefined;
-  // In quotes everything is literal but the quote itself; a NUL would end the expression, and no name has one.
-  const phrase = `"${fold.replaceAll('"', '""')}"`;
-  if (fold.includes('\0')) return rowIds.where('row_id', '<', 0);
-  return rowIds.where(
-    'row_id',
-    'in',
-    sql<number>`(SELECT rowid FROM publications_trigrams WHERE publications_trigrams MATCH ${phrase} LIMIT ${MAX_CANDIDATES + 1})`,
-  );
+  return rowIds.where(dialectOf(db).hasPart('publications', fold, MAX_CANDIDATES + 1));
 }
 
 /** Parameters of one statement. */

@@ -9,6 +9,7 @@ import type { EngineOptions } from './sqlite-engine.js';
 import type { AnswerMessage, CallMessage } from './sqlite-thread.js';
 import type { Store } from './store.js';
 import { StoreError } from './store-error.js';
+import { storeOf } from './store-methods.js';
 
 export interface SqliteStoreOptions extends Omit<EngineOptions, 'shouldVerify'> {
   /** A tracker is the only one on its store; commands that manage users may work beside it. */
@@ -28,7 +29,10 @@ export async function openSqliteStore({ isTracker, onNotice, ...options }: Sqlit
     const thread = new StoreThread({ ...options, shouldVerify: lock !== undefined }, isTracker ? lock : undefined);
     for (const notice of await thread.opened) onNotice?.(notice);
     if (!isTracker) lock?.[Symbol.dispose]();
-    return storeOver(thread);
+    return storeOf(
+      (name, args) => thread.call(name, args),
+      () => thread.close(),
+    );
   } catch (error) {
     lock?.[Symbol.dispose]();
     throw error;
@@ -112,54 +116,4 @@ class StoreThread {
     for (const waiting of this.#waiting.values()) waiting.reject(failure);
     this.#waiting.clear();
   }
-}
-
-function storeOver(thread: StoreThread): Store {
-  const method = <K extends Exclude<keyof Store, 'close'>>(name: K) =>
-    ((...args: readonly unknown[]) => thread.call(name, args)) as unknown as Store[K];
-  return {
-    addAccounts: method('addAccounts'),
-    unseenUsers: method('unseenUsers'),
-    createAccount: method('createAccount'),
-    findAccount: method('findAccount'),
-    listAccounts: method('listAccounts'),
-    changeAccount: method('changeAccount'),
-    loginFacts: method('loginFacts'),
-    recordLogin: method('recordLogin'),
-    resumeFacts: method('resumeFacts'),
-    mutate: method('mutate'),
-    acknowledge: method('acknowledge'),
-    listPublished: method('listPublished'),
-    search: method('search'),
-    searchPaths: method('searchPaths'),
-    findPublication: method('findPublication'),
-    countPublications: method('countPublications'),
-    recordTicket: method('recordTicket'),
-    admit: method('admit'),
-    hasTicket: method('hasTicket'),
-    sizeOfBegun: method('sizeOfBegun'),
-    expire: method('expire'),
-    revocations: method('revocations'),
-    appointDepot: method('appointDepot'),
-    isDepot: method('isDepot'),
-    heldCopies: method('heldCopies'),
-    depotWork: method('depotWork'),
-    copiesOf: method('copiesOf'),
-    findForDepot: method('findForDepot'),
-    atRisk: method('atRisk'),
-    addGroup: method('addGroup'),
-    removeGroup: method('removeGroup'),
-    listGroups: method('listGroups'),
-    changeMembers: method('changeMembers'),
-    recordSeen: method('recordSeen'),
-    setLive: method('setLive'),
-    prune: method('prune'),
-    changePolicy: method('changePolicy'),
-    policy: method('policy'),
-    recordAudit: method('recordAudit'),
-    listAudit: method('listAudit'),
-    pruneAudit: method('pruneAudit'),
-    sweepPaths: method('sweepPaths'),
-    close: () => thread.close(),
-  };
 }

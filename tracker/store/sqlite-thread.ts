@@ -1,8 +1,9 @@
 /** The store's own thread: disk and SQL stay off the event loop that answers datagrams. Talks to `sqlite-store.ts` alone. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { GroupCommit } from './group-commit.js';
-import { type EngineOptions, openEngine, WRITES } from './sqlite-engine.js';
+import { type EngineOptions, openEngine } from './sqlite-engine.js';
 import { fromSqlite, type StoreError, type StoreErrorCode } from './store-error.js';
+import { WRITES } from './store-methods.js';
 
 export interface CallMessage {
   readonly id: number;

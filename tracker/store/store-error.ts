@@ -1,8 +1,17 @@
 /**
  * `storage`: the disk is full or failing; nothing was changed, trying again later may work. `closed`: after `close()`.
- * `newer-schema`, `corrupt`, `unreadable`: the store cannot be opened. `busy`: another process kept it locked too long.
+ * `newer-schema`, `corrupt`, `unreadable`: the store cannot be opened. `busy`: another process kept it locked too long. `unreachable`: the
+ * way to the database is cut, or it does not run.
  */
-export type StoreErrorCode = 'storage' | 'closed' | 'busy' | 'newer-schema' | 'corrupt' | 'unreadable' | 'internal';
+export type StoreErrorCode =
+  | 'storage'
+  | 'closed'
+  | 'busy'
+  | 'unreachable'
+  | 'newer-schema'
+  | 'corrupt'
+  | 'unreadable'
+  | 'internal';
 
 /** The store could not do it. Callers branch on `code`, never on the text. */
 export class StoreError extends Error {

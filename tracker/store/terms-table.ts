@@ -39,7 +39,7 @@ export async function setTerms(
 /** See `Store.expire`. */
 export async function expire(db: Db, at: number): Promise<void> {
   const { rows } = await sql<{ publication_id: string }>`UPDATE publications SET ended = 'expired'
-    WHERE expires_at IS NOT NULL AND ended IS NOT 'expired' AND expires_at <= ${at} RETURNING publication_id`.execute(
+    WHERE expires_at IS NOT NULL AND ended IS DISTINCT FROM 'expired' AND expires_at <= ${at} RETURNING publication_id`.execute(
     db,
   );
   for (const { publication_id } of rows) await revokeAll(db, publication_id, at);

@@ -19,7 +19,9 @@ async function writeTicket(db: Db, { publicationId, user, device, fileId, size, 
   await db
     .insertInto('tickets')
     .values({ publication_id: publicationId, device, user_fold: foldUser(user), file_id: fileId, size, at })
-    .onConflict((conflict) => conflict.doUpdateSet({ at }))
+    .onConflict((conflict) =>
+      conflict.columns(['publication_id', 'device', 'user_fold', 'file_id']).doUpdateSet({ at }),
+    )
     .execute();
 }
 
@@ -90,7 +92,7 @@ async function unlock(db: Db, { rowId, accountId, at }: Place, isProven: boolean
   await db
     .insertInto('unlocks')
     .values({ row_id: rowId, account_id: accountId, at })
-    .onConflict((conflict) => conflict.doUpdateSet({ at }))
+    .onConflict((conflict) => conflict.columns(['row_id', 'account_id']).doUpdateSet({ at }))
     .execute();
   return true;
 }
@@ -107,7 +109,7 @@ async function count(
   await db
     .insertInto('counted_downloads')
     .values({ row_id: rowId, account_id: accountId, at })
-    .onConflict((conflict) => conflict.doUpdateSet({ at }))
+    .onConflict((conflict) => conflict.columns(['row_id', 'account_id']).doUpdateSet({ at }))
     .execute();
   const isLast = downloads + 1 >= max_downloads;
   await db

@@ -1,0 +1,94 @@
+/** The store on PostgreSQL, for one tracker or several nodes at once. Password and certificates are as libpq knows them. */
+import { Client } from 'pg';
+import { foldUser } from './fold-user.js';
+import { LiveSet } from './live-set.js';
+import { Connections, configOf } from './postgres-connections.js';
+import { fromPostgres } from './postgres-errors.js';
+import { migrate } from './postgres-migrations.js';
+import { postgresPlace } from './postgres-place.js';
+import { Transactions } from './postgres-transactions.js';
+import type { LiveChanges, Mutation, Store } from './store.js';
+import { StoreError } from './store-error.js';
+import { type Methods, storeOf, WRITES } from './store-methods.js';
+import { Turns } from './turns.js';
+
+/** Opens the store, making its tables when they are not there. @throws {StoreError} when it cannot be opened. */
+export async function openPostgresStore(url: string): Promise<Store> {
+  const place = postgresPlace(url);
+  await prepare(place);
+  const calls = new PostgresCalls(place);
+  return storeOf(
+    (method, args) => calls.call(method, args),
+    () => calls.close(),
+  );
+}
+
+/** Without the time limits of daily work: another node may be migrating. */
+async function prepare({ url, shown }: { url: string; shown: string }): Promise<void> {
+  const client = new Client(configOf(url));
+  client.on('error', () => undefined); // its statements fail then, and say so
+  try {
+    await client.connect();
+    await migrate(client);
+  } catch (error) {
+    throw fromPostgres(error, shown);
+  } finally {
+    await client.end().catch(() => undefined); // it was lost already
+  }
+}
+
+class PostgresCalls {
+  readonly #live = new LiveSet();
+  readonly #connections: Connections;
+  readonly #transactions: Transactions;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #turns = new Turns();
+  #closed: Promise<void> | undefined;
+
+  constructor({ url, shown }: { url: string; shown: string }) {
+    this.#connections = new Connections(url, this.#live);
+    this.#transactions = new Transactions(this.#connections, shown, this.#closing.signal);
+  }
+
+  call(method: keyof Methods, args: readonly unknown[]): Promise<unknown> {
+    if (this.#closed !== undefined) return Promise.reject(new StoreError('closed', 'the store is closed'));
+    const running = this.#start(method, args);
+    this.#running.add(running);
+    const forget = (): void => void this.#running.delete(running);
+    running.then(forget, forget);
+    return running;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.allSettled(this.#running);
+    await this.#connections.close();
+  }
+
+  #start(method: keyof Methods, args: readonly unknown[]): Promise<unknown> {
+    if (method === 'setLive') {
+      this.#live.apply(args[0] as LiveChanges);
+      return Promise.resolve();
+    }
+    const step = (methods: Methods): Promise<unknown> => (methods[method] as AnyMethod)(...args);
+    if (!WRITES.has(method)) return this.#transactions.read(step);
+    const write = (): Promise<unknown> => this.#transactions.write(step);
+    return this.#turns.run(turnsOf(method, args), write);
+  }
+}
+
+/** Requests of one session are carried out in their order; changes of one user would only be in each other's way. */
+function turnsOf(method: keyof Methods, args: readonly unknown[]): string[] {
+  if (method === 'acknowledge') return [`session ${String(args[0])}`];
+  if (method !== 'mutate') return [];
+  const { session, change } = args[0] as Mutation;
+  return [`session ${session}`, ...('user' in change ? [`user ${foldUser(change.user)}`] : [])];
+}
+
+type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>;
