@@ -14,6 +14,7 @@ const CODE_OF_STORE: Record<StoreErrorCode, ErrorCode> = {
   'newer-schema': 'internal',
   corrupt: 'internal',
   unreadable: 'internal',
+  'other-keys': 'internal',
   internal: 'internal',
 };
 

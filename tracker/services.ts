@@ -8,6 +8,7 @@ import type { PasscodeChecks } from './auth/passcode-checks.js';
 import type { PasswordHasher } from './auth/password-hasher.js';
 import type { ResumeTokens } from './auth/resume-tokens.js';
 import type { Address } from './carrier.js';
+import type { OtherNodes } from './nodes/other-nodes.js';
 import type { AuditTrail } from './operate/audit-trail.js';
 import type { Health } from './operate/health.js';
 import type { TrackerMetrics } from './operate/tracker-metrics.js';
@@ -50,8 +51,11 @@ export interface Services {
   readonly dummyHash: string;
   /** The tracker's own host as others reach it, when that is known. */
   readonly advertised: string | undefined;
-  /** Where peers find this tracker's nodes; known once it listens. */
+  /** Where peers find this tracker's nodes, this one first; known once it listens. */
   nodes: readonly Address[];
+  /** When `nodes` changed last, monotonic ms. */
+  nodesChangedAt: number;
+  otherNodes: OtherNodes;
   /** What administrators ask of a running tracker; there once it listens. */
   live?: LiveDesk;
 }

@@ -2,6 +2,8 @@
  * One running tracker, made of its parts: store and hasher below, registry and handlers in the middle, TCP and UDP on top. Started
  * in that order, stopped in reverse. Reads no configuration and prints nothing; `main.ts` does.
  */
+
+import { createHash } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -10,7 +12,7 @@ import type { AbortOptions } from '../common/runtime/deadline.js';
 import { Lifecycle, type Part } from '../common/runtime/lifecycle.js';
 import type { Log } from '../common/runtime/log.js';
 import { RepeatingTask } from '../common/runtime/repeating-task.js';
-import type { Identity } from '../common/wire/identity.js';
+import { formatPin, type Identity } from '../common/wire/identity.js';
 import { dummyHash } from '../common/wire/phc.js';
 import { liveDesk } from './admin/live-desk.js';
 import { Attempts } from './auth/attempts.js';
@@ -18,6 +20,7 @@ import { GuessLimits } from './auth/guess-limits.js';
 import { PasscodeChecks } from './auth/passcode-checks.js';
 import type { PasswordHasher } from './auth/password-hasher.js';
 import { ResumeTokens } from './auth/resume-tokens.js';
+import { ALONE, NodeGroup } from './nodes/other-nodes.js';
 import { AuditTrail } from './operate/audit-trail.js';
 import { Health } from './operate/health.js';
 import { TrackerMetrics } from './operate/tracker-metrics.js';
@@ -34,6 +37,7 @@ import { Relay } from './relay/relay.js';
 import { RelayAccounts } from './relay/relay-accounts.js';
 import { Router } from './router.js';
 import type { Services } from './services.js';
+import type { NodeStore } from './store/node-store.js';
 import type { Store } from './store/store.js';
 import { StatusPages } from './transport/status-pages.js';
 import { TcpTransport } from './transport/tcp.js';
@@ -62,7 +66,7 @@ const MAX_PORT_TRIES = 20;
 
 export interface TrackerOptions {
   /** Stays the caller's to close, as the hasher and the log. */
-  readonly store: Store;
+  readonly store: Store & { readonly nodes?: NodeStore };
   readonly hasher: PasswordHasher;
   readonly identity: Identity;
   /** 32 bytes. */
@@ -118,7 +122,8 @@ export async function startTracker(options: TrackerOptions, abort: AbortOptions)
 
 async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: AbortOptions): Promise<Tracker> {
   const services = makeServices(options);
-  const { registry, dialBack, clock, log, store } = services;
+  const { registry, dialBack, clock, log } = services;
+  const { store } = options;
   lifecycle.add(services.metrics);
   lifecycle.add(services.audit);
   lifecycle.add(registry);
@@ -145,6 +150,7 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
     services.attempts.forget(session);
     services.matches.drop(session);
   });
+  if (store.nodes !== undefined) await lifecycle.add(nodeGroup(store.nodes, services, options)).start();
   services.metrics.watch(services, { drops: () => ({ ...udp.drops }), connections: () => tcp.connectionCount });
   services.live = liveDesk(services, { setLogLevel: options.setLogLevel, refresh: () => policyWatch.look() });
   const { status, auditDays = DEFAULT_AUDIT_DAYS } = options;
@@ -212,12 +218,32 @@ function makeServices({
     dummyHash: dummyHash(),
     advertised: advertise ?? (isWildcard(host) ? undefined : host),
     nodes: [],
+    nodesChangedAt: -Infinity,
+    otherNodes: ALONE,
   };
 }
 
 function nodesOf({ advertise, host }: TrackerOptions, port: number): Services['nodes'] {
   const name = advertise ?? (isWildcard(host) ? undefined : host);
   return name === undefined ? [] : [{ host: name, port }];
+}
+
+/** This tracker as one node of several that share a store. */
+function nodeGroup(store: NodeStore, services: Services, { identity, sealKey }: TrackerOptions): NodeGroup {
+  const [own] = services.nodes;
+  const { registry, matches, clock, log, dialBack } = services;
+  const keys = {
+    identity: formatPin(identity.pin),
+    'seal key': createHash('sha256').update('shoal seal key').update(sealKey).digest('base64url'),
+  };
+  const onNodes = (nodes: Services['nodes']): void => {
+    services.nodes = nodes;
+    services.nodesChangedAt = clock.monotonic();
+  };
+  const group = new NodeGroup(store, { registry, matches, clock, log, own, keys, onNodes });
+  dialBack.onProven((session) => registry.noteChange(session));
+  services.otherNodes = group;
+  return group;
 }
 
 function isWildcard(host: string): boolean {

@@ -326,6 +326,8 @@ export const replySchemas = {
     epoch: safeInteger,
     heartbeatMs: z.number().int().min(100).max(60_000),
     serverTime: safeInteger,
+    /** Where to go on when this node is lost, itself first; told when it has changed. */
+    nodes: z.array(address).max(16).optional(),
   }),
   publish: z.object({ results: z.array(publishResult), libraryRevision: safeInteger }),
   unpublish: z.object({ results: z.array(namedResult), libraryRevision: safeInteger }),

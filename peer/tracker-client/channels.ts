@@ -2,12 +2,14 @@
 import type { TrackerEvent } from '../../common/protocol/event-messages.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
+import { ChannelClosed } from './channel-closed.js';
 import { TcpChannel } from './tcp-channel.js';
+import type { NodeAddress } from './tracker-nodes.js';
 import { type SessionKeys, UdpChannel } from './udp-channel.js';
+import { UdpSilence } from './udp-silence.js';
 
 export interface ChannelsOptions {
-  readonly host: string;
-  readonly port: number;
+  readonly node: NodeAddress;
   /** 64 hex digits. */
   readonly pin: string;
   readonly clock: Clock;
@@ -26,9 +28,25 @@ export class Channels {
   #keys: SessionKeys | undefined;
   #trackerSpki: Buffer = Buffer.alloc(0);
   #isClosed = false;
+  #node: NodeAddress;
+  /** Ends the opening of a connection to a node that was left. */
+  #moved = new AbortController();
 
   constructor(options: ChannelsOptions) {
     this.#options = options;
+    this.#node = options.node;
+  }
+
+  /** From now on everything goes to this node; what waits for an answer of the one before is told that none will come. */
+  moveTo(node: NodeAddress): void {
+    if (node.host === this.#node.host && node.port === this.#node.port) return;
+    this.#node = node;
+    this.#moved.abort(new ChannelClosed());
+    this.#moved = new AbortController();
+    this.#opening = undefined;
+    this.closeTcp();
+    this.#udp?.close();
+    this.#udp = undefined;
   }
 
   /** The open TLS connection, if there is one. */
@@ -43,19 +61,23 @@ export class Channels {
 
   /** A new connection, in place of the one there was; it belongs to no session yet. @throws {PinMismatchError} */
   newTcp({ signal }: AbortOptions): Promise<TcpChannel> {
-    this.#opening ??= this.#connect({ signal }).finally(() => {
-      this.#opening = undefined;
+    if (this.#opening !== undefined) return this.#opening;
+    const opening = this.#connect({ signal }).finally(() => {
+      if (this.#opening === opening) this.#opening = undefined;
     });
-    return this.#opening;
+    this.#opening = opening;
+    return opening;
   }
 
   async udp({ signal }: AbortOptions): Promise<UdpChannel> {
     if (this.#udp !== undefined) return this.#udp;
-    const { onEvent, onNoSession, host, port, pin, clock } = this.#options;
-    const udp = await UdpChannel.open({ host, port, pin, clock, onEvent, onNoSession }, { signal });
-    if (this.#udp !== undefined || this.#isClosed) {
-      // somebody else's was ready first
+    const { onEvent, onNoSession, pin, clock } = this.#options;
+    const node = this.#node;
+    const udp = await UdpChannel.open({ ...node, pin, clock, onEvent, onNoSession }, { signal });
+    if (this.#udp !== undefined || this.#isClosed || node !== this.#node) {
+      // somebody else's was ready first, or it leads to a node that was left meanwhile
       udp.close();
+      if (this.#isClosed) throw new UdpSilence();
       return this.udp({ signal });
     }
     if (this.#keys !== undefined) udp.useSession(this.#keys);
@@ -82,17 +104,21 @@ export class Channels {
 
   async #connect({ signal }: AbortOptions): Promise<TcpChannel> {
     this.closeTcp();
-    const { host, port, pin, onEvent, onTcpClosed } = this.#options;
+    const { pin, onEvent, onTcpClosed } = this.#options;
+    const node = this.#node;
     const channel: TcpChannel = await TcpChannel.open({
-      host,
-      port,
+      ...node,
       pin,
       onEvent,
-      signal,
+      signal: AbortSignal.any([signal, this.#moved.signal]),
       onClose: () => {
         if (this.#tcp === channel) onTcpClosed();
       },
     });
+    if (node !== this.#node) {
+      channel.close();
+      throw new ChannelClosed();
+    }
     this.#tcp = channel;
     this.#trackerSpki = channel.trackerSpki;
     return channel;

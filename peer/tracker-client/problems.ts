@@ -107,3 +107,20 @@ export function pinChanged(address: string, found: string): PeerError {
     `If its administrator confirms the new one, run: ${ownCommand(`trust forget ${address}`)}`;
   return new PeerError({ code: 'pin-changed', message, pin: formatPin(found) });
 }
+
+/** Nothing but a new login helps. */
+export function isFinal(error: unknown): error is PeerError {
+  return (
+    error instanceof PeerError &&
+    (error.code === 'not-logged-in' || error.code === 'pin-changed' || error.code === 'login-failed')
+  );
+}
+
+/** This node will be gone. */
+export function isLeaving(reply: { readonly ok: boolean; readonly error?: { readonly code: string } }): boolean {
+  return reply.error?.code === 'shutting-down';
+}
+
+export function saysUseTcp(reply: object): boolean {
+  return 'error' in reply && (reply.error as { code?: unknown } | undefined)?.code === 'use-tcp';
+}

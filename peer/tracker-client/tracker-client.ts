@@ -16,11 +16,12 @@ import { Pulse } from '../../common/runtime/pulse.js';
 import type { Identity } from '../../common/wire/identity.js';
 import { type ConnectionState, PeerError } from '../api.js';
 import { Channels } from './channels.js';
-import { notLoggedIn, peerErrorOf, trackerUnreachable } from './problems.js';
+import { isFinal, isLeaving, notLoggedIn, peerErrorOf, saysUseTcp, trackerUnreachable } from './problems.js';
 import { Receipts } from './receipts.js';
 import { reconnectWait } from './reconnect-wait.js';
 import { SessionEntry } from './session-entry.js';
 import { type Presence, relayHelloOf, type SavedSession } from './session-keys.js';
+import { TrackerNodes } from './tracker-nodes.js';
 import { MAX_UDP_REQUEST_BYTES } from './udp-channel.js';
 import { UdpHealth } from './udp-health.js';
 import { UdpSilence } from './udp-silence.js';
@@ -29,10 +30,15 @@ import { UdpSilence } from './udp-silence.js';
 const HEARTBEAT_PATIENCE_MS = 1_500;
 /** A reply over TCP may take so long, ms: a bulk publish on a slow disk. */
 const TCP_PATIENCE_MS = 15_000;
-/** A command waits so long, ms, for a lost tracker before it fails. */
+/** The same where another node can take the session up: two sendings. */
+const QUICK_PATIENCE_MS = 750;
+/** A command waits so long, ms, for a lost tracker before it fails; longer where another node takes its place. */
 const OUTAGE_PATIENCE_MS = 3_000;
+const MOVING_PATIENCE_MS = 10_000;
 /** With UDP working, a TCP connection that nobody used for this long, ms, is closed: 100,000 of them would cost the tracker dear. */
 const TCP_UNUSED_MS = 30_000;
+/** A request follows the session to so many nodes that are shutting down. */
+const MAX_MOVES = 3;
 
 export interface TrackerClientOptions {
   readonly host: string;
@@ -60,6 +66,7 @@ export class TrackerClient {
   readonly #channels: Channels;
   readonly #entry: SessionEntry;
   readonly #udpHealth: UdpHealth;
+  readonly #nodes: TrackerNodes;
   readonly #receipts = new Receipts();
   readonly #stopped = new AbortController();
   readonly #hurried: Pulse;
@@ -76,9 +83,9 @@ export class TrackerClient {
     this.#options = options;
     this.#hurried = new Pulse(options.clock);
     const { host, port, pin, clock } = options;
+    this.#nodes = new TrackerNodes({ host, port });
     this.#channels = new Channels({
-      host,
-      port,
+      node: this.#nodes.present,
       pin,
       clock,
       onEvent: (event) => this.#takeEvent(event),
@@ -158,10 +165,12 @@ export class TrackerClient {
   async request<T extends RequestType>(type: T, body: RequestBody<T>, { signal }: AbortOptions): Promise<ReplyBody<T>> {
     const receipts = this.#receipts.next();
     const message = { v: PROTOCOL_VERSION, id: nanoid(12), type, ...body, ...receipts };
-    const reply = parseReply(
-      type,
-      await this.#send(message, { signal: AbortSignal.any([signal, this.#stopped.signal]) }),
-    );
+    const both = AbortSignal.any([signal, this.#stopped.signal]);
+    let reply = parseReply(type, await this.#send(message, { signal: both }));
+    for (let moves = 0; moves < MAX_MOVES && isLeaving(reply) && this.#nodes.hasOthers; moves += 1) {
+      this.#leaveNode();
+      reply = parseReply(type, await this.#send(message, { signal: both }));
+    }
     this.#receipts.delivered(receipts);
     this.#receipts.outcome(type, message.id);
     if (!reply.ok) throw peerErrorOf(reply.error);
@@ -189,6 +198,7 @@ export class TrackerClient {
 
   #granted(grant: SessionGrant): void {
     this.#grant = grant;
+    this.#nodes.learn(grant.nodes);
     this.#heartbeatMs = grant.heartbeatMs;
     this.#tcpUsedAt = this.#options.clock.monotonic();
     this.#learnTime(grant.serverTime);
@@ -213,17 +223,27 @@ export class TrackerClient {
       const { saved } = this.#entry;
       if (saved === undefined) return;
       try {
-        await this.resume(saved, { signal, fork: false });
+        await this.#resumeAt(saved, this.#nodes.choose(tries));
         return;
       } catch (error) {
         if (signal.aborted) return;
-        if (isFinal(error)) return this.#setState({ kind: 'ended', problem: error.problem });
-        const waitMs = reconnectWait(tries, clock.monotonic() - lostAt);
+        // What answers at the address of another node may be another tracker by now.
+        if (isFinal(error) && !(error.code === 'pin-changed' && this.#nodes.hasOthers))
+          return this.#setState({ kind: 'ended', problem: error.problem });
+        const { round, waitMs = reconnectWait(round, clock.monotonic() - lostAt) } = this.#nodes.roundOf(tries);
         const problem = error instanceof PeerError ? error.problem : trackerUnreachable(this.address).problem;
         this.#setState({ kind: 'waiting', problem, retryAt: clock.now() + waitMs });
         await this.#hurried.wait(waitMs, { signal }).catch(() => undefined); // stopped: the loop's condition sees it
       }
     }
+  }
+
+  async #resumeAt(saved: SavedSession, { node, limitMs }: ReturnType<TrackerNodes['choose']>): Promise<void> {
+    const { signal } = this.#stopped;
+    this.#channels.moveTo(node);
+    using deadline = limitMs === undefined ? undefined : withDeadline(signal, limitMs, this.#options.clock);
+    await this.resume(saved, { signal: deadline?.signal ?? signal, fork: false });
+    if (limitMs !== undefined) this.#udpHealth.renewed();
   }
 
   // --- requests ----------------------------------------------------------------------------------------------------------
@@ -265,7 +285,8 @@ export class TrackerClient {
   async #waitOnline({ signal }: AbortOptions): Promise<void> {
     this.#throwIfEnded();
     if (this.#recovery === undefined) return;
-    using deadline = withDeadline(signal, OUTAGE_PATIENCE_MS, this.#options.clock);
+    const patienceMs = this.#nodes.hasOthers ? MOVING_PATIENCE_MS : OUTAGE_PATIENCE_MS;
+    using deadline = withDeadline(signal, patienceMs, this.#options.clock);
     const { promise, reject } = Promise.withResolvers<never>();
     deadline.signal.addEventListener('abort', () => reject(deadline.signal.reason as Error), { once: true });
     try {
@@ -311,16 +332,18 @@ export class TrackerClient {
     if (!reply.ok) throw peerErrorOf(reply.error);
     this.#receipts.delivered(receipts);
     this.#heartbeatMs = reply.heartbeatMs;
+    this.#nodes.learn(reply.nodes);
     this.#learnTime(reply.serverTime);
     this.#options.onEpoch(reply.epoch);
   }
 
   async #heartbeatReply(message: Message, { signal }: AbortOptions): Promise<object> {
+    const patienceMs = this.#nodes.hasOthers ? QUICK_PATIENCE_MS : HEARTBEAT_PATIENCE_MS;
     if (this.#udpHealth.mayTry) {
       try {
         const reply = await (await this.#channels.udp({ signal })).request(message, {
           signal,
-          giveUpMs: HEARTBEAT_PATIENCE_MS,
+          giveUpMs: patienceMs,
         });
         this.#udpHealth.worked();
         return reply;
@@ -331,7 +354,7 @@ export class TrackerClient {
         this.#udpHealth.failed();
       }
     }
-    using deadline = withDeadline(signal, HEARTBEAT_PATIENCE_MS, this.#options.clock);
+    using deadline = withDeadline(signal, patienceMs, this.#options.clock);
     return (await this.#entry.tcp(deadline)).request(message, deadline);
   }
 
@@ -349,8 +372,18 @@ export class TrackerClient {
   #takeEvent(event: TrackerEvent): void {
     if (event.event === 'challenge') return void this.#answerChallenge(event.challenge);
     if (!this.#receipts.event(event.eventId)) return;
+    if (event.event === 'shutting-down' && this.#nodes.hasOthers) {
+      this.#leaveNode();
+      return;
+    }
     if (event.event === 'ended') this.#setState({ kind: 'ended', problem: peerErrorOf(event.error).problem });
     this.#options.onEvent(event);
+  }
+
+  /** Another node takes the session up while this one still answers. */
+  #leaveNode(): void {
+    this.#nodes.leave();
+    if (this.#heartbeats !== undefined) void this.#recover();
   }
 
   async #answerChallenge(challenge: string): Promise<void> {
@@ -370,16 +403,4 @@ export class TrackerClient {
     this.#state = state;
     this.#options.onState(state);
   }
-}
-
-/** Nothing but a new login helps. */
-function isFinal(error: unknown): error is PeerError {
-  return (
-    error instanceof PeerError &&
-    (error.code === 'not-logged-in' || error.code === 'pin-changed' || error.code === 'login-failed')
-  );
-}
-
-function saysUseTcp(reply: object): boolean {
-  return 'error' in reply && (reply.error as { code?: unknown } | undefined)?.code === 'use-tcp';
 }

@@ -171,9 +171,11 @@ export class UdpChannel {
     this.#sendSealed(encodeJson(message));
   }
 
+  /** Whoever waits for an answer is told that none will come. */
   close(): void {
     this.#socket.removeAllListeners('message');
     this.#socket.close();
+    this.#refused();
   }
 
   async #cookie({ signal }: AbortOptions): Promise<CookieReply> {

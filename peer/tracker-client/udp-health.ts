@@ -31,6 +31,11 @@ export class UdpHealth {
     this.#failedAt = undefined;
   }
 
+  /** What was wrong was the node, and this is another one. */
+  renewed(): void {
+    this.#failedAt = undefined;
+  }
+
   failed(): void {
     this.#failedAt = this.#clock.monotonic();
   }

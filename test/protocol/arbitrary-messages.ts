@@ -299,7 +299,10 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
   resume: grant,
   logout: message<ReplyBody<'logout'>>({}),
   reach: message<ReplyBody<'reach'>>({}),
-  heartbeat: message<ReplyBody<'heartbeat'>>({ epoch: count, heartbeatMs: interval, serverTime: count }),
+  heartbeat: message<ReplyBody<'heartbeat'>>(
+    { epoch: count, heartbeatMs: interval, serverTime: count, nodes: fc.array(address, { maxLength: 16 }) },
+    ['nodes'],
+  ),
   publish: message<ReplyBody<'publish'>>({
     results: rows(
       fc.oneof(

@@ -19,6 +19,7 @@ export interface RawGrant {
   readonly epoch: number;
   readonly libraryRevision: number;
   readonly live: boolean;
+  readonly nodes: readonly { readonly host: string; readonly port: number }[];
   readonly observed: { readonly host: string; readonly port: number };
 }
 

@@ -24,6 +24,8 @@ export interface TestTrackerOptions {
   /** Comes between the tracker and its store. */
   readonly wrapStore?: (store: Store) => Store;
   readonly putQuotaBytes?: number;
+  /** A database that it shares with other nodes of one tracker, whose keys it has. */
+  readonly postgres?: { readonly url: string; readonly identity: Identity };
 }
 
 const hashOf = (password: string): string => createHash('sha256').update(password).digest('hex');
@@ -58,7 +60,8 @@ export class TestTracker implements AsyncDisposable {
 
   static async start(options: TestTrackerOptions = {}): Promise<TestTracker> {
     const dir = await tempDir();
-    const identity = await loadOrCreateIdentity(dir.join('identity.pem'), { commonName: 'test' });
+    const identity =
+      options.postgres?.identity ?? (await loadOrCreateIdentity(dir.join('identity.pem'), { commonName: 'test' }));
     const started = new TestTracker(dir, identity, options.hasher ?? new QuickHasher(), options);
     await started.open();
     for (const user of options.users ?? ['alice', 'bob']) await started.addUser(user);
@@ -68,7 +71,7 @@ export class TestTracker implements AsyncDisposable {
   /** After `close`: the same data on the same port, as after a restart. */
   async open(): Promise<void> {
     const { clock = systemClock, advertise, quota, putQuotaBytes, limits, wrapStore = (store) => store } = this.options;
-    this.store = wrapStore(await openSqliteStore({ path: this.storePath, isTracker: true }));
+    this.store = wrapStore(await this.#openStore());
     this.tracker = await startTracker(
       {
         store: this.store,
@@ -87,6 +90,12 @@ export class TestTracker implements AsyncDisposable {
       { signal: new AbortController().signal },
     );
     this.port = this.tracker.port;
+  }
+
+  async #openStore(): Promise<Store> {
+    const { postgres } = this.options;
+    if (postgres === undefined) return openSqliteStore({ path: this.storePath, isTracker: true });
+    return (await import('../../tracker/store/postgres-store.js')).openPostgresStore(postgres.url);
   }
 
   get storePath(): string {

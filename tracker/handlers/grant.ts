@@ -22,6 +22,33 @@ interface Admission {
   /** One that is good for this session already; otherwise one is made. */
   readonly resumeToken?: string;
   readonly libraryRevision: number;
+  /** From `claimSlot`. */
+  readonly claimed: number;
+}
+
+/** Before the account is looked at for the last time. @throws {ProtocolError} `already-active` at another node, or here. */
+export async function claimSlot(
+  { registry, otherNodes }: Services,
+  { isServing, user, id }: { readonly isServing: boolean; readonly user: string; readonly id: Buffer },
+): Promise<number> {
+  const name = toBase64url(id);
+  if (!isServing) return registry.find(name)?.claimed ?? 0;
+  registry.claimSlot(user, name);
+  return otherNodes.claim(user, name);
+}
+
+/**
+ * Hashes and slots may have been waited for, and nobody looks again at a session that begins after its user was disabled. Asked
+ * directly before the session begins: of a later change `RevocationWatch` learns after it, and ends it.
+ */
+export async function isUnchanged(
+  { store, otherNodes }: Services,
+  { user, generation }: { readonly user: string; readonly generation: number },
+): Promise<boolean> {
+  const now = await store.findAccount(user);
+  if (now?.state === 'active' && now.generation === generation) return true;
+  otherNodes.free(user);
+  return false;
 }
 
 /** Runs without a pause between judging the slot and taking it: of two at once, one wins. @throws {ProtocolError} `already-active`. */
@@ -35,6 +62,7 @@ export function admit(services: Services, admission: Admission): Entry {
   takePlace(services, session, admission);
   session.generation = generation;
   session.rekey(accessKey);
+  session.claimed = admission.claimed;
   registry.enter(session, claimOf(request));
   const isLive = request.libraryRevision === libraryRevision;
   if (isLive) registry.setLibraryLive(session);

@@ -1,5 +1,5 @@
 import { ProtocolError } from '../../common/protocol/errors.js';
-import { hasSwarm } from '../registry/registry.js';
+import { hasSwarm } from '../registry/has-swarm.js';
 import type { Session } from '../registry/session.js';
 import type { Services } from '../services.js';
 import type { PublicationRow } from '../store/store.js';

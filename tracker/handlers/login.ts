@@ -10,7 +10,7 @@ import { sourceOf } from '../registry/addresses.js';
 import type { Services } from '../services.js';
 import type { Account } from '../store/store.js';
 import { StoreError } from '../store/store-error.js';
-import { admit } from './grant.js';
+import { admit, claimSlot, isUnchanged } from './grant.js';
 
 const SESSION_BYTES = 16;
 const KEY_BYTES = 91;
@@ -60,14 +60,17 @@ async function logInOnce(services: Services, request: Request<'login'>, carrier:
   });
   services.policy.refuseBanned(account.user);
   await remember(services, { user: account.user, device, at: Math.floor(clock.now()) });
-  await requireUnchanged(services, account);
+  const id = randomBytes(SESSION_BYTES);
+  const claimed = await claimSlot(services, { isServing: request.serving, user: account.user, id });
+  if (!(await isUnchanged(services, account))) throw new ProtocolError('login-failed');
   return admit(services, {
     request,
     carrier,
     user: account.user,
     device,
     generation: account.generation,
-    id: randomBytes(SESSION_BYTES),
+    id,
+    claimed,
     resumeKey: services.tokens.newKey(),
     libraryRevision: facts.libraryRevision,
   });
@@ -99,15 +102,6 @@ async function checkPassword(
   settle(isRight);
   if (!isRight || account === undefined) throw new ProtocolError('login-failed');
   return account;
-}
-
-/**
- * Hashes may have waited for seconds, and nobody looks again at a session that begins after its user was disabled. Asked directly
- * before the session begins: of a later change `RevocationWatch` learns after it, and ends it.
- */
-async function requireUnchanged({ store }: Services, { user, generation }: Account): Promise<void> {
-  const now = await store.findAccount(user);
-  if (now?.state !== 'active' || now.generation !== generation) throw new ProtocolError('login-failed');
 }
 
 /** Without room on the disk people can still log in; their device then counts as new the next time. */

@@ -41,7 +41,9 @@ export const publish: Handler<'publish'> = async (services, call) => {
     if (changed.some(({ publicationId }) => services.registry.isStored(publicationId))) services.registry.tellDepots();
     for (const { publicationId } of changed) services.registry.clearSwarm(publicationId);
   }
-  void services.matches.published(newPublications(call, body, Math.floor(services.clock.now())));
+  const news = newPublications(call, body, Math.floor(services.clock.now()));
+  void services.matches.published(news);
+  services.otherNodes.published(news);
   return body;
 };
 

@@ -5,7 +5,7 @@ import type { Request } from '../../common/protocol/messages.js';
 import type { Carrier } from '../carrier.js';
 import type { Entry } from '../entry.js';
 import type { Services } from '../services.js';
-import { admit } from './grant.js';
+import { admit, claimSlot, isUnchanged } from './grant.js';
 
 const SESSION_BYTES = 16;
 
@@ -32,8 +32,11 @@ async function resumeOnce(services: Services, request: Request<'resume'>, carrie
           resumeKey: claim.resumeKey,
           resumeToken: tokens.renew(request.token, claim),
         };
+  const claimed = await claimSlot(services, { isServing: request.serving, user: account.user, id: own.id });
+  if (claimed > 0 && !(await isUnchanged(services, account))) throw new ProtocolError('bad-token');
   return admit(services, {
     request,
+    claimed,
     carrier,
     user: account.user,
     device: claim.device,

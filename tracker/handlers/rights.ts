@@ -17,6 +17,7 @@ export const rights: Handler<'rights'> = async (services, call) => {
   const outcome = await services.matches.revealed(limited, () =>
     mutateOnce(services, call, { type: 'rights', user: session.user, names, rights, terms }),
   );
+  services.otherNodes.published(limited); // those there who may see one are told; who was told before tells nobody
   const body = outcome.body as ReplyBody<'rights'>;
   if (terms?.downloads) endSwarms(services, body.results);
   if (!outcome.isRepeated) {
@@ -29,12 +30,12 @@ export const rights: Handler<'rights'> = async (services, call) => {
 
 /** Those of the names that are hidden from some, or may be: others may be told of them when they are not any more. */
 async function hiddenOf(
-  { store, matches }: Services,
+  { store, matches, otherNodes }: Services,
   user: string,
   { names, terms }: Request<'rights'>,
 ): Promise<NewPublication[]> {
   const found: NewPublication[] = [];
-  if (matches.isEmpty) return found;
+  if (matches.isEmpty && !otherNodes.hasSearches) return found;
   for (const text of names) {
     const exact = { text, exact: true, ignoreCase: false, owner: user, viewer: user, liveOnly: false, limit: 1 };
     const [row] = (await store.search(exact)).rows;

@@ -6,7 +6,9 @@ const DIAL_WAIT_MS = 1_000;
 
 /** Waits for dial-backs that are under way, not longer than a moment. */
 export async function settleDials({ dialBack, clock }: Services, peers: readonly Session[]): Promise<void> {
-  const unproven = peers.filter(({ reach, filePort }) => filePort !== undefined && !reach.isProven);
+  const unproven = peers.filter(
+    ({ reach, filePort, node }) => filePort !== undefined && !reach.isProven && node === undefined,
+  );
   if (unproven.length === 0) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = clock.setTimer(resolve, DIAL_WAIT_MS);

@@ -28,6 +28,7 @@ export class DialBack implements Part {
   readonly #running = new Map<Session, Promise<void>>();
   readonly #waiting: (() => void)[] = [];
   #active = 0;
+  #onProven: (session: Session) => void = () => undefined;
 
   constructor(
     private readonly clock: Clock,
@@ -38,9 +39,15 @@ export class DialBack implements Part {
     ) => Promise<{ address: string }[]> = systemLookup,
   ) {}
 
+  /** Told of each session whose port is proven. */
+  onProven(listener: (session: Session) => void): void {
+    this.#onProven = listener;
+  }
+
   /** Dials unless the port is proven already or was dialled within the last minute, or too many others were. */
   check(session: Session): void {
     const { filePort } = session;
+    if (session.node !== undefined) return; // its own node dials
     if (filePort === undefined || session.reach.isProven || this.#running.has(session) || this.#stop.signal.aborted)
       return;
     if (!this.#mayDial(session, `${session.observed.host} ${filePort}`)) return;
@@ -93,6 +100,7 @@ export class DialBack implements Part {
       session.reach.isProven = true;
       if (advertise !== undefined && (await this.#leadsTo(advertise, observed.host)))
         session.reach.advertised = advertise;
+      this.#onProven(session);
     } catch (error) {
       this.log.write('debug', 'the file port could not be reached', {
         user: session.user,

@@ -33,6 +33,9 @@ function isReplaced(older: Kept, notice: Notice): boolean {
   return older.search === notice.search;
 }
 
+/** Where events for a session are put. */
+export type Outbox = Pick<EventOutbox, 'post' | 'seen' | 'flush' | 'stop'>;
+
 /** The events that one session has not said to have `seen`; they are sent until it does. */
 export class EventOutbox {
   readonly #waiting = new Map<string, Waiting>();

@@ -3,13 +3,16 @@
  * everything here first looks whether somebody has expired. Knows no sockets and no SQL.
  */
 import { ProtocolError } from '../../common/protocol/errors.js';
-import { HEARTBEAT_MS, MAX_HEARTBEAT_MS, MAX_SESSIONS_PER_USER } from '../../common/protocol/limits.js';
+import { HEARTBEAT_MS, MAX_HEARTBEAT_MS } from '../../common/protocol/limits.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import type { DeviceKey, PublicationRow, Store } from '../store/store.js';
 import type { Notice } from './event-outbox.js';
+import { hasSwarm } from './has-swarm.js';
 import { LiveIndex } from './live-index.js';
 import { Presence } from './presence.js';
+import { isSupersededBy, type RegistryWatcher } from './registry-watcher.js';
 import type { Hold, PresenceClaim, Session } from './session.js';
+import { fold, UserSessions } from './user-sessions.js';
 
 /** A session nobody has heard of for so long is dropped; its resume token brings it back. */
 const IDLE_SESSION_LIFE_MS = 600_000;
@@ -24,7 +27,7 @@ export class Registry {
   readonly #presence: Presence;
   readonly #live: LiveIndex;
   readonly #sessions = new Map<string, Session>();
-  readonly #sessionsByUser = new Map<string, Set<Session>>();
+  readonly #byUser = new UserSessions();
   readonly #serving = new Map<string, Session>();
   readonly #holdersById = new Map<string, Set<Session>>();
   /** Active ones, the longest unheard first. */
@@ -34,10 +37,13 @@ export class Registry {
   /** Ended ones, the first ended first. */
   readonly #ended = new Set<Session>();
   readonly #depots = new Set<Session>();
+  /** Active ones at other nodes. */
+  readonly #remote = new Set<Session>();
   /** How many of the active ones serve. */
   #servingCount = 0;
   /** Devices that became inactive, each once however often that was. */
   readonly #gone = new Map<string, DeviceKey>();
+  #watcher: RegistryWatcher | undefined;
   #onDrop: (session: Session) => void = () => undefined;
   #onLive: (session: Session) => void = () => undefined;
 
@@ -59,15 +65,20 @@ export class Registry {
     this.#onLive = listener;
   }
 
+  set watcher(watcher: RegistryWatcher) {
+    this.#watcher = watcher;
+  }
+
+  /** One that lives here. */
   find(name: string): Session | undefined {
     return this.#sessions.get(name);
   }
 
-  /** @throws {ProtocolError} `already-active` while another session of the user serves. */
+  /** @throws {ProtocolError} `already-active` while another session of the user serves here; elsewhere the nodes have judged. */
   claimSlot(user: string, sessionName: string): void {
     this.sweep();
     const other = this.#serving.get(fold(user));
-    if (other !== undefined && other.name !== sessionName && this.isActive(other))
+    if (other !== undefined && other.name !== sessionName && other.node === undefined && this.isActive(other))
       throw new ProtocolError('already-active');
     if (other !== undefined && other.name !== sessionName) this.#drop(other); // expired: it makes way
   }
@@ -76,7 +87,10 @@ export class Registry {
   enter(session: Session, claim: PresenceClaim): void {
     this.#deactivate(session);
     session.claim(claim);
-    this.#addSession(session);
+    for (const other of this.#byUser.of(session.user)) if (isSupersededBy(other, session)) this.#drop(other);
+    this.#sessions.set(session.name, session);
+    const oldest = this.#byUser.add(session, this.#serving.get(fold(session.user)));
+    if (oldest !== undefined) this.#drop(oldest);
     if (session.isServing) this.#serving.set(fold(session.user), session);
     else if (this.#serving.get(fold(session.user)) === session) this.#serving.delete(fold(session.user));
     session.heartbeatMs = this.heartbeatMs();
@@ -93,7 +107,26 @@ export class Registry {
     if (!wasActive) this.#activate(session);
   }
 
+  /** Shows a session that is active at another node. False: it is known to have been entered elsewhere after that. */
+  show(session: Session): boolean {
+    const others = this.#byUser.of(session.user);
+    if (others.some((other) => isSupersededBy(session, other))) return false;
+    for (const other of others) if (isSupersededBy(other, session)) this.#drop(other);
+    this.#byUser.add(session, undefined);
+    this.#remote.add(session);
+    this.#serving.set(fold(session.user), session);
+    if (session.depotCapacity !== undefined) this.#depots.add(session);
+    this.#makeLive(session);
+    return true;
+  }
+
+  /** The node that it was at says, or shows by its silence, that it is not there any more. */
+  hide(session: Session): void {
+    if (session.node !== undefined && this.#remote.has(session)) this.#drop(session);
+  }
+
   isActive(session: Session): boolean {
+    if (session.node !== undefined) return this.#remote.has(session);
     if (!this.#active.has(session)) return false;
     if (!this.#presence.isExpired(session.lastSeenAt, session.heartbeatMs)) return true;
     this.#deactivate(session);
@@ -139,7 +172,8 @@ export class Registry {
   setLibraryLive(session: Session): void {
     if (session.isLibraryLive) return;
     session.isLibraryLive = true;
-    if (!session.isServing || !this.#active.has(session)) return;
+    if (!session.isServing || !this.#isUp(session)) return;
+    this.#watcher?.session(session);
     this.#live.setDevice(session, true);
     this.#onLive(session);
   }
@@ -147,6 +181,7 @@ export class Registry {
   setLibraryNotLive(session: Session): void {
     if (!session.isLibraryLive) return;
     session.isLibraryLive = false;
+    this.#watcher?.session(session);
     this.#live.setDevice(session, false);
   }
 
@@ -154,13 +189,30 @@ export class Registry {
     if (!session.isServing) return;
     for (const id of publicationIds) {
       session.published.add(id);
-      if (this.#active.has(session)) this.#live.add(id, session);
+      if (this.#isUp(session)) this.#live.add(id, session);
+      this.#watcher?.holding(session, id);
     }
     this.#onLive(session);
   }
 
+  noteWithdrawn(session: Session, publicationId: string): void {
+    if (!session.published.delete(publicationId)) return;
+    if (!session.holds.has(publicationId)) this.#live.remove(publicationId, session);
+    this.#watcher?.holding(session, publicationId);
+  }
+
+  /** Something about it that others are told has changed. */
+  noteChange(session: Session): void {
+    this.#watcher?.session(session);
+  }
+
   /** It is withdrawn, or has other content: who held it is no source of it any more. */
-  clearSwarm(publicationId: string): void {
+  clearSwarm(publicationId: string, from?: 'elsewhere'): void {
+    if (from === undefined) this.#watcher?.cleared(publicationId, undefined);
+    this.#clearSwarm(publicationId);
+  }
+
+  #clearSwarm(publicationId: string): void {
     for (const session of [...(this.#holdersById.get(publicationId) ?? [])])
       if (session.depotCapacity === undefined) this.setHold(session, publicationId, undefined);
   }
@@ -172,11 +224,10 @@ export class Registry {
     return false;
   }
 
-  noteUnpublished(owner: string, publicationId: string): void {
-    this.clearSwarm(publicationId);
-    for (const session of this.sessionsOf(owner)) {
-      if (session.published.delete(publicationId)) this.#live.remove(publicationId, session);
-    }
+  noteUnpublished(owner: string, publicationId: string, from?: 'elsewhere'): void {
+    if (from === undefined) this.#watcher?.cleared(publicationId, owner);
+    this.#clearSwarm(publicationId);
+    for (const session of this.sessionsOf(owner)) this.noteWithdrawn(session, publicationId);
   }
 
   /** The user may not have it any more: none of the user's devices is a source of it. */
@@ -196,10 +247,11 @@ export class Registry {
     } else {
       session.holds.set(publicationId, hold);
       holders.add(session);
-      if (session.isServing && this.#active.has(session)) this.#live.add(publicationId, session);
+      if (session.isServing && this.#isUp(session)) this.#live.add(publicationId, session);
     }
     if (holders.size === 0) this.#holdersById.delete(publicationId);
     else this.#holdersById.set(publicationId, holders);
+    this.#watcher?.holding(session, publicationId);
   }
 
   /** Who has the publication now: its publisher when live, then those who hold its present content. */
@@ -231,9 +283,9 @@ export class Registry {
     await this.#live.flush();
   }
 
-  /** Ends one session; it still answers repeated requests for a moment. */
+  /** Ends one session; it still answers repeated requests for a moment. Those at other nodes are ended there. */
   end(session: Session, notice?: Notice): void {
-    if (session.isEnded) return;
+    if (session.isEnded || session.node !== undefined) return;
     session.isEnded = true;
     this.#deactivate(session);
     if (this.#serving.get(fold(session.user)) === session) this.#serving.delete(fold(session.user));
@@ -244,7 +296,7 @@ export class Registry {
   }
 
   sessionsOf(user: string): Session[] {
-    return [...(this.#sessionsByUser.get(fold(user)) ?? [])];
+    return this.#byUser.of(user);
   }
 
   /** Active sessions that run a depot. */
@@ -261,6 +313,7 @@ export class Registry {
   /** It offers `capacity` bytes, or, undefined, is no depot any more and no source of what it has stored. */
   setDepot(session: Session, capacity: number | undefined): void {
     session.depotCapacity = capacity;
+    this.#watcher?.session(session);
     if (capacity !== undefined) this.#depots.add(session);
     else if (this.#depots.delete(session))
       for (const id of [...session.holds.keys()]) this.setHold(session, id, undefined);
@@ -293,31 +346,19 @@ export class Registry {
     for (const session of this.#sessions.values()) session.outbox.stop();
   }
 
-  /** Attacker: one account that opens sessions without end; its oldest make way, and nobody else's. */
-  #addSession(session: Session): void {
-    const user = fold(session.user);
-    const sessions = this.#sessionsByUser.get(user) ?? new Set();
-    this.#sessions.set(session.name, session);
-    this.#sessionsByUser.set(user, sessions.add(session));
-    if (sessions.size <= MAX_SESSIONS_PER_USER) return;
-    const [oldest] = [...sessions]
-      .filter((other) => other !== session && other !== this.#serving.get(user))
-      .sort((a, b) => Number(b.isEnded) - Number(a.isEnded) || a.lastSeenAt - b.lastSeenAt);
-    if (oldest !== undefined) this.#drop(oldest);
-  }
-
-  #removeSession(session: Session): void {
-    const user = fold(session.user);
-    const sessions = this.#sessionsByUser.get(user);
-    this.#sessions.delete(session.name);
-    sessions?.delete(session);
-    if (sessions?.size === 0) this.#sessionsByUser.delete(user);
+  #isUp(session: Session): boolean {
+    return this.#active.has(session) || this.#remote.has(session);
   }
 
   #activate(session: Session): void {
     session.activeSince = Math.floor(this.clock.now());
     if (!session.isServing) return;
     this.#servingCount += 1;
+    this.#watcher?.session(session);
+    this.#makeLive(session);
+  }
+
+  #makeLive(session: Session): void {
     if (session.isLibraryLive) this.#live.setDevice(session, true);
     for (const id of session.published) this.#live.add(id, session);
     for (const id of session.holds.keys()) this.#live.add(id, session);
@@ -325,11 +366,13 @@ export class Registry {
   }
 
   #deactivate(session: Session): void {
-    if (!this.#active.delete(session)) return;
+    const wasRemote = this.#remote.delete(session);
+    if (!this.#active.delete(session) && !wasRemote) return;
     if (!session.isServing) return;
-    this.#servingCount -= 1;
+    if (!wasRemote) this.#servingCount -= 1;
+    this.#watcher?.session(session);
     const { user, device } = session;
-    this.#gone.set(`${user}/${device}`, { user, device });
+    if (!wasRemote) this.#gone.set(`${user}/${device}`, { user, device });
     if (session.isLibraryLive) this.#live.setDevice(session, false);
     for (const id of session.published) this.#live.remove(id, session);
     for (const id of session.holds.keys()) this.#live.remove(id, session);
@@ -348,19 +391,11 @@ export class Registry {
     this.#idle.delete(session);
     this.#ended.delete(session);
     this.#depots.delete(session);
-    this.#removeSession(session);
+    this.#byUser.remove(session);
+    if (this.#sessions.get(session.name) === session) this.#sessions.delete(session.name);
     if (this.#serving.get(fold(session.user)) === session) this.#serving.delete(fold(session.user));
     for (const id of [...session.holds.keys()]) this.setHold(session, id, undefined);
     session.outbox.stop();
     this.#onDrop(session);
   }
-}
-
-/** Where downloads are counted, only the publisher gives: nobody could count what others pass on. */
-export function hasSwarm({ downloads }: Pick<PublicationRow, 'downloads'>): boolean {
-  return downloads === undefined;
-}
-
-function fold(user: string): string {
-  return user.toLowerCase();
 }

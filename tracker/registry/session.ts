@@ -6,7 +6,7 @@ import { KIND } from '../../common/wire/datagrams.js';
 import { relayProof } from '../../common/wire/relay-proof.js';
 import { deriveKeys, Opener, Sealer } from '../../common/wire/sealed-data.js';
 import type { Address } from '../carrier.js';
-import { type EventLink, EventOutbox } from './event-outbox.js';
+import { type EventLink, EventOutbox, type Outbox } from './event-outbox.js';
 import { OwedAcks } from './owed-acks.js';
 
 /** What a login or resume says of the peer. */
@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly generation: number;
   readonly observed: Address;
   readonly clock: Clock;
+  /** At another node: what is posted here goes there. */
+  readonly remote?: { readonly node: string; readonly outbox: Outbox };
 }
 
 export interface Hold {
@@ -46,7 +48,11 @@ export class Session {
   readonly name: string;
   readonly user: string;
   readonly device: string;
-  readonly outbox: EventOutbox;
+  readonly outbox: Outbox;
+  /** The node it lives at; undefined: here. What lives elsewhere is shown here as that node tells it. */
+  readonly node: string | undefined;
+  /** Number of its last entry, above that of any entry before at any node; 0 where there is one node. */
+  claimed = 0;
   readonly holds = new Map<string, Hold>();
   /** Published in this session; all that is live while the whole library is not. */
   readonly published = new Set<string>();
@@ -88,7 +94,8 @@ export class Session {
     this.device = options.device;
     this.generation = options.generation;
     this.observed = options.observed;
-    this.outbox = new EventOutbox(options.clock, () => this.#link());
+    this.node = options.remote?.node;
+    this.outbox = options.remote?.outbox ?? new EventOutbox(options.clock, () => this.#link());
   }
 
   claim({ isServing, filePort, lan, advertise }: PresenceClaim): void {

@@ -227,7 +227,47 @@ END $$;
 CREATE TRIGGER folders_deleted AFTER DELETE ON folders FOR EACH ROW EXECUTE FUNCTION folder_deleted();
 `;
 
-const STEPS: readonly string[] = [INITIAL];
+/**
+ * What nodes tell one another: who is online where, and who holds what. UNLOGGED: it is worth nothing after a crash of the server, and
+ * nodes whose row is gone tell everything anew.
+ */
+const NODES = `
+-- Which identity and seal key all nodes share.
+CREATE TABLE shared_keys (name text PRIMARY KEY, fingerprint text NOT NULL);
+
+CREATE UNLOGGED TABLE nodes (
+  node text COLLATE "C" PRIMARY KEY,
+  host text,
+  port bigint NOT NULL,
+  beat_at timestamptz NOT NULL,
+  -- Rises with each change it tells. Rows of things that are gone, up to the purged one, are gone too.
+  version bigint NOT NULL,
+  purged bigint NOT NULL,
+  -- The last one it sent.
+  message bigint NOT NULL,
+  has_searches boolean NOT NULL
+);
+CREATE UNLOGGED TABLE live_sessions (
+  node text COLLATE "C" NOT NULL, session text COLLATE "C" NOT NULL, version bigint NOT NULL, facts text,
+  PRIMARY KEY (node, session)
+);
+CREATE INDEX live_sessions_version ON live_sessions (node, version);
+CREATE UNLOGGED TABLE live_holds (
+  node text COLLATE "C" NOT NULL, session text COLLATE "C" NOT NULL, publication_id text COLLATE "C" NOT NULL,
+  version bigint NOT NULL, fact text,
+  PRIMARY KEY (node, session, publication_id)
+);
+CREATE INDEX live_holds_version ON live_holds (node, version);
+CREATE UNLOGGED TABLE node_messages (
+  node text COLLATE "C" NOT NULL, message bigint NOT NULL, at timestamptz NOT NULL, body text NOT NULL,
+  PRIMARY KEY (node, message)
+);
+-- One serving session a user, wherever it is.
+CREATE UNLOGGED TABLE slots (user_fold text COLLATE "C" PRIMARY KEY, session text NOT NULL, node text NOT NULL);
+CREATE SEQUENCE claims;
+`;
+
+const STEPS: readonly string[] = [INITIAL, NODES];
 
 /** Of the advisory lock under which steps are taken: several nodes may start at once. */
 const LOCK = 7_546_501;

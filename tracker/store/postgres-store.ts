@@ -2,9 +2,11 @@
 import { Client } from 'pg';
 import { foldUser } from './fold-user.js';
 import { LiveSet } from './live-set.js';
+import type { NodeStore } from './node-store.js';
 import { Connections, configOf } from './postgres-connections.js';
 import { fromPostgres } from './postgres-errors.js';
 import { migrate } from './postgres-migrations.js';
+import { postgresNodes } from './postgres-nodes.js';
 import { postgresPlace } from './postgres-place.js';
 import { Transactions } from './postgres-transactions.js';
 import type { LiveChanges, Mutation, Store } from './store.js';
@@ -13,14 +15,15 @@ import { type Methods, storeOf, WRITES } from './store-methods.js';
 import { Turns } from './turns.js';
 
 /** Opens the store, making its tables when they are not there. @throws {StoreError} when it cannot be opened. */
-export async function openPostgresStore(url: string): Promise<Store> {
+export async function openPostgresStore(url: string): Promise<Store & { readonly nodes: NodeStore }> {
   const place = postgresPlace(url);
   await prepare(place);
   const calls = new PostgresCalls(place);
-  return storeOf(
+  const store = storeOf(
     (method, args) => calls.call(method, args),
     () => calls.close(),
   );
+  return { ...store, nodes: calls.nodes };
 }
 
 /** Without the time limits of daily work: another node may be migrating. */
@@ -38,6 +41,7 @@ async function prepare({ url, shown }: { url: string; shown: string }): Promise<
 }
 
 class PostgresCalls {
+  readonly nodes: NodeStore;
   readonly #live = new LiveSet();
   readonly #connections: Connections;
   readonly #transactions: Transactions;
@@ -48,6 +52,7 @@ class PostgresCalls {
 
   constructor({ url, shown }: { url: string; shown: string }) {
     this.#connections = new Connections(url, this.#live);
+    this.nodes = postgresNodes(this.#connections, shown);
     this.#transactions = new Transactions(this.#connections, shown, this.#closing.signal);
   }
 

@@ -1,7 +1,7 @@
 /**
  * `storage`: the disk is full or failing; nothing was changed, trying again later may work. `closed`: after `close()`.
  * `newer-schema`, `corrupt`, `unreadable`: the store cannot be opened. `busy`: another process kept it locked too long. `unreachable`: the
- * way to the database is cut, or it does not run.
+ * way to the database is cut, or it does not run. `other-keys`: other nodes that use it are of another tracker.
  */
 export type StoreErrorCode =
   | 'storage'
@@ -11,6 +11,7 @@ export type StoreErrorCode =
   | 'newer-schema'
   | 'corrupt'
   | 'unreadable'
+  | 'other-keys'
   | 'internal';
 
 /** The store could not do it. Callers branch on `code`, never on the text. */

@@ -1,0 +1,192 @@
+/** `NodeStore` in PostgreSQL. Leases are judged by the server's clock alone. */
+import type { PoolClient } from 'pg';
+import { foldUser } from './fold-user.js';
+import {
+  type Heard,
+  NODE_LEASE_MS,
+  type NodeFacts,
+  type NodeNews,
+  type NodeStore,
+  type OwnNews,
+} from './node-store.js';
+import type { Connections } from './postgres-connections.js';
+import { fromPostgres } from './postgres-errors.js';
+import { StoreError } from './store-error.js';
+
+/** Rows of a node that is dead for so long are removed; should it come back, it joins anew. */
+const FORGET_DEAD = "interval '60 seconds'";
+const FORGET_MESSAGES = "interval '30 seconds'";
+const IS_ALIVE = `beat_at > clock_timestamp() - interval '${NODE_LEASE_MS} milliseconds'`;
+const TABLES_OF_NODE = ['live_sessions', 'live_holds', 'node_messages', 'slots', 'nodes'] as const;
+
+export function postgresNodes(connections: Connections, place: string): NodeStore {
+  const inStep = async <T>(step: (client: PoolClient) => Promise<T>): Promise<T> => {
+    const { client } = await connections.writer().catch((error: unknown) => {
+      throw fromPostgres(error, place);
+    });
+    try {
+      await client.query('BEGIN');
+      const value = await step(client);
+      await client.query('COMMIT');
+      client.release();
+      return value;
+    } catch (error) {
+      client.release(true); // rolled back with its connection
+      throw fromPostgres(error, place);
+    }
+  };
+  return {
+    join: (facts, keys) => inStep((client) => join(client, facts, keys)),
+    tell: (node, news) => inStep((client) => tell(client, node, news)),
+    hear: (node, heard) => inStep((client) => hear(client, node, heard)),
+    claim: (slot) => inStep((client) => claim(client, slot)),
+    leave: (node) => inStep((client) => remove(client, [node])),
+  };
+}
+
+async function join(
+  client: PoolClient,
+  { node, host, port }: NodeFacts,
+  keys: Readonly<Record<string, string>>,
+): Promise<void> {
+  for (const [name, fingerprint] of Object.entries(keys)) {
+    await client.query('INSERT INTO shared_keys VALUES ($1, $2) ON CONFLICT DO NOTHING', [name, fingerprint]);
+    const { rows } = await client.query('SELECT fingerprint FROM shared_keys WHERE name = $1', [name]);
+    if (rows[0]?.fingerprint !== fingerprint) throw otherKeys(name);
+  }
+  const dead = await client.query(`SELECT node FROM nodes WHERE beat_at < clock_timestamp() - ${FORGET_DEAD}`);
+  await remove(
+    client,
+    dead.rows.map((row) => row.node),
+  );
+  await client.query('INSERT INTO nodes VALUES ($1, $2, $3, clock_timestamp(), 0, 0, 0, false)', [node, host, port]);
+}
+
+function otherKeys(name: string): StoreError {
+  return new StoreError(
+    'other-keys',
+    `the ${name} of this node is not that of the nodes that share its store. Give all of them the same --identity and --seal-key.`,
+  );
+}
+
+async function remove(client: PoolClient, nodes: readonly string[]): Promise<void> {
+  if (nodes.length === 0) return;
+  for (const table of TABLES_OF_NODE) await client.query(`DELETE FROM ${table} WHERE node = ANY($1)`, [nodes]);
+}
+
+async function tell(client: PoolClient, node: string, news: OwnNews): Promise<boolean> {
+  const { version, sessions, holds, messages, message, freed, purge } = news;
+  const { rowCount } = await client.query(
+    `UPDATE nodes SET beat_at = clock_timestamp(), version = $2, message = $3, has_searches = $4, purged = greatest(purged, $5)
+      WHERE node = $1`,
+    [node, version, message + messages.length, news.hasSearches, purge],
+  );
+  if (rowCount !== 1) return false;
+  if (sessions.length > 0)
+    await client.query(
+      `INSERT INTO live_sessions SELECT $1, s, $2, f FROM unnest($3::text[], $4::text[]) AS news (s, f)
+        ON CONFLICT (node, session) DO UPDATE SET version = excluded.version, facts = excluded.facts`,
+      [node, version, sessions.map(({ session }) => session), sessions.map(({ facts }) => facts)],
+    );
+  if (holds.length > 0)
+    await client.query(
+      `INSERT INTO live_holds SELECT $1, s, p, $2, f FROM unnest($3::text[], $4::text[], $5::text[]) AS news (s, p, f)
+        ON CONFLICT (node, session, publication_id) DO UPDATE SET version = excluded.version, fact = excluded.fact`,
+      [
+        node,
+        version,
+        holds.map(({ session }) => session),
+        holds.map(({ publicationId }) => publicationId),
+        holds.map(({ fact }) => fact),
+      ],
+    );
+  if (messages.length > 0)
+    await client.query(
+      `INSERT INTO node_messages SELECT $1, $2 + n, clock_timestamp(), b FROM unnest($3::text[]) WITH ORDINALITY AS news (b, n)
+        ON CONFLICT DO NOTHING`,
+      [node, message, messages],
+    );
+  if (freed.length > 0)
+    await client.query('DELETE FROM slots WHERE node = $1 AND user_fold = ANY($2)', [node, freed.map(foldUser)]);
+  if (purge > 0) await removeOld(client, node, purge);
+  return true;
+}
+
+async function removeOld(client: PoolClient, node: string, purge: number): Promise<void> {
+  await client.query('DELETE FROM live_sessions WHERE node = $1 AND version <= $2 AND facts IS NULL', [node, purge]);
+  await client.query('DELETE FROM live_holds WHERE node = $1 AND version <= $2 AND fact IS NULL', [node, purge]);
+  await client.query(`DELETE FROM node_messages WHERE node = $1 AND at < clock_timestamp() - ${FORGET_MESSAGES}`, [
+    node,
+  ]);
+}
+
+interface NodeRow {
+  readonly node: string;
+  readonly host: string | null;
+  readonly port: number;
+  readonly version: number;
+  readonly purged: number;
+  readonly message: number;
+  readonly has_searches: boolean;
+}
+
+async function hear(client: PoolClient, node: string, heard: ReadonlyMap<string, Heard>): Promise<NodeNews[]> {
+  await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+  const { rows } = await client.query<NodeRow>(`SELECT * FROM nodes WHERE node <> $1 AND ${IS_ALIVE} ORDER BY node`, [
+    node,
+  ]);
+  const news: NodeNews[] = [];
+  for (const row of rows) news.push(await hearOne(client, row, heard.get(row.node)));
+  return news;
+}
+
+async function hearOne(client: PoolClient, row: NodeRow, known: Heard | undefined): Promise<NodeNews> {
+  const { node, host, port, version, purged, message, has_searches: hasSearches } = row;
+  const isWhole = known === undefined || known.version < purged;
+  const since = isWhole ? 0 : known.version;
+  const facts = { node, host: host ?? undefined, port, version, message, hasSearches, isWhole };
+  const sessions =
+    since === version ? [] : await rowsOf(client, 'session, facts', { table: 'live_sessions', node, since });
+  const holds =
+    since === version
+      ? []
+      : await rowsOf(client, 'session, publication_id AS "publicationId", fact', { table: 'live_holds', node, since });
+  // Messages from before this node listened concern it as little as events from before a peer's login.
+  const messages =
+    known === undefined || known.message === message
+      ? []
+      : (
+          await client.query('SELECT body FROM node_messages WHERE node = $1 AND message > $2 ORDER BY message', [
+            node,
+            known.message,
+          ])
+        ).rows.map(({ body }) => String(body));
+  return { ...facts, sessions, holds, messages } as NodeNews;
+}
+
+async function rowsOf(
+  client: PoolClient,
+  columns: string,
+  { table, node, since }: { readonly table: string; readonly node: string; readonly since: number },
+): Promise<object[]> {
+  const { rows } = await client.query(`SELECT ${columns} FROM ${table} WHERE node = $1 AND version > $2`, [
+    node,
+    since,
+  ]);
+  return rows;
+}
+
+async function claim(
+  client: PoolClient,
+  { user, session, node }: { readonly user: string; readonly session: string; readonly node: string },
+): Promise<number | undefined> {
+  const { rowCount } = await client.query(
+    `INSERT INTO slots VALUES ($1, $2, $3) ON CONFLICT (user_fold) DO UPDATE SET session = $2, node = $3
+      WHERE slots.session = $2 OR slots.node = $3
+        OR NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.node = slots.node AND ${IS_ALIVE})`,
+    [foldUser(user), session, node],
+  );
+  if (rowCount !== 1) return undefined;
+  const { rows } = await client.query("SELECT nextval('claims') AS claim");
+  return rows[0]?.claim;
+}
