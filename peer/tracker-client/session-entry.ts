@@ -145,7 +145,7 @@ export class SessionEntry {
   async #overTcp(message: Message, { signal }: AbortOptions): Promise<object> {
     using deadline = withDeadline(signal, PATIENCE_MS, this.#options.clock);
     const channel = await this.#options.channels.newTcp(deadline);
-    return channel.request(message, deadline);
+    return await channel.request(message, deadline); // not waited for, it would lose its deadline
   }
 
   async #overUdp(send: SendUdp, { signal }: AbortOptions): Promise<object> {

@@ -349,13 +349,13 @@ export class TrackerClient {
         return reply;
       } catch (error) {
         // UDP that has worked means a tracker that is gone: recovery finds out. Blocked UDP shows when TCP works beside it.
-        if (!(error instanceof UdpSilence) || (this.#udpHealth.isProven && this.#channels.openTcp === undefined))
-          throw error;
+        const isGone = this.#channels.openTcp === undefined || this.#nodes.hasOthers;
+        if (!(error instanceof UdpSilence) || (this.#udpHealth.isProven && isGone)) throw error;
         this.#udpHealth.failed();
       }
     }
     using deadline = withDeadline(signal, patienceMs, this.#options.clock);
-    return (await this.#entry.tcp(deadline)).request(message, deadline);
+    return await (await this.#entry.tcp(deadline)).request(message, deadline); // not waited for, it would lose its deadline
   }
 
   #closeUnusedTcp(): void {
