@@ -211,7 +211,7 @@ export class Depot implements Part {
 
   async #failed(row: WorkRow, error: unknown, { signal }: AbortOptions): Promise<void> {
     const { clock, notice, copies } = this.#options;
-    const problem = problemOf(copies.pathOf(row), error);
+    const problem = problemOf(copies.pathOf(row), error, row);
     // What was thrown away is kept only while there is room.
     if (problem.code === 'disk-full' && (await copies.trash.freeUp(roomFor(row))) > 0) return;
     const before = this.#rests.get(row.publicationId);
@@ -242,7 +242,11 @@ function aimOf({ do: what, fileId }: WorkRow): string {
   return what === 'drop' ? what : fileId;
 }
 
-function problemOf(path: string, error: unknown): PeerProblem {
-  if (error instanceof PeerError || errnoOf(error) !== '') return fileProblem(path, error).problem;
+function problemOf(path: string, error: unknown, { name }: WorkRow): PeerProblem {
+  if (error instanceof PeerError || errnoOf(error) !== '') {
+    const { problem } = fileProblem(path, error);
+    if (problem.code !== 'disk-full') return problem;
+    return { ...problem, message: `There is no room for ${name}. Free some space, or offer more with --depot.` };
+  }
   return { code: 'internal', message: `${String(error)}.` };
 }

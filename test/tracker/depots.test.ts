@@ -120,6 +120,20 @@ describe('depots', () => {
     expect(await work(cellar)).to.deep.include({ ...job, fileId: FILE, size: SIZE });
   });
 
+  it('that found no room are asked again by the next put', async () => {
+    await start();
+    const [alice, cellar] = [await enter('alice', 'plan'), await depot('cellar')];
+    await put(alice, { names: ['plan'] });
+    const id = await idOf(alice);
+    const state = async (): Promise<unknown> =>
+      (await alice.ask(request('copies', { publicationIds: [id] })))['publications'][0].copies[0].state;
+
+    await stored(cellar, id, { has: 'full' });
+    expect(await state()).to.equal('full');
+    expect(await put(alice, { names: ['plan'] })).to.deep.equal([['cellar']]);
+    expect(await state()).to.equal('wanted');
+  });
+
   it('hold several copies where they are wanted, and what is there counts', async () => {
     await start();
     const alice = await enter('alice', 'plan');

@@ -75,6 +75,8 @@ async function putOne(
       )
       .execute();
   }
+  // Who asks again wants the depot to look again.
+  await db.updateTable('copies').set({ is_full: 0 }).where('publication_id', '=', publicationId).execute();
   if (change.named !== undefined) await noteNamed(db, publicationId, change.named);
   if (change.removal !== undefined)
     await db.updateTable('publications').set({ removal: change.removal }).where('row_id', '=', wanted.row_id).execute();

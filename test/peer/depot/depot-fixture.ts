@@ -1,5 +1,5 @@
 // A depot with a real disk, a real hasher and real downloads from real sources; only the tracker is a list of what is wanted.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContentError } from '../../../common/content/content-error.js';
 import type { WorkRow } from '../../../common/protocol/depot-fields.js';
@@ -69,12 +69,18 @@ function shown({ held, ...row }: WorkRow & { held?: string | undefined }): WorkR
 export class TroubledHasher extends FileHasher {
   trouble: string | undefined;
   reads = 0;
+  running = 0;
 
   override async hash(...args: Parameters<FileHasher['hash']>): ReturnType<FileHasher['hash']> {
     this.reads += 1;
     const code = this.trouble;
     this.trouble = undefined;
-    if (code === undefined) return super.hash(...args);
+    if (code === undefined) {
+      this.running += 1;
+      return super.hash(...args).finally(() => {
+        this.running -= 1;
+      });
+    }
     const cause = Object.assign(new Error(`${code}: i/o error`), { code });
     throw new ContentError('unreadable', `${args[0]} cannot be read (${code}); check its permissions and its disk`, {
       cause,
@@ -156,6 +162,15 @@ export class DepotWorld implements AsyncDisposable {
       this.clock.advance(5_000);
       await new Promise(setImmediate);
     }
+  }
+
+  get isFetching(): boolean {
+    return this.downloads.rows().some(({ state }) => !['done', 'failed', 'stopped'].includes(state));
+  }
+
+  /** Of a stopped depot. */
+  async loseRecords(): Promise<void> {
+    for (const name of await readdir(this.dir)) if (name.startsWith('depot.sqlite')) await rm(join(this.dir, name));
   }
 
   /** A source is gone, and the tracker knows it. */

@@ -108,7 +108,7 @@ describe('Depot', () => {
     it('takes a file that has no record for what it is, without fetching it', async () => {
       const file = await storedCopy();
       await world.stop();
-      for (const name of await readdir(world.dir)) if (name.startsWith('depot.sqlite')) await rm(join(world.dir, name));
+      await world.loseRecords();
 
       await world.start();
 
