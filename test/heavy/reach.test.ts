@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { readTree, writeTree } from '../download/folder-fixture.js';
 import { transferOf } from '../e2e/json-results.js';
 import { inWorld, passwordOf, sharedEnvironment } from '../e2e/world.js';
 import type { CliResult } from '../support/program.js';
 import { runCli, startServe, startTracker } from '../support/program.js';
 import { type Command, shoalCommand } from '../support/shoal-command.js';
-import { sameBytes, tempDir, writeRandomFile } from '../support/temp.js';
+import { sameBytes, seededBytes, tempDir, writeRandomFile } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
 
 const MIB = 1024 * 1024;
@@ -51,6 +53,33 @@ describe('a relayed download', function () {
       expect(end.code, get.describe()).to.equal(0);
       expect(get.stdoutText.trimEnd().split('\n').at(-1)).to.contain('"via":"relayed"');
       expect(await sameBytes(path, `${world.place('bob').downloads}/film.bin`)).to.equal(true);
+    }),
+  );
+});
+
+describe('a peer that nobody can dial', function () {
+  this.timeout(120_000);
+
+  it(
+    'puts files into a depot, and gives whole folders to one that nobody can dial either',
+    inWorld({ users: ['alice', 'bob', 'archive'] }, async (world) => {
+      const appointed = await runCli(['user', 'appoint', 'archive', '--data', world.path('tracker')]);
+      expect(appointed.code, appointed.stderr).to.equal(0);
+      await world.serve('archive', { args: ['--depot', '64M'] });
+      await world.serve('alice', { args: ['--host', '127.0.0.2'] });
+      const folder = join(world.place('alice').files, 'photos');
+      const small = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`${index}.txt`, `photo ${index}`]));
+      const tree = { ...small, 'large.bin': seededBytes(3 * MIB, 1) };
+      await writeTree(folder, tree);
+      const published = await world.cli('alice', ['pub', folder]);
+
+      const put = await world.cli('alice', ['put', await world.file('alice', 'plan.bin', 2 * MIB)]);
+      const got = await world.cli('bob', ['get', 'photos'], { downloads: world.path('elsewhere') });
+
+      for (const { code, stderr } of [published, put, got]) expect(code, stderr).to.equal(0);
+      expect(put.result).to.have.nested.property('outcomes[0].depots').that.deep.equals(['archive']);
+      expect(sourcesOf(got)).to.deep.equal(['alice relayed']);
+      expect(await readTree(join(world.path('elsewhere'), 'photos'))).to.deep.equal(await readTree(folder));
     }),
   );
 });
