@@ -1,5 +1,6 @@
 /** Why a way to a source did not lead there, in words. */
 import { type ErrorCode, ProtocolError } from '../../common/protocol/errors.js';
+import { PeerError } from '../api.js';
 import type { Via } from '../download/connector.js';
 import { RelayRefusal } from './relay-line.js';
 
@@ -22,6 +23,8 @@ const FORWARD = 'one of you can forward a port, see --port and --advertise';
 /** Of one way: `no address of it answers`. */
 export function wayProblem(via: Via, error: unknown): string {
   const code = codeOf(error);
+  if (error instanceof PeerError && error.code === 'tracker-unreachable')
+    return 'the tracker, which could help, does not answer';
   if (via === 'dialled back' && code === 'unreachable') return 'it cannot dial you either';
   return (code === undefined ? undefined : TEXT_OF_CODE[code]) ?? TEXTS[via];
 }

@@ -129,8 +129,8 @@ function faultOf(failures: readonly { readonly via: Via; readonly error: unknown
   if (failures.length === 1 && only?.error instanceof SourceFault) return only.error;
   const last = failures.at(-1)?.error;
   const retryAfterMs = last instanceof PeerError ? last.problem.retryAfterMs : undefined;
-  const problems = failures.map(({ via, error }) => wayProblem(via, error));
-  const text = `cannot be reached: ${problems.join(', ')} (${whatToDo(last)})`;
+  const problems = new Set(failures.map(({ via, error }) => wayProblem(via, error)));
+  const text = `cannot be reached: ${[...problems].join(', ')} (${whatToDo(last)})`;
   return new SourceFault('unreachable', text, { cause: last, retryAfterMs });
 }
 

@@ -10,7 +10,7 @@ import type { PeerConnection } from '../../peer/file-port/peer-connection.js';
 import { AwaitedDials } from '../../peer/reach/awaited-dials.js';
 import { Reach } from '../../peer/reach/reach.js';
 import { ReachAnswers, type ReachEvent } from '../../peer/reach/reach-answers.js';
-import { peerErrorOf } from '../../peer/tracker-client/problems.js';
+import { peerErrorOf, trackerUnreachable } from '../../peer/tracker-client/problems.js';
 import type { TrackerClient } from '../../peer/tracker-client/tracker-client.js';
 import { type Publication, type Reader, requestFor, type TestPeer, World } from '../download/swarm-fixture.js';
 import { sha256File } from '../support/temp.js';
@@ -256,6 +256,13 @@ describe('reaching a source', () => {
       expect(why).to.match(/^cannot be reached: it cannot dial you either, /);
       expect(why).to.contain(says).and.to.contain(todo).and.to.contain('--advertise');
     }
+    onAsked = () => {
+      throw trackerUnreachable('tracker.example:7465');
+    };
+
+    expect(await failureOf(connector)).to.match(
+      /^cannot be reached: the tracker, which could help, does not answer \(/,
+    );
   });
 
   it('takes a connection only for a token that it waits for, from the device that it asked for, once', async () => {

@@ -231,6 +231,19 @@ describe('the relay', () => {
     expect([await a.answer(), await b.answer()]).to.deep.equal(['ok', 'ok']);
   });
 
+  it('goes on when the time is over in which they had to meet', async () => {
+    const [a, b] = await meet();
+    a.socket.write('one');
+    b.socket.write('other');
+    await waitFor(() => a.bytes.length > 0 && b.bytes.length > 0);
+
+    clock.advance(2 * MEETING_LIFE_MS);
+    a.socket.write(' more');
+    await waitFor(() => b.bytes.toString() === 'one more' || b.isClosed);
+
+    expect([a.bytes.toString(), a.isClosed, b.isClosed]).to.deep.equal(['other', false, false]);
+  });
+
   it('ends when one of the two sessions does', async () => {
     const [a, b] = await meet();
     await alice.client.ask(request('logout')); // the last test: Alice is gone

@@ -8,7 +8,7 @@ import { encodeJson } from '../../common/protocol/json.js';
 import { HELLO_DEADLINE_MS, MAX_RELAY_LINE_BYTES } from '../../common/protocol/limits.js';
 import { parseRelayHello } from '../../common/protocol/parse.js';
 import type { RelayAnswer } from '../../common/protocol/reach-fields.js';
-import type { Clock } from '../../common/runtime/clock.js';
+import type { Clock, Timer } from '../../common/runtime/clock.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import type { Log } from '../../common/runtime/log.js';
 import { LineDecoder } from '../../common/wire/line-decoder.js';
@@ -36,6 +36,8 @@ interface Waiting {
   readonly meeting: Meeting;
   readonly socket: TLSSocket;
   readonly account: RelayAccount;
+  /** Ends the waiting. */
+  readonly timer: Timer;
 }
 
 export class Relay implements Part {
@@ -109,7 +111,7 @@ export class Relay implements Part {
     const meeting = meetings.atRelay(hello.token, session);
     if (meeting === undefined || !this.#comesFirst(meeting, session)) throw new ProtocolError('not-allowed');
     const other = this.#waiting.get(meeting);
-    if (other === undefined) this.#wait({ meeting, socket, account: relayAccounts.begin(meeting.asker.user) });
+    if (other === undefined) this.#wait(meeting, socket, relayAccounts.begin(meeting.asker.user));
     else this.#pair(other, socket);
   }
 
@@ -123,14 +125,12 @@ export class Relay implements Part {
   }
 
   /** A meeting lasts a few seconds: nobody waits longer for the other. */
-  #wait(waiting: Waiting): void {
-    const { meeting, socket, account } = waiting;
+  #wait(meeting: Meeting, socket: TLSSocket, account: RelayAccount): void {
     const { clock } = this.#options;
+    const leftMs = Math.max(0, meeting.expiresAt - clock.monotonic());
+    const timer = clock.setTimer(() => this.#refuse(socket, new ProtocolError('unreachable')), leftMs);
+    const waiting: Waiting = { meeting, socket, account, timer };
     this.#waiting.set(meeting, waiting);
-    const timer = clock.setTimer(
-      () => this.#refuse(socket, new ProtocolError('unreachable')),
-      Math.max(0, meeting.expiresAt - clock.monotonic()),
-    );
     socket.once('close', () => {
       timer.cancel();
       if (!this.#waiting.delete(meeting)) return; // they have met
@@ -143,8 +143,9 @@ export class Relay implements Part {
     socket.resume();
   }
 
-  #pair({ meeting, socket: first, account }: Waiting, second: TLSSocket): void {
+  #pair({ meeting, socket: first, account, timer }: Waiting, second: TLSSocket): void {
     this.#waiting.delete(meeting);
+    timer.cancel();
     const { clock, log } = this.#options;
     const { asker, source } = meeting;
     let passed = 0;
