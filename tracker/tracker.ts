@@ -203,7 +203,7 @@ function makeServices({
     rates: new Rates(policy, clock),
     audit: new AuditTrail(store, clock, log),
     metrics: new TrackerMetrics(clock),
-    health: new Health(store, clock),
+    health: new Health(store, clock, store.nodes !== undefined),
     putQuotaBytes,
     registry,
     matches: new Matches({ store, registry, clock, log }),

@@ -30,8 +30,7 @@ import { UdpSilence } from './udp-silence.js';
 const HEARTBEAT_PATIENCE_MS = 1_500;
 /** A reply over TCP may take so long, ms: a bulk publish on a slow disk. */
 const TCP_PATIENCE_MS = 15_000;
-/** The same where another node can take the session up: two sendings. */
-const QUICK_PATIENCE_MS = 750;
+const QUICK_PATIENCE_MS = 750; // where another node can take the session up: two sendings
 /** A command waits so long, ms, for a lost tracker before it fails; longer where another node takes its place. */
 const OUTAGE_PATIENCE_MS = 3_000;
 const MOVING_PATIENCE_MS = 10_000;

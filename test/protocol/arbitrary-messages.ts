@@ -28,6 +28,7 @@ import {
 const token = digits(WORD, 1, 512);
 const host = fc.constantFrom('203.0.113.7', 'fe80::1', 'tracker.example', 'my_host.local');
 const address = fc.record({ host, port });
+const nodes = fc.array(address, { maxLength: 16 });
 
 const opening = { v: fc.constant(1 as const), id };
 const envelope = { ...opening, acks: fc.array(id, { maxLength: 32 }), seen: fc.array(text(32), { maxLength: 32 }) };
@@ -285,12 +286,13 @@ const grant = message<ReplyBody<'login'>>({
   resumeKey: base64url(32),
   heartbeatMs: interval,
   serverTime: count,
-  nodes: fc.array(address, { maxLength: 16 }),
+  nodes,
   epoch: count,
   libraryRevision: count,
   live: fc.boolean(),
   observed: address,
 });
+const beat = { epoch: count, heartbeatMs: interval, serverTime: count };
 const failed = fc.record({ ok: fc.constant(false as const), error }) as Arbitrary<never>;
 const rows = <T>(row: Arbitrary<T>): Arbitrary<T[]> => fc.array(row, { maxLength: 4 });
 
@@ -299,10 +301,7 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
   resume: grant,
   logout: message<ReplyBody<'logout'>>({}),
   reach: message<ReplyBody<'reach'>>({}),
-  heartbeat: message<ReplyBody<'heartbeat'>>(
-    { epoch: count, heartbeatMs: interval, serverTime: count, nodes: fc.array(address, { maxLength: 16 }) },
-    ['nodes'],
-  ),
+  heartbeat: message<ReplyBody<'heartbeat'>>({ ...beat, nodes }, ['nodes']),
   publish: message<ReplyBody<'publish'>>({
     results: rows(
       fc.oneof(

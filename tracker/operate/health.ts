@@ -13,6 +13,8 @@ export class Health {
   constructor(
     private readonly store: Pick<Store, 'revocations'>,
     private readonly clock: Clock,
+    /** Starting this process anew does nothing for a database elsewhere. */
+    private readonly isStoreElsewhere = false,
   ) {}
 
   /** The outcome of a request that changes the store. */
@@ -23,6 +25,10 @@ export class Health {
 
   /** Why the process should be started anew; undefined when it is alive. */
   async livenessProblem(): Promise<string | undefined> {
+    return this.isStoreElsewhere ? undefined : this.#storeProblem();
+  }
+
+  async #storeProblem(): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     const timer = this.clock.setTimer(() => resolve('the store does not answer'), ANSWER_MS);
     this.store.revocations(Number.MAX_SAFE_INTEGER, 1).then(
@@ -39,6 +45,6 @@ export class Health {
     if (this.isClosing) return 'the tracker is shutting down';
     if (this.#writeProblem !== undefined)
       return `the store cannot be written (${this.#writeProblem}): look at its disk, or at the database`;
-    return this.livenessProblem();
+    return this.#storeProblem();
   }
 }

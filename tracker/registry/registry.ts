@@ -209,10 +209,6 @@ export class Registry {
   /** It is withdrawn, or has other content: who held it is no source of it any more. */
   clearSwarm(publicationId: string, from?: 'elsewhere'): void {
     if (from === undefined) this.#watcher?.cleared(publicationId, undefined);
-    this.#clearSwarm(publicationId);
-  }
-
-  #clearSwarm(publicationId: string): void {
     for (const session of [...(this.#holdersById.get(publicationId) ?? [])])
       if (session.depotCapacity === undefined) this.setHold(session, publicationId, undefined);
   }
@@ -226,7 +222,7 @@ export class Registry {
 
   noteUnpublished(owner: string, publicationId: string, from?: 'elsewhere'): void {
     if (from === undefined) this.#watcher?.cleared(publicationId, owner);
-    this.#clearSwarm(publicationId);
+    this.clearSwarm(publicationId, 'elsewhere');
     for (const session of this.sessionsOf(owner)) this.noteWithdrawn(session, publicationId);
   }
 

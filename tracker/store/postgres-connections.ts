@@ -9,13 +9,13 @@ import type { Tables } from './tables.js';
 const READERS = 6;
 const WRITERS = 4;
 /** Until a connection is there, or free, ms. */
-const CONNECT_MS = 3_000;
+const CONNECT_MS = 2_000;
 /** One statement in the server. */
-const STATEMENT_MS = 5_000;
+const STATEMENT_MS = 4_000;
 /** One statement as seen from here: longer means that the way to the server is cut. The connection is given up then. */
-const ANSWER_MS = STATEMENT_MS + 1_000;
-/** What a node that was stopped in the middle of a change keeps locked is free again after this, ms. */
-const ABANDONED_MS = 4_000;
+const ANSWER_MS = STATEMENT_MS + 500;
+/** What a node that was stopped in the middle of a change keeps locked is free again after this, ms: sooner than others give up waiting. */
+const ABANDONED_MS = 3_000;
 const IDLE_MS = 30_000;
 /** A search holds up nobody but who shares its connection: longer than on SQLite, as each statement is a way to the server and back. */
 const SEARCH_BUDGET_MS = 100;

@@ -11,8 +11,10 @@ import { fromPostgres, isConflict, isConnectionLost } from './postgres-errors.js
 import { StoreError } from './store-error.js';
 import type { Methods } from './store-methods.js';
 
-/** A step is tried again so long, ms: a client waits 5 s for one answer, and asks again. */
-const TRY_FOR_MS = 8_000;
+/** A step that failed is tried again so long, ms: with the time of its statements a client has an answer before it gives up. */
+const TRY_FOR_MS = 3_000;
+/** Longer, as nothing else tells whether a change was made: a server that was started anew answers in seconds. */
+const FATE_MS = 8_000;
 /** Between two tries, ms; doubled each time, up to the second. */
 const PAUSE_MS = [5, 500] as const;
 /** So often in the way of others, a write gets the gate for itself. */
@@ -108,7 +110,7 @@ export class Transactions {
 
   /** @throws {StoreError} `unreachable` when it cannot be found out in time. */
   async #fateOf(xid: string, cause: unknown): Promise<'committed' | 'aborted'> {
-    const endsAt = this.clock.monotonic() + TRY_FOR_MS;
+    const endsAt = this.clock.monotonic() + FATE_MS;
     for (let tries = 1; this.clock.monotonic() < endsAt; tries += 1) {
       const fate = await this.#askFor(xid).catch(() => undefined); // not reachable yet either
       if (fate === 'committed' || fate === 'aborted') return fate;
