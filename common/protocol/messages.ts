@@ -43,7 +43,6 @@ const base64url = (bytes: number) =>
     .max(Math.ceil((bytes * 4) / 3))
     .refine((value) => isBase64url(value, bytes), 'not base64url');
 const port = z.number().int().min(1).max(65_535);
-
 export const requestId = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/);
 /** SHA-256 of a public key (SPKI DER): 64 hex digits, without the `sha256:` of screens. */
 const pin = z.string().regex(/^[0-9a-f]{64}$/);

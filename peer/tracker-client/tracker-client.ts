@@ -10,17 +10,16 @@ import type { ReplyBody, Request, RequestType, SessionGrant } from '../../common
 import { PROTOCOL_VERSION } from '../../common/protocol/messages.js';
 import { parseReply } from '../../common/protocol/parse.js';
 import type { RelayHello } from '../../common/protocol/reach-fields.js';
-import type { Clock } from '../../common/runtime/clock.js';
 import { type AbortOptions, sleep, withDeadline } from '../../common/runtime/deadline.js';
 import { Pulse } from '../../common/runtime/pulse.js';
-import type { Identity } from '../../common/wire/identity.js';
 import { type ConnectionState, PeerError } from '../api.js';
 import { Channels } from './channels.js';
 import { isFinal, isLeaving, notLoggedIn, peerErrorOf, saysUseTcp, trackerUnreachable } from './problems.js';
 import { Receipts } from './receipts.js';
 import { reconnectWait } from './reconnect-wait.js';
 import { SessionEntry } from './session-entry.js';
-import { type Presence, relayHelloOf, type SavedSession } from './session-keys.js';
+import { relayHelloOf, type SavedSession } from './session-keys.js';
+import type { TrackerClientOptions } from './tracker-client-options.js';
 import { TrackerNodes } from './tracker-nodes.js';
 import { MAX_UDP_REQUEST_BYTES } from './udp-channel.js';
 import { UdpHealth } from './udp-health.js';
@@ -38,24 +37,6 @@ const MOVING_PATIENCE_MS = 10_000;
 const TCP_UNUSED_MS = 30_000;
 /** A request follows the session to so many nodes that are shutting down. */
 const MAX_MOVES = 3;
-
-export interface TrackerClientOptions {
-  readonly host: string;
-  readonly port: number;
-  /** 64 hex digits. */
-  readonly pin: string;
-  readonly device: Identity;
-  readonly clock: Clock;
-  /** Never log in over UDP, whose key exchange is not post-quantum. */
-  readonly pqOnly: boolean;
-  presence(): Presence;
-  /** Logged in or resumed; `grant.live` false asks for the library's deltas. */
-  onGrant(grant: SessionGrant): void;
-  onState(state: ConnectionState): void;
-  onEvent(event: TrackerEvent): void;
-  /** The tracker's newest revocation, told by every heartbeat. */
-  onEpoch(epoch: number): void;
-}
 
 type Message = { readonly id: string };
 type RequestBody<T extends RequestType> = Omit<Request<T>, 'v' | 'id' | 'type' | 'acks' | 'seen'>;

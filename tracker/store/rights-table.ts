@@ -84,7 +84,7 @@ export async function setRights(
  */
 export async function keepFromUnnamed(db: Db, publicationId: string): Promise<void> {
   await sql`UPDATE copies SET wanted_file = NULL, size = 0
-    WHERE publication_id = ${publicationId} AND is_named = 0 AND wanted_file IS NOT held_file
+    WHERE publication_id = ${publicationId} AND is_named = 0 AND wanted_file IS DISTINCT FROM held_file
     AND EXISTS (SELECT 1 FROM publications AS p JOIN devices AS d ON d.id = copies.device_id
       WHERE p.publication_id = copies.publication_id AND p.is_public = 0 AND NOT ${visibleTo(sql`d.account_id`)})`.execute(
     db,
