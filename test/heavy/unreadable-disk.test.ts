@@ -7,6 +7,7 @@ import { errorCodeOf, fetchedBytes, transferOf } from '../e2e/json-results.js';
 import { inWorld } from '../e2e/world.js';
 import { sameBytes } from '../support/temp.js';
 
+const STRACE = 'strace';
 const MIB = 1024 * 1024;
 const SIZE = 32 * MIB;
 const LIMITED = { args: ['--upload-limit', String(8 * MIB)] };
@@ -21,7 +22,7 @@ describe('a source whose disk cannot be read any more', function () {
   /** From now on every positioned read of the process fails; resolves when that is so. */
   async function failReads(pid: number): Promise<void> {
     const words = ['-f', '-p', String(pid), '-e', 'trace=pread64', '-e', 'inject=pread64:error=EIO'];
-    tracer = spawn('strace', words, { stdio: ['ignore', 'ignore', 'pipe'] });
+    tracer = spawn(STRACE, words, { stdio: ['ignore', 'ignore', 'pipe'] });
     await once(tracer.stderr!.setEncoding('utf8'), 'data'); // "Process … attached"
   }
 
@@ -77,6 +78,6 @@ describe('a source whose disk cannot be read any more', function () {
 });
 
 async function canTrace(): Promise<boolean> {
-  const tried = spawn('strace', ['-f', '-o', '/dev/null', 'true'], { stdio: 'ignore' });
+  const tried = spawn(STRACE, ['-f', '-o', '/dev/null', 'true'], { stdio: 'ignore' });
   return Promise.race([once(tried, 'exit').then(([code]) => code === 0), once(tried, 'error').then(() => false)]);
 }
