@@ -58,7 +58,6 @@ const address = z.object({
 });
 
 const opening = { v: z.literal(PROTOCOL_VERSION), id: requestId };
-
 const envelope = {
   ...opening,
   /** Ids of mutations whose outcome the client has: the tracker may forget them. */

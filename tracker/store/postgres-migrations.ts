@@ -175,6 +175,7 @@ CREATE TABLE copies (
   held_file text COLLATE "C",
   held_size bigint NOT NULL DEFAULT 0,
   is_full smallint NOT NULL DEFAULT 0,
+  is_named smallint NOT NULL DEFAULT 0,
   UNIQUE (publication_id, device_id)
 );
 CREATE INDEX copies_work ON copies (device_id, copy_id) WHERE wanted_file IS NULL OR wanted_file IS DISTINCT FROM held_file;
@@ -225,6 +226,13 @@ CREATE FUNCTION folder_deleted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   RETURN NULL;
 END $$;
 CREATE TRIGGER folders_deleted AFTER DELETE ON folders FOR EACH ROW EXECUTE FUNCTION folder_deleted();
+
+CREATE FUNCTION folder_listed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE copies SET size = (SELECT size FROM publications WHERE publication_id = new.publication_id) + new.listing_size
+    WHERE publication_id = new.publication_id AND wanted_file IS NOT NULL;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER folders_copies AFTER INSERT OR UPDATE OF listing_size ON folders FOR EACH ROW EXECUTE FUNCTION folder_listed();
 `;
 
 /**

@@ -14,7 +14,6 @@ import type { Tables } from './tables.js';
 import { expire, setTerms } from './terms-table.js';
 
 type Db = Kysely<Tables>;
-
 /** Names looked up, and rows inserted, by one statement: far below SQLite's limit of 32,766 parameters. */
 const BATCH = 250;
 
