@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import type { RawTcp } from './raw-client.js';
 import { publishOf, type RawReply, type RawUser, request, userOf } from './raw-messages.js';
-import { TestTracker } from './test-tracker.js';
+import { TestTracker, type TestTrackerOptions } from './test-tracker.js';
 
 export const FILE = 'ab'.repeat(32);
 export const OTHER_FILE = 'cd'.repeat(32);
@@ -13,10 +13,10 @@ export const SIZE = 1_000;
 export class DepotTracker implements AsyncDisposable {
   private constructor(readonly tracker: TestTracker) {}
 
-  static async start(putQuotaBytes?: number): Promise<DepotTracker> {
+  static async start(putQuotaBytes?: number, more: Partial<TestTrackerOptions> = {}): Promise<DepotTracker> {
     const users = ['alice', 'bob', 'carol', 'cellar', 'attic'];
     const quota = putQuotaBytes === undefined ? {} : { putQuotaBytes };
-    return new DepotTracker(await TestTracker.start({ users, ...quota }));
+    return new DepotTracker(await TestTracker.start({ users, ...quota, ...more }));
   }
 
   async depot(of: string | RawUser, capacity = 10 * SIZE): Promise<RawTcp> {

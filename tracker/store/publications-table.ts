@@ -10,6 +10,7 @@ import { keepFromUnnamed, mayFetch, resolveRights, setRights } from './rights-ta
 import { searchFold } from './search-fold.js';
 import { ORDERS } from './search-order.js';
 import type { Change, PublicationRow, PublishEntry, RowKey, SearchKey } from './store.js';
+import { isBeyondStored } from './stored-quota.js';
 import type { Tables } from './tables.js';
 import { expire, setTerms } from './terms-table.js';
 
@@ -105,7 +106,14 @@ async function publishOne(state: Publishing, entry: PublishEntry): Promise<Publi
     return published(held, 'unchanged');
   }
   if (!entry.replace) return { ok: false, error: errorOf('name-taken') };
-  if (await isBeyondStored(state, entry, held)) return { ok: false, error: errorOf('quota') };
+  if (
+    await isBeyondStored(state.db, entry, {
+      ...state,
+      accountId: state.device.account_id,
+      publicationId: held.publication_id,
+    })
+  )
+    return { ok: false, error: errorOf('quota') };
   return replace(state, entry, held);
 }
 
@@ -139,20 +147,6 @@ function publishNew(state: Publishing, entry: PublishEntry): PublishResult {
 function published(held: Held, change: 'new' | 'unchanged' | 'replaced'): PublishResult {
   const rights = held.is_public === 1 ? 'public' : 'limited';
   return { ok: true, publicationId: held.publication_id, revision: held.revision, change, rights };
-}
-
-/** Whether the stored copies of this user would have too many bytes with the other content. */
-async function isBeyondStored(
-  { db, device, putQuotaBytes }: Publishing,
-  { size, listingSize = 0 }: PublishEntry,
-  { publication_id: id }: Held,
-): Promise<boolean> {
-  if (putQuotaBytes === undefined) return false;
-  const stored = await sql`SELECT 1 FROM copies WHERE publication_id = ${id} AND wanted_file IS NOT NULL`.execute(db);
-  if (stored.rows.length === 0) return false;
-  const { rows } = await sql<{ others: number }>`SELECT coalesce(sum(size), 0) AS others FROM copies
-    WHERE owner_id = ${device.account_id} AND wanted_file IS NOT NULL AND publication_id <> ${id}`.execute(db);
-  return (rows[0]?.others ?? 0) + stored.rows.length * (size + listingSize) > putQuotaBytes;
 }
 
 /** The same file, now on another device of the user: that device is its source from here on. */

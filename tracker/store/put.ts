@@ -6,6 +6,7 @@ import type { ReplyBody } from '../../common/protocol/messages.js';
 import { deviceOf } from './accounts-table.js';
 import { copiesOf } from './copies-table.js';
 import type { OfferedDepot, PutChange } from './depot-store.js';
+import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
 import { errorOf } from './publications-table.js';
 import { visibleTo } from './rights-table.js';
@@ -86,10 +87,10 @@ async function putOne(
 
 /** Also those that had it before they were named. */
 async function noteNamed(db: Db, publicationId: string, named: readonly string[]): Promise<void> {
-  const users = JSON.stringify(named.map(foldUser));
+  const users = dialectOf(db).rowsOf(named.map(foldUser), 'text');
   await sql`UPDATE copies SET is_named = 1 WHERE publication_id = ${publicationId} AND device_id IN (
     SELECT d.id FROM devices AS d JOIN accounts AS a ON a.id = d.account_id
-    WHERE a.user_fold IN (SELECT value FROM json_each(${users})))`.execute(db);
+    WHERE a.user_fold IN (${users}))`.execute(db);
 }
 
 /** The depots with the most room come first, so that copies are spread; those that have one already count. */
