@@ -273,10 +273,13 @@ async function noteContent(world: World, name: string, path: string): Promise<vo
 
 /** Files below the depot's folder, `.part` ones too, with their bytes on the disk. */
 async function stored(world: World, user: string): Promise<number[]> {
-  const entries = await readdir(world.place(user).data, { recursive: true, withFileTypes: true });
+  const list = () => readdir(world.place(user).data, { recursive: true, withFileTypes: true });
+  const entries = await list().catch(list); // A folder may go while it is read.
   const files = entries.filter((entry) => entry.isFile() && /[\\/]depot[\\/]files[\\/]/.test(`${entry.parentPath}/`));
   const content = files.filter(({ name }) => !/\.lock(\.pid)?$/.test(name));
-  return Promise.all(content.map(async (file) => (await stat(join(file.parentPath, file.name))).blocks * 512));
+  // One that is gone by now counts no more.
+  const looks = content.map((file) => stat(join(file.parentPath, file.name)).catch(() => undefined));
+  return (await Promise.all(looks)).flatMap((look) => (look === undefined ? [] : [look.blocks * 512]));
 }
 
 async function fetched(world: World, user: string): Promise<number> {
