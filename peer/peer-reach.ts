@@ -9,14 +9,15 @@ import type { FileServer } from './file-server.js';
 import { AwaitedDials } from './reach/awaited-dials.js';
 import { Reach } from './reach/reach.js';
 import { ReachAnswers, type ReachEvent } from './reach/reach-answers.js';
+import type { RelayPlace } from './reach/relay-line.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
 
 export interface PeerReachOptions {
   readonly identity: Identity;
   readonly clock: Clock;
   readonly tracker: TrackerClient;
-  /** `pin` as in addresses. */
-  readonly place: { readonly host: string; readonly port: number; readonly pin: string };
+  /** As in addresses. */
+  readonly trackerPin: string;
   readonly observedHost: () => string;
   /** Undefined while this peer serves nobody. */
   readonly fileServer: () => FileServer | undefined;
@@ -29,8 +30,9 @@ export class PeerReach implements Part {
   readonly connector: Reach;
   readonly #answers: ReachAnswers;
 
-  constructor({ identity, clock, tracker, place, observedHost, fileServer }: PeerReachOptions) {
-    const relay = { host: place.host, port: place.port, pin: parsePin(place.pin) };
+  constructor({ identity, clock, tracker, trackerPin, observedHost, fileServer }: PeerReachOptions) {
+    const pin = parsePin(trackerPin);
+    const relay = (): RelayPlace => ({ ...tracker.node, pin });
     const dials: DialerOptions = { identity, clock, observedHost };
     const common = { identity, clock, relay, relayHello: (token: string) => tracker.relayHello(token) };
     this.connector = new Reach({

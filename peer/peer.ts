@@ -286,8 +286,8 @@ class RunningParts implements Peer {
   }
 
   #makeReach(): void {
-    const { tracker: place } = this.#options;
-    const parts = { identity: this.#identity, clock: this.#clock, tracker: this.#tracker, place };
+    const { pin: trackerPin } = this.#options.tracker;
+    const parts = { identity: this.#identity, clock: this.#clock, tracker: this.#tracker, trackerPin };
     const others = { observedHost: () => this.#observedHost, fileServer: () => this.#fileServer };
     this.#reach = this.#lifecycle.add(new PeerReach({ ...parts, ...others }));
   }

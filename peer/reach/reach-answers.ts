@@ -28,7 +28,8 @@ export interface ReachAnswersOptions {
   readonly identity: Identity;
   readonly clock: Clock;
   readonly dial: Dial;
-  readonly relay: RelayPlace;
+  /** That of the node where our session is. */
+  readonly relay: () => RelayPlace;
   readonly relayHello: (token: string) => Omit<RelayHello, 'v'>;
   /** Where the tracker sees us. */
   readonly observedHost: () => string;
@@ -78,10 +79,10 @@ export class ReachAnswers implements Part {
   }
 
   #meet({ token, device: pin }: ReachEvent, { signal }: AbortOptions): Promise<PeerConnection> {
-    const { identity, clock, relay: place, relayHello } = this.#options;
+    const { identity, clock, relay, relayHello } = this.#options;
     const hello = relayHello(token);
     const firstLineDeadlineMs = FIRST_LINE_DEADLINE_MS;
-    return acceptRelayed({ place, hello, pin, identity, clock, firstLineDeadlineMs }, { signal });
+    return acceptRelayed({ place: relay(), hello, pin, identity, clock, firstLineDeadlineMs }, { signal });
   }
 
   #count(user: string, change: 1 | -1): void {

@@ -31,7 +31,8 @@ export interface ReachOptions {
   readonly clock: Clock;
   readonly dial: Dial;
   readonly tracker: Pick<TrackerClient, 'request'>;
-  readonly relay: RelayPlace;
+  /** That of the node where our session is. */
+  readonly relay: () => RelayPlace;
   /** What shows the relay that we are us. */
   readonly relayHello: (token: string) => Omit<RelayHello, 'v'>;
   readonly awaited: AwaitedDials;
@@ -110,12 +111,12 @@ export class Reach implements Connector {
   }
 
   async #relayed(source: WantedSource, { signal }: AbortOptions): Promise<PeerConnection> {
-    const { identity, clock, relay: place, relayHello } = this.#options;
+    const { identity, clock, relay, relayHello } = this.#options;
     const token = newToken();
     using deadline = withDeadline(signal, RELAY_WAIT_MS, clock);
     await this.#ask('relay', source, token, deadline);
     const hello = relayHello(token);
-    return await connectRelayed({ place, hello, pin: source.device, identity, clock }, deadline);
+    return await connectRelayed({ place: relay(), hello, pin: source.device, identity, clock }, deadline);
   }
 
   async #ask(by: ReachWay, source: WantedSource, token: string, { signal }: AbortOptions): Promise<void> {

@@ -20,7 +20,7 @@ import { reconnectWait } from './reconnect-wait.js';
 import { SessionEntry } from './session-entry.js';
 import { relayHelloOf, type SavedSession } from './session-keys.js';
 import type { TrackerClientOptions } from './tracker-client-options.js';
-import { TrackerNodes } from './tracker-nodes.js';
+import { type NodeAddress, TrackerNodes } from './tracker-nodes.js';
 import { MAX_UDP_REQUEST_BYTES } from './udp-channel.js';
 import { UdpHealth } from './udp-health.js';
 import { UdpSilence } from './udp-silence.js';
@@ -97,6 +97,10 @@ export class TrackerClient {
   }
   get address(): string {
     return `${this.#options.host}:${this.#options.port}`;
+  }
+  /** Where our session is now. */
+  get node(): NodeAddress {
+    return this.#nodes.present;
   }
   /** Our address as the tracker sees it. */
   get observedHost(): string | undefined {

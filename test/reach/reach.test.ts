@@ -86,7 +86,7 @@ describe('reaching a source', () => {
       clock,
       dial: ({ host, port }: typeof DEAD, pin: string, { signal }: { signal: AbortSignal }) =>
         dialPeer({ host, port, pin, identity }, { signal }),
-      relay: relay.place,
+      relay: () => relay.place,
       relayHello: (token: string) => ({ session: 'A'.repeat(22), token, proof: 'A'.repeat(43) }),
       observedHost: () => '127.0.0.1',
     };

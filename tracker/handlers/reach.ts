@@ -13,12 +13,12 @@ export const reach: Handler<'reach'> = async (services, call) => {
   const { session: asker } = call;
   const source = await sourceFor(services, call);
   const addresses = by === 'back' ? await ownAddresses(services, asker, source) : [];
-  if (by === 'relay') services.relayAccounts.refuse(asker.user);
+  if (by === 'relay') refuseRelay(services, asker, source);
   const meeting = services.meetings.begin({ token, by, asker, source });
   // The same request again: the source knows already.
   if (meeting === undefined) return {};
   const { user, device } = asker;
-  source.outbox.post({ event: 'reach', by, token, user, device, addresses }, { until: meeting.expiresAt });
+  source.outbox.post({ event: 'reach', by, token, user, device, addresses });
   return {};
 };
 
@@ -37,6 +37,12 @@ async function sourceFor(services: Services, { request, session }: Call<'reach'>
   const found = services.registry.sourcesOf(row).find(({ session: { device } }) => device === request.device);
   if (found === undefined || found.session.device === session.device) throw new ProtocolError('not-found');
   return found.session;
+}
+
+/** @throws {ProtocolError} `no-relay`, `relay-quota`, `busy`; `unreachable` for a source at another node, whose keys are there alone. */
+function refuseRelay({ relayAccounts }: Services, asker: Session, source: Session): void {
+  if (source.node !== undefined) throw new ProtocolError('unreachable');
+  relayAccounts.refuse(asker.user);
 }
 
 /** Where the source may dial the asker. @throws {ProtocolError} `unreachable` when the asker cannot be dialled either. */

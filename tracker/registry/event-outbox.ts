@@ -1,5 +1,5 @@
 import type { TrackerEvent } from '../../common/protocol/event-messages.js';
-import { RESEND_AFTER_MS } from '../../common/protocol/limits.js';
+import { MEETING_LIFE_MS, RESEND_AFTER_MS } from '../../common/protocol/limits.js';
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 import { newId } from '../ids.js';
 
@@ -47,8 +47,8 @@ export class EventOutbox {
     private readonly link: () => EventLink | undefined,
   ) {}
 
-  /** A newer event of a kind takes the place of the older one: only the last matters. Of matches each does, up to a number. `until`: monotonic ms. */
-  post(notice: Notice, { until = Infinity }: { readonly until?: number } = {}): void {
+  /** A newer event of a kind takes the place of the older one: only the last matters. Of matches each does, up to a number. */
+  post(notice: Notice): void {
     const older = [...this.#waiting.values()].map(({ event }) => event).filter((event) => isReplaced(event, notice));
     const isTooMany = notice.event === 'match' && older.length >= MAX_WAITING_MATCHES;
     if (notice.event !== 'match' || isTooMany) for (const { eventId } of older) this.#waiting.delete(eventId);
@@ -58,6 +58,7 @@ export class EventOutbox {
       ...notice,
       ...(isTooMany ? { publicationIds: [], more: true } : {}),
     } as Kept;
+    const until = notice.event === 'reach' ? this.clock.monotonic() + MEETING_LIFE_MS : Infinity;
     this.#waiting.set(event.eventId, { event, until, sentOver: undefined });
     this.#round = 0;
     this.flush();
