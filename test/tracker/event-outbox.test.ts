@@ -1,0 +1,29 @@
+import { expect } from 'chai';
+import { MEETING_LIFE_MS } from '../../common/protocol/limits.js';
+import { VirtualClock } from '../../common/runtime/clock.js';
+import { EventOutbox } from '../../tracker/registry/event-outbox.js';
+
+describe('events that a peer has not seen', () => {
+  it('are sent again, but the word to meet somebody only as long as the meeting lasts', () => {
+    const clock = new VirtualClock();
+    const sent: string[] = [];
+    const outbox = new EventOutbox(clock, () => ({ isReliable: false, send: ({ event }) => void sent.push(event) }));
+    const meeting = {
+      by: 'relay' as const,
+      token: 'A'.repeat(22),
+      user: 'bob',
+      device: 'ab'.repeat(32),
+      addresses: [],
+    };
+    outbox.post({ event: 'copies' });
+    outbox.post({ event: 'reach', ...meeting });
+
+    clock.advance(MEETING_LIFE_MS - 1);
+    const during = sent.splice(0);
+    clock.advance(MEETING_LIFE_MS);
+
+    expect(during.filter((event) => event === 'reach').length).to.be.above(3);
+    expect([...new Set(sent)]).to.deep.equal(['copies']);
+    outbox.stop();
+  });
+});
