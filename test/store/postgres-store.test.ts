@@ -150,14 +150,21 @@ describe('on PostgreSQL', () => {
       await addUsers(store, 'alice');
       let isDone = false;
 
-      const publishing = Promise.all(
-        Array.from({ length: 80 }, (_, index) => publish(store, { user: 'alice' }, entry(`f${index}`))),
-      ).finally(() => {
+      const publishing = (async () => {
+        const changes: unknown[] = [];
+        for (let wave = 0; wave < 20; wave += 1) {
+          const names = [0, 1, 2, 3].map((index) => `f${wave}-${index}`);
+          const bodies = await Promise.all(names.map((name) => publish(store, { user: 'alice' }, entry(name))));
+          changes.push(...bodies.map(({ results }) => results[0]?.change));
+        }
+        return changes;
+      })().finally(() => {
         isDone = true;
       });
-      for (; !isDone; await Promise.race([publishing, pause(20)])) await endConnections();
+      for (let round = 0; !isDone; round += 1, await Promise.race([publishing, pause(50 * (1 + (round % 5)))]))
+        await endConnections();
 
-      expect((await publishing).map(({ results }) => results[0]?.change)).to.deep.equal(Array(80).fill('new'));
+      expect(await publishing).to.deep.equal(Array(80).fill('new'));
       expect((await store.loginFacts('alice', deviceOf('alice'))).libraryRevision).to.equal(80);
     });
 

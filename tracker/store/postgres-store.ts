@@ -1,6 +1,5 @@
 /** The store on PostgreSQL, for one tracker or several nodes at once. Password and certificates are as libpq knows them. */
 import { Client } from 'pg';
-import { foldUser } from './fold-user.js';
 import { LiveSet } from './live-set.js';
 import type { NodeStore } from './node-store.js';
 import { Connections, configOf } from './postgres-connections.js';
@@ -9,10 +8,10 @@ import { migrate } from './postgres-migrations.js';
 import { postgresNodes } from './postgres-nodes.js';
 import { postgresPlace } from './postgres-place.js';
 import { Transactions } from './postgres-transactions.js';
-import type { LiveChanges, Mutation, Store } from './store.js';
+import type { LiveChanges, Store } from './store.js';
 import { StoreError } from './store-error.js';
 import { type Methods, storeOf, WRITES } from './store-methods.js';
-import { Turns } from './turns.js';
+import { WriteGroup } from './write-group.js';
 
 /** Opens the store, making its tables when they are not there. @throws {StoreError} when it cannot be opened. */
 export async function openPostgresStore(url: string): Promise<Store & { readonly nodes: NodeStore }> {
@@ -47,13 +46,14 @@ class PostgresCalls {
   readonly #transactions: Transactions;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
-  readonly #turns = new Turns();
+  readonly #writes: WriteGroup;
   #closed: Promise<void> | undefined;
 
   constructor({ url, shown }: { url: string; shown: string }) {
     this.#connections = new Connections(url, this.#live);
     this.nodes = postgresNodes(this.#connections, shown);
     this.#transactions = new Transactions(this.#connections, shown, this.#closing.signal);
+    this.#writes = new WriteGroup((step) => this.#transactions.write(step));
   }
 
   call(method: keyof Methods, args: readonly unknown[]): Promise<unknown> {
@@ -83,17 +83,8 @@ class PostgresCalls {
     }
     const step = (methods: Methods): Promise<unknown> => (methods[method] as AnyMethod)(...args);
     if (!WRITES.has(method)) return this.#transactions.read(step);
-    const write = (): Promise<unknown> => this.#transactions.write(step);
-    return this.#turns.run(turnsOf(method, args), write);
+    return this.#writes.write(step);
   }
-}
-
-/** Requests of one session are carried out in their order; changes of one user would only be in each other's way. */
-function turnsOf(method: keyof Methods, args: readonly unknown[]): string[] {
-  if (method === 'acknowledge') return [`session ${String(args[0])}`];
-  if (method !== 'mutate') return [];
-  const { session, change } = args[0] as Mutation;
-  return [`session ${session}`, ...('user' in change ? [`user ${foldUser(change.user)}`] : [])];
 }
 
 type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>;
