@@ -15,7 +15,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: '(^|/)node_modules/' },
-    exclude: { path: '^dist/bench/' },
+    exclude: { path: '^dist/(bench|program|single)/' }, // program and single are bundles of the rest
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
     moduleSystems: ['es6', 'cjs'],
   },
