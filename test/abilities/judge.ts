@@ -53,14 +53,13 @@ export function documentOf(rows: Rows, rowNames: readonly string[], run: Run): s
     const row = rows[name];
     return row === undefined ? [] : [`| ${name} | ${cell(row.ability)} | ${cell(proofOf(row, run))} |`];
   });
-  const count = (kind: 'shownBy' | 'pending' | 'excepted'): number =>
-    Object.values(rows).filter((row) => kind in row).length;
+  const shown = Object.values(rows).filter((row) => 'shownBy' in row).length;
   return `# Abilities
 
 Written by \`npm test\`: each row names the tests with real processes that ran and passed in that run. A row whose test is missing or
 fails, fails the run. The list is \`test/abilities/rows.ts\`.
 
-${count('shownBy')} rows are shown, ${count('pending')} come later, ${count('excepted')} are excepted.
+${shown} rows are shown, ${rowNames.length - shown} are excepted.
 
 | row | ability | shown by |
 |---|---|---|
@@ -69,7 +68,6 @@ ${lines.join('\n')}
 }
 
 function proofOf(row: Row, { tests }: Run): string {
-  if ('pending' in row) return `**not yet**: ${row.pending}`;
   if ('excepted' in row) return `excepted: ${row.excepted}`;
   return row.shownBy
     .map((named) => {

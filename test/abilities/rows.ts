@@ -8,8 +8,6 @@ export type TestName = `${string}: ${string}`;
 
 export type Row = { readonly ability: string } & (
   | { readonly shownBy: readonly [TestName, ...TestName[]] }
-  /** Comes later; the words say with what. */
-  | { readonly pending: string }
   /** Not to be shown by a test with real processes; the words say why. */
   | { readonly excepted: string }
 );
