@@ -62,7 +62,7 @@ const TEXT_OF: Partial<Record<ErrorCode, string>> = {
     'No depot takes this now. Depots may be offline; and what is not public goes only where you say, with --to USER.',
   'depot-full': 'Nothing was sent. Remove something with del, or ask who runs the depot for more.',
   quota:
-    'Your quota at the tracker is used up: too many publications, or too many stored bytes. Withdraw something with unp or del first.',
+    'Your quota of publications, or of stored bytes, is used up at the tracker. Withdraw something with unp or del first.',
   unreachable: 'The other peer cannot be reached, and cannot dial this computer.',
   'no-relay': 'The tracker relays nothing for you. Ask its administrator to raise relayBytes.',
   'relay-quota':

@@ -183,7 +183,6 @@ export const ROWS: Readonly<Record<string, Row>> = {
     ability: 'use across networks without forwarding a port',
     shownBy: [
       'e2e/reach: is downloaded from all the same: it dials back, or both meet at the relay, and it is shown which',
-      'reach/reach: shows the relay nothing but TLS between the two',
     ],
   },
   'R2.8': {
