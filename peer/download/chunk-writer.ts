@@ -12,7 +12,7 @@ import { WRITER_ENDED } from './file-problem.js';
 import { type ArrivedChunk, writeChunk } from './write-chunk.js';
 
 /** From this size of a file on the thread is worth its start, bytes. */
-const THREAD_FROM_BYTES = 256 * 1024 * 1024;
+const THREAD_FROM_BYTES = 64 * 1024 * 1024;
 
 export class ChunkWriter {
   readonly #waiting = new Map<number, PromiseWithResolvers<boolean>>();

@@ -50,7 +50,7 @@ export interface DownloadsOptions {
   readonly rates?: RateShares | undefined;
   /** What this device has of folders that are brought up to date. Default: nothing is known, so all is fetched. */
   readonly folders?: LocalFolders | undefined;
-  /** Files from this size on are proven and written by a thread of their own. Default: 256 MiB. */
+  /** Files from this size on are proven and written by a thread of their own. Default: 64 MiB. */
   readonly threadFromBytes?: number | undefined;
   /** Offer what is there to others while a download runs. */
   readonly isSharing: boolean;
