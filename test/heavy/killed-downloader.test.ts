@@ -18,8 +18,10 @@ import { sameBytes } from '../support/temp.js';
 
 const CHILD = fileURLToPath(new URL('../download/download-child.js', import.meta.url));
 const CHUNK = 256 * 1024;
-const CHUNKS = 400;
 const KILLS = 20;
+/** How many chunks may be on their way before a kill, and a file that so many kills cannot finish. */
+const MOST_BEFORE_KILL = 20;
+const CHUNKS = (KILLS + 10) * MOST_BEFORE_KILL;
 /** Between two chunks: 50 MiB a second. */
 const PACE_MS = 5;
 const LABELS = ['chunk-verified', 'chunk-written', 'before-fsync'] as const;
@@ -43,7 +45,7 @@ for (const threadFromBytes of [Infinity, 1]) {
           fileId: publication.fileId,
           size: publication.size,
           revision: 1,
-          sources: [source.offer],
+          sources: [source.evil.offer],
           ticket: world.ticketFor(publication, reader.identity.pin),
         },
         threadFromBytes: Math.min(threadFromBytes, Number.MAX_SAFE_INTEGER),
@@ -51,14 +53,14 @@ for (const threadFromBytes of [Infinity, 1]) {
       const original = readFileSync(publication.path);
       const lost: number[] = [];
       for (let held = 0; lost.length < KILLS; ) {
-        await runChild(task, { random, isKilled: true });
+        await runChild(task, { source, fault: faultFrom(random) });
         expect(existsSync(target), 'a file before it is whole').to.equal(false);
-        const sent = source.lanes.splice(0).reduce((sum, lane) => sum + lane.sent, 0);
+        const sent = source.evil.lanes.splice(0).reduce((sum, lane) => sum + lane.sent, 0);
         const now = rightChunks(reader.folder, original);
         lost.push(Math.max(0, sent - publication.hashed.hashes.length) / CHUNK - (now - held));
         held = now;
       }
-      const { code, resumedBytes = 0, receivedBytes = 0 } = await runChild(task, { random, isKilled: false });
+      const { code, resumedBytes = 0, receivedBytes = 0 } = await runChild(task, { source });
 
       print(`chunks lost by each kill, writing in ${where}: ${lost.toSorted((a, b) => a - b).join(' ')}`);
       expect(code).to.equal('done');
@@ -70,8 +72,14 @@ for (const threadFromBytes of [Infinity, 1]) {
   });
 }
 
+interface PacedSource {
+  readonly evil: EvilSource;
+  /** Called with each chunk that is sent. */
+  onSent: () => void;
+}
+
 /** Sends one chunk after the other, each some time after the one before. */
-function pacedSource(world: World, publication: Publication): Promise<EvilSource> {
+async function pacedSource(world: World, publication: Publication): Promise<PacedSource> {
   const turns = new Map<EvilLane, Promise<void>>();
   const onChunks = async ({ id, first, count }: Line, lane: EvilLane): Promise<void> => {
     const before = turns.get(lane);
@@ -79,34 +87,54 @@ function pacedSource(world: World, publication: Publication): Promise<EvilSource
       await before;
       for (let index = first; index < first + count && !lane.socket.destroyed; index += 1) {
         await pause(PACE_MS);
-        if (!lane.socket.destroyed) lane.run(id, index * CHUNK, lane.chunk(index));
+        if (lane.socket.destroyed) return;
+        lane.run(id, index * CHUNK, lane.chunk(index));
+        source.onSent();
       }
       lane.line({ type: 'end', id });
     };
     turns.set(lane, send());
   };
-  return evilSource(world, publication, { onChunks });
+  const source: PacedSource = { evil: await evilSource(world, publication, { onChunks }), onSent: () => undefined };
+  return source;
 }
 
-/** A kill comes at a step or at a moment, whichever is first. */
+/** A kill comes at a step, or when so many chunks were sent and some time has gone by, whichever is first. */
+interface Fault {
+  readonly at: string;
+  readonly afterChunks: number;
+  readonly andMs: number;
+}
+
+function faultFrom(random: Random): Fault {
+  const label = LABELS[Math.floor(random() * LABELS.length)];
+  return {
+    at: `${label}:${1 + Math.floor(random() * MOST_BEFORE_KILL)}`,
+    afterChunks: 1 + Math.floor(random() * MOST_BEFORE_KILL),
+    andMs: random() * PACE_MS,
+  };
+}
+
 async function runChild(
   task: ChildTask,
-  { random, isKilled }: { random: Random; isKilled: boolean },
+  { source, fault }: { source: PacedSource; fault?: Fault },
 ): Promise<ChildOutcome> {
-  const label = LABELS[Math.floor(random() * LABELS.length)];
-  const fault = { SHOAL_TEST_FAULTS: '1', FAULT_AT: `${label}:${1 + Math.floor(random() * 20)}` };
+  const faults = fault === undefined ? {} : { SHOAL_TEST_FAULTS: '1', FAULT_AT: fault.at };
   const child = spawn(process.execPath, [CHILD], {
-    env: { ...process.env, DOWNLOAD_TASK: JSON.stringify(task), ...(isKilled ? fault : {}) },
+    env: { ...process.env, DOWNLOAD_TASK: JSON.stringify(task), ...faults },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
+  let sent = 0;
+  source.onSent = () => {
+    sent += 1;
+    if (sent === fault?.afterChunks) setTimeout(() => child.kill('SIGKILL'), fault.andMs);
+  };
   const done = listProcess(child.pid ?? 0, 'a downloading process');
-  const ending = isKilled ? setTimeout(() => child.kill('SIGKILL'), 400 + random() * 400) : undefined;
   let text = '{"code":"killed"}';
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
     text = part;
   });
   await once(child, 'close');
-  clearTimeout(ending);
   done();
   return JSON.parse(text) as ChildOutcome;
 }
