@@ -50,7 +50,7 @@ export class ChunkIntake implements SessionSink {
   /** Bytes that were there before this run. */
   readonly resumedBytes: number;
   readonly #options: ChunkIntakeOptions;
-  readonly #mostUnwritten: number;
+  #mostUnwritten: number;
   #doneBytes: number;
   #duplicateBytes = 0;
   #unwrittenBytes = 0;
@@ -63,7 +63,7 @@ export class ChunkIntake implements SessionSink {
     this.held = held;
     this.resumedBytes = bytesOf(held, manifest);
     this.#doneBytes = this.resumedBytes;
-    this.#mostUnwritten = mostWaitingBytes(manifest.chunkSize);
+    this.#mostUnwritten = mostWaitingBytes(manifest.chunkSize, 0);
     this.buffers = new ChunkBuffers(Math.min(manifest.chunkSize, manifest.size));
     const startAt = held.total > 0 ? randomBytes(4).readUInt32BE() % held.total : 0;
     this.fellows = new Fellows(options.ownPin, held.total);
@@ -120,6 +120,7 @@ export class ChunkIntake implements SessionSink {
 
   async #take(session: SourceSession, { index, buffer, length }: Arrived): Promise<boolean> {
     this.#unwrittenBytes += length;
+    this.#mostUnwritten = mostWaitingBytes(this.chunkBytes, this.#options.meter.bytesPerSecond);
     try {
       const hash = chunkHash(this.manifest, index);
       const bytes = buffer.subarray(0, length);

@@ -4,8 +4,13 @@ const MIB = 1024 * 1024;
 const MAX_SOURCES = 16;
 /** Of chunks that are still coming, one from each source; one chunk always fits. */
 const MAX_COMING_BYTES = 64 * MIB;
-/** Of whole chunks that wait to be proven and written: enough to keep the disk busy, and all that is lost when the program is killed. */
-const WAITING_BYTES = 2 * MIB;
+/**
+ * Whole chunks that wait to be proven and written are all that is lost when the program is killed: as many as come in this time, ms,
+ * within these bounds. At a gigabyte a second 2 MiB are so little that network and disk wait for each other in turns.
+ */
+const WAITING_MS = 16;
+const LEAST_WAITING_BYTES = 2 * MIB;
+const MOST_WAITING_BYTES = 8 * MIB;
 /** While one is written another may wait, as long as both are not larger than this. */
 const MAX_TWO_WAITING_BYTES = 32 * MIB;
 
@@ -15,6 +20,7 @@ export function sourcesAtOnce(chunkSize: number): number {
 }
 
 /** When so much waits for the disk nothing is taken from the network, bytes. At least one chunk. */
-export function mostWaitingBytes(chunkSize: number): number {
-  return Math.max(WAITING_BYTES, chunkSize, Math.min(2 * chunkSize, MAX_TWO_WAITING_BYTES));
+export function mostWaitingBytes(chunkSize: number, bytesPerSecond: number): number {
+  const coming = Math.min(MOST_WAITING_BYTES, (bytesPerSecond * WAITING_MS) / 1_000);
+  return Math.max(LEAST_WAITING_BYTES, coming, chunkSize, Math.min(2 * chunkSize, MAX_TWO_WAITING_BYTES));
 }

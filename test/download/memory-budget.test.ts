@@ -12,8 +12,18 @@ describe('What a download holds in memory', () => {
       const chunkSize = chunkSizeFor(size);
 
       expect(sourcesAtOnce(chunkSize)).to.be.at.least(1);
-      expect(mostWaitingBytes(chunkSize)).to.be.at.least(chunkSize);
-      expect(sourcesAtOnce(chunkSize) * chunkSize + mostWaitingBytes(chunkSize)).to.be.at.most(128 * MIB);
+      for (const bytesPerSecond of [0, 10 * MIB, 100 * GIB]) {
+        const waiting = mostWaitingBytes(chunkSize, bytesPerSecond);
+        expect(waiting).to.be.at.least(chunkSize);
+        expect(sourcesAtOnce(chunkSize) * chunkSize + waiting).to.be.at.most(128 * MIB);
+      }
     });
   }
+
+  it('is little beside what comes in a moment, so that little is lost when the program is killed', () => {
+    const chunkSize = chunkSizeFor(GIB);
+
+    expect(mostWaitingBytes(chunkSize, 50 * MIB)).to.be.at.most(2 * MIB);
+    expect(mostWaitingBytes(chunkSize, GIB)).to.be.at.most(8 * MIB);
+  });
 });
