@@ -11,7 +11,7 @@ import { tool } from '../support/tools.js';
 
 const run = promisify(execFile);
 /** Unanswered datagrams of all generators together: enough to keep a server busy, few enough to fit its receive buffer. */
-const WINDOW = 512;
+const WINDOW = 256;
 
 /** What one generator sends. */
 export interface Volley {

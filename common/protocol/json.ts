@@ -17,7 +17,8 @@ const CLOSE_OBJECT = 0x7d;
 export function parseJson(bytes: Uint8Array): Record<string, unknown> {
   if (!isUtf8(bytes)) throw malformed('is not UTF-8');
   if (isTooDeep(bytes)) throw malformed(`is nested deeper than ${MAX_JSON_DEPTH} levels`);
-  const value = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const value = parse(buffer.toString('utf8'));
   if (value === undefined) throw malformed('is not JSON');
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed('is not a JSON object');
   return value as Record<string, unknown>;

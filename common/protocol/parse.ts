@@ -38,6 +38,17 @@ interface RequestErrorOptions extends ErrorOptions {
  */
 export function parseRequest(bytes: Uint8Array, headerToken?: string): Request {
   const value = parseRequestJson(bytes);
+  return (headerToken === undefined ? goodRequest(value) : undefined) ?? judgedRequest(value, headerToken);
+}
+
+/** Most are good, and need no look at what is wrong with them. */
+function goodRequest(value: Record<string, unknown>): Request | undefined {
+  const type = ownValue(value, 'type');
+  return isRequestType(type) ? requestSchemas[type].safeParse(value).data : undefined;
+}
+
+/** @throws {RequestError} that says what is wrong, so that it can be answered. */
+function judgedRequest(value: Record<string, unknown>, headerToken: string | undefined): Request {
   const id = requestId.safeParse(ownValue(value, 'id')).data;
   if (id === undefined) throw new RequestError('bad-message', { message: 'The request has no usable id.' });
   const version = ownValue(value, 'v');

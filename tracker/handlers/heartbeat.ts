@@ -1,3 +1,6 @@
+import type { ReplyBody, Request } from '../../common/protocol/messages.js';
+import type { Session } from '../registry/session.js';
+import type { Services } from '../services.js';
 import type { Handler } from './call.js';
 
 /** Where the nodes are is told for so long after it changed, ms: some heartbeats of each peer. */
@@ -5,11 +8,20 @@ const TELL_NODES_MS = 30_000;
 
 /** The request itself has shown that the peer is there. See docs/protocol.md "heartbeat". */
 export const heartbeat: Handler<'heartbeat'> = async (services, { request, session }) => {
-  const { registry, store, dialBack, clock } = services;
-  if (request.libraryRevision !== undefined && !session.isLibraryLive) {
-    const { libraryRevision } = await store.loginFacts(session.user, session.device);
-    if (request.libraryRevision === libraryRevision) registry.setLibraryLive(session);
+  if (asksForLibrary(request, session)) {
+    const { libraryRevision } = await services.store.loginFacts(session.user, session.device);
+    if (request.libraryRevision === libraryRevision) services.registry.setLibraryLive(session);
   }
+  return heartbeatAtOnce(services, session);
+};
+
+/** Whether the store has to be asked. */
+export function asksForLibrary({ libraryRevision }: Request<'heartbeat'>, { isLibraryLive }: Session): boolean {
+  return libraryRevision !== undefined && !isLibraryLive;
+}
+
+export function heartbeatAtOnce(services: Services, session: Session): ReplyBody<'heartbeat'> {
+  const { registry, dialBack, clock } = services;
   dialBack.check(session);
   session.heartbeatMs = registry.heartbeatMs();
   const isNews = clock.monotonic() - services.nodesChangedAt < TELL_NODES_MS;
@@ -17,4 +29,4 @@ export const heartbeat: Handler<'heartbeat'> = async (services, { request, sessi
     ...{ epoch: registry.epoch, heartbeatMs: session.heartbeatMs, serverTime: Math.floor(clock.now()) },
     ...(isNews ? { nodes: [...services.nodes] } : {}),
   };
-};
+}

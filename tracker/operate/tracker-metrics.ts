@@ -26,7 +26,7 @@ export class TrackerMetrics implements Part {
   readonly #seconds: Histogram;
   readonly #lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
   /** Labels are put together once. */
-  readonly #labels = new Map<string, Map<string, string>>();
+  readonly #labels = new Map<string, Map<string, Map<string, string>>>();
 
   constructor(private readonly clock: Clock) {
     this.#requests = this.#metrics.counter('shoal_requests_total', 'Requests answered, by type, transport and code.');
@@ -89,14 +89,20 @@ export class TrackerMetrics implements Part {
   }
 
   #labelsOf(type: string, transport: string, code: string): string {
-    const key = transport + code;
-    const byKey = this.#labels.get(type) ?? new Map<string, string>();
-    const known = byKey.get(key);
-    if (known !== undefined) return known;
-    const labels = transport === '' ? `type="${type}"` : `type="${type}",transport="${transport}",code="${code}"`;
-    this.#labels.set(type, byKey.set(key, labels));
-    return labels;
+    const byTransport = entryOf(this.#labels, type, () => new Map<string, Map<string, string>>());
+    const byCode = entryOf(byTransport, transport, () => new Map<string, string>());
+    return entryOf(byCode, code, () =>
+      transport === '' ? `type="${type}"` : `type="${type}",transport="${transport}",code="${code}"`,
+    );
   }
+}
+
+function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }
 
 function labelled(label: string, counts: Readonly<Record<string, number>>): ReadonlyMap<string, number> {

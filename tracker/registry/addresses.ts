@@ -24,6 +24,7 @@ for (const [net, prefix] of [
 
 /** IPv4 that arrived at an IPv6 socket, in its own form; without a zone. */
 export function plainHost(host: string): string {
+  if (!host.includes(':')) return host; // asked for every datagram
   const bare = host.split('%', 1)[0] ?? host;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1] ?? bare;
 }

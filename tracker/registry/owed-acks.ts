@@ -7,8 +7,13 @@ import { MAX_UNACKNOWLEDGED } from '../../common/protocol/limits.js';
 export class OwedAcks {
   readonly #ids = new Set<string>();
 
+  get isEmpty(): boolean {
+    return this.#ids.size === 0;
+  }
+
   /** These and all that are owed. */
-  with(ids: readonly string[]): string[] {
+  with(ids: readonly string[]): readonly string[] {
+    if (this.isEmpty && ids.length === 0) return ids;
     return [...this.#ids.union(new Set(ids))];
   }
 

@@ -5,11 +5,10 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
-import { toBase64url } from '../../common/protocol/base64url.js';
 import type { TrackerEvent } from '../../common/protocol/event-messages.js';
 import { encodeJson } from '../../common/protocol/json.js';
 import { MAX_PIPELINED } from '../../common/protocol/limits.js';
-import type { Request } from '../../common/protocol/messages.js';
+import type { Reply, Request } from '../../common/protocol/messages.js';
 import { RequestError } from '../../common/protocol/parse.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
@@ -95,10 +94,12 @@ export class UdpTransport implements Part {
   static async listen(options: UdpOptions, { signal }: AbortOptions): Promise<UdpTransport> {
     const { services, host, port } = options;
     const kemKeys = await KemKeys.create(services.identity, services.clock);
-    const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
+    const type = isIPv6(host) ? 'udp6' : 'udp4';
+    const socket = createSocket({ type, recvBufferSize: RECEIVE_BUFFER_BYTES, lookup: asItIs });
     try {
+      const listening = once(socket, 'listening', { signal });
       socket.bind({ port, address: host });
-      await once(socket, 'listening', { signal });
+      await listening;
     } catch (error) {
       socket.close();
       throw error;
@@ -211,7 +212,7 @@ export class UdpTransport implements Part {
   }
 
   #takeData(datagram: Buffer, sessionId: Buffer, from: From): void {
-    const session = this.#services.registry.find(toBase64url(sessionId));
+    const session = this.#services.registry.find(sessionId.toString('base64url'));
     if (session === undefined) {
       this.#drop('noSession');
       return void this.#hint(HINT.noSession, sessionId, from.address);
@@ -221,24 +222,27 @@ export class UdpTransport implements Part {
     const request = readRequest(plaintext);
     if (!this.#isProven(session, request, from)) return void this.#challenge(session, from);
     if (session.inFlight >= MAX_PIPELINED) return void this.#drop('tooMany'); // the peer sends it again
-    this.#detach(this.#answer(session, request, from.address));
+    const carrier = carrierOf(from.address, MAX_DATA_BYTES);
+    session.note('udp');
+    const reply =
+      request instanceof RequestError ? refusal(request) : this.#router.answerAtOnce(session, request, carrier);
+    if (reply !== undefined) this.#sendReply(session, reply, from.address);
+    else if (!(request instanceof RequestError)) this.#detach(this.#answer(session, request, carrier));
   }
 
-  async #answer(session: Session, request: Request | RequestError, address: Address): Promise<void> {
+  async #answer(session: Session, request: Request, carrier: Carrier): Promise<void> {
     session.inFlight += 1;
     try {
-      session.note('udp');
-      const reply =
-        request instanceof RequestError
-          ? refusal(request)
-          : await this.#router.answer(session, request, carrierOf(address, MAX_DATA_BYTES));
-      if (reply === undefined) return;
-      const plaintext = encodeJson(reply);
-      const fitting = plaintext.length <= MAX_DATA_BYTES ? plaintext : encodeJson(tooLong(reply.id));
-      this.#send(session.seal(fitting), address);
+      this.#sendReply(session, await this.#router.answer(session, request, carrier), carrier.from);
     } finally {
       session.inFlight -= 1;
     }
+  }
+
+  #sendReply(session: Session, reply: Reply, address: Address): void {
+    const plaintext = encodeJson(reply);
+    const fitting = plaintext.length <= MAX_DATA_BYTES ? plaintext : encodeJson(tooLong(reply.id));
+    this.#send(session.seal(fitting), address);
   }
 
   /** True when the datagram came from the session's address, or brings back the challenge that was sent to another one. */
@@ -282,6 +286,7 @@ export class UdpTransport implements Part {
 
   #send(datagram: Buffer, { host, port }: Address): void {
     if (this.#closed !== undefined) return;
+    if (!this.#log.isEnabled('debug')) return void this.#socket.send(datagram, port, host); // nobody is told of failures then
     this.#socket.send(datagram, port, host, (error) => {
       if (error !== null) this.#log.write('debug', 'a datagram could not be sent', { host, port, error });
     });
@@ -290,6 +295,11 @@ export class UdpTransport implements Part {
   #detach(work: Promise<void>): void {
     work.catch((error: unknown) => this.#log.write('error', 'a datagram could not be answered', { error }));
   }
+}
+
+/** Only addresses are bound and sent to. Node's own way through the resolver would take a turn of the event loop for each datagram. */
+function asItIs(host: string, _options: unknown, callback: (error: null, address: string, family: number) => void): void {
+  callback(null, host, isIPv6(host) ? 6 : 4);
 }
 
 function carrierOf(from: Address, maxReplyBytes: number): Carrier {
