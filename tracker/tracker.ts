@@ -150,7 +150,14 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
     services.attempts.forget(session);
     services.matches.drop(session);
   });
-  if (store.nodes !== undefined) await lifecycle.add(nodeGroup(store.nodes, services, options)).start();
+  if (store.nodes !== undefined) {
+    const group = lifecycle.add(nodeGroup(store.nodes, services, options));
+    await group.start();
+    const news = store.nodes.listen(() => {
+      for (const one of [group, policyWatch, watch]) one.hurry();
+    });
+    lifecycle.add(news);
+  }
   services.metrics.watch(services, { drops: () => ({ ...udp.drops }), connections: () => tcp.connectionCount });
   services.live = liveDesk(services, { setLogLevel: options.setLogLevel, refresh: () => policyWatch.look() });
   const { status, auditDays = DEFAULT_AUDIT_DAYS } = options;

@@ -8,6 +8,8 @@ export interface RepeatingTaskOptions {
   readonly onError: (error: unknown) => void;
   /** Run once at `start()` instead of after the first pause. Default: false. */
   readonly isEager?: boolean;
+  /** Pause in ms from the end of one run to the start of the next when that is hurried. Default: 0. */
+  readonly hurriedMs?: number;
   readonly clock?: Clock;
 }
 
@@ -17,6 +19,9 @@ export class RepeatingTask {
   #timer: Timer | undefined;
   #controller: AbortController | undefined;
   #current: Promise<void> = Promise.resolve();
+  #isRunning = false;
+  #isHurried = false;
+  #endedAt = -Infinity;
 
   constructor(
     private readonly run: (options: AbortOptions) => Promise<void> | void,
@@ -29,8 +34,18 @@ export class RepeatingTask {
   start(): void {
     if (this.#controller !== undefined) return;
     this.#controller = new AbortController();
+    this.#isHurried = false;
     if (this.options.isEager === true) this.#begin(this.#controller.signal);
     else this.#plan(this.#controller.signal);
+  }
+
+  /** There is something to do: the next run comes after `hurriedMs` only; one that is under way is followed by another. */
+  hurry(): void {
+    if (this.#controller === undefined || this.#isHurried) return;
+    this.#isHurried = true;
+    if (this.#isRunning) return;
+    this.#timer?.cancel();
+    this.#plan(this.#controller.signal);
   }
 
   /** Aborts the run that is under way and waits for its end. May be called twice; `start()` may follow. */
@@ -42,9 +57,13 @@ export class RepeatingTask {
   }
 
   #plan(signal: AbortSignal): void {
-    const { intervalMs } = this.options;
-    const pauseMs = typeof intervalMs === 'number' ? intervalMs : intervalMs();
-    this.#timer = this.#clock.setTimer(() => this.#begin(signal), pauseMs);
+    this.#timer = this.#clock.setTimer(() => this.#begin(signal), this.#pauseMs());
+  }
+
+  #pauseMs(): number {
+    const { intervalMs, hurriedMs = 0 } = this.options;
+    if (this.#isHurried) return Math.max(0, this.#endedAt + hurriedMs - this.#clock.monotonic());
+    return typeof intervalMs === 'number' ? intervalMs : intervalMs();
   }
 
   #begin(signal: AbortSignal): void {
@@ -52,11 +71,15 @@ export class RepeatingTask {
   }
 
   async #runOnce(signal: AbortSignal): Promise<void> {
+    this.#isRunning = true;
+    this.#isHurried = false;
     try {
       await this.run({ signal });
     } catch (error) {
       if (!(signal.aborted && isAbort(error, signal))) this.options.onError(error);
     }
+    this.#isRunning = false;
+    this.#endedAt = this.#clock.monotonic();
     if (!signal.aborted) this.#plan(signal);
   }
 }

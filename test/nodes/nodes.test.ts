@@ -1,6 +1,7 @@
 /** Three nodes of one tracker on one PostgreSQL, inside the test: whichever is asked, the answer is the same. */
 import { expect } from 'chai';
 import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
+import type { NodeStore } from '../../tracker/store/node-store.js';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
@@ -131,22 +132,58 @@ describe('three nodes of one tracker', () => {
 
   it('tell one another events and revocations within a second', async () => {
     const { client: alice } = await nodes[0]!.enterTcp('alice');
-    const { client: bob } = await nodes[1]!.enterTcp('bob');
+    const { client: bob } = await nodes[1]!.enterTcp('bob', { serving: false });
     await bob.ask(request('searches', { searches: [{ search: 's1', text: 'wanted' }] }));
-    const has = (event: string) => (): boolean => bob.messages.some((message) => message['event'] === event);
-    const searching = (): Promise<unknown[]> => server.run(url, 'SELECT * FROM nodes WHERE has_searches');
-    await waitFor(async () => (await searching()).length === 1, { what: 'the search to be told' });
-    await everywhere([alice], { type: 'listPeers' }, (reply) => reply['peers'].length === 1);
+    const eventsOf = (client: RawTcp, event: string): number =>
+      client.messages.filter((message) => message['event'] === event).length;
+    let published = 0;
 
-    await alice.ask(publishOf('what is wanted'));
-    const publishedAt = performance.now();
-    await waitFor(has('match'), { what: 'the match' });
-    const matchMs = performance.now() - publishedAt;
-    await nodes[2]!.store.changeAccount('bob', { kind: 'password', passwordHash: 'x' }, Date.now());
-    const changedAt = performance.now();
-    await waitFor(has('ended'), { what: 'the end of the session' });
+    await timesWithinASecond('a match', async () => {
+      const before = eventsOf(bob, 'match');
+      await alice.ask(publishOf(`what is wanted ${(published += 1)}`));
+      return () => eventsOf(bob, 'match') > before;
+    });
+    const passwordHash = await nodes[2]!.hasher.hash(userOf('carol').password);
+    await timesWithinASecond('the end of a session', async () => {
+      const { client: carol } = await nodes[1]!.enterTcp('carol', { serving: false });
+      await nodes[2]!.store.changeAccount('carol', { kind: 'password', passwordHash }, Date.now());
+      return () => eventsOf(carol, 'ended') === 1;
+    });
+  });
 
-    expect(Math.max(matchMs, performance.now() - changedAt)).to.be.lessThan(3_000);
+  /** A machine that is busy for a moment delays one, not most of them: three of at most twenty must be in time. */
+  async function timesWithinASecond(what: string, act: () => Promise<() => boolean>): Promise<void> {
+    const seconds: number[] = [];
+    while (seconds.filter((one) => one < 1).length < 3 && seconds.length < 20) {
+      const isThere = await act();
+      const since = performance.now();
+      await waitFor(isThere, { what });
+      seconds.push((performance.now() - since) / 1_000);
+    }
+    expect(
+      seconds.filter((one) => one < 1),
+      `${what} after ${seconds.join(', ')} s`,
+    ).to.have.length(3);
+  }
+
+  it('are woken by what others tell, and by what administrators decide, without looking', async () => {
+    const [telling, hearing] = [nodes[0]!.store, nodes[1]!.store] as unknown as { nodes: NodeStore }[];
+    let woken = 0;
+    const listening = hearing!.nodes.listen(() => (woken += 1));
+    cleanUp.defer(() => listening.stop());
+    const wokenBy = async (act: () => Promise<unknown>): Promise<void> => {
+      const before = woken;
+      await act();
+      await waitFor(() => woken > before, { what: 'to be woken' });
+    };
+    await telling!.nodes.join({ node: 'teller', host: undefined, port: 0 }, {});
+    const news = { sessions: [], holds: [], freed: [], message: 0, hasSearches: false, purge: 0, version: 1 };
+
+    await waitFor(async () => (await server.run(url, 'NOTIFY shoal_news')) && woken > 0, {
+      what: 'the node to listen',
+    });
+    await wokenBy(() => telling!.nodes.tell('teller', { ...news, messages: ['{}'] }));
+    await wokenBy(() => nodes[0]!.store.changeAccount('alice', { kind: 'disable' }, Date.now()));
   });
 
   it('show nobody any more who was at a node that has left, and tell peers which nodes there are', async () => {

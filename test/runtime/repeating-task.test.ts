@@ -71,6 +71,27 @@ describe('RepeatingTask', () => {
     expect(starts).to.deep.equal([20, 60, 140]);
   });
 
+  it('hurries the next run, with a pause of its own, and runs once more when it is hurried in the middle of a run', async () => {
+    const starts: number[] = [];
+    task = new RepeatingTask(
+      async ({ signal }) => {
+        starts.push(clock.monotonic());
+        await sleep(10, { signal, clock });
+      },
+      { intervalMs: 100, hurriedMs: 20, onError: (error) => errors.push(error), clock },
+    );
+    task.start();
+    await clock.advanceAsync(50);
+
+    task.hurry(); // at 50: nothing has run yet, so at once
+    await clock.advanceAsync(5);
+    task.hurry(); // in the run from 50 to 60
+    task.hurry();
+    await clock.advanceAsync(195);
+
+    expect(starts).to.deep.equal([50, 80, 190]);
+  });
+
   it('aborts the running one at stop, waits for its end, and takes the abort for no failure', async () => {
     let hasEnded = false;
     create(async ({ signal }) => {

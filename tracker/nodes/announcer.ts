@@ -24,7 +24,11 @@ export class Announcer implements RegistryWatcher {
   readonly #freed = new Set<string>();
   #messages: string[] = [];
 
-  constructor(private readonly registry: Registry) {}
+  constructor(
+    private readonly registry: Registry,
+    /** Called when there is a message to tell. */
+    private readonly onMessage: () => void,
+  ) {}
 
   session(session: Session): void {
     if (session.node === undefined) this.#changed.add(session);
@@ -42,6 +46,7 @@ export class Announcer implements RegistryWatcher {
 
   post(message: NodeMessage): void {
     this.#messages.push(JSON.stringify(message));
+    this.onMessage();
   }
 
   /** The user's slot was taken for a session that has not begun. */

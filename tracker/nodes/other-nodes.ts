@@ -1,7 +1,7 @@
 /**
- * This node among the others of one tracker: five times a second it writes what has changed here and reads what has changed there. Its
- * neighbours are the registry, which it watches and in which it shows who is elsewhere, and `NodeStore`. Where there is one node
- * alone, `ALONE` stands in its place.
+ * This node among the others of one tracker: five times a second, and at once when there are messages, it writes what has changed
+ * here and reads what has changed there. Its neighbours are the registry, which it watches and in which it shows who is elsewhere, and
+ * `NodeStore`. Where there is one node alone, `ALONE` stands in its place.
  */
 import { ProtocolError } from '../../common/protocol/errors.js';
 import type { Clock } from '../../common/runtime/clock.js';
@@ -16,8 +16,11 @@ import type { Heard, NodeNews, NodeStore, OwnNews } from '../store/node-store.js
 import { Announcer } from './announcer.js';
 import type { NodeMessage } from './message.js';
 import { Mirror } from './mirror.js';
+import { UnaskedNews } from './unasked-news.js';
 
 const ROUND_MS = 200;
+/** Between two rounds that somebody waits for: what comes meanwhile shares the next one. */
+const HURRIED_MS = 20;
 /** A node says that it lives so often, also when nothing changes. */
 const BEAT_MS = 1_000;
 /** What is gone is remembered so long for others, ms: longer than their lease. */
@@ -73,6 +76,8 @@ export class NodeGroup implements OtherNodes, Part {
   /** Told, but whether it has arrived is not known. */
   #pending: OwnNews | undefined;
   #othersSearch = false;
+  #toldSearches = false;
+  readonly #unasked: UnaskedNews;
   #nodesText = '';
 
   constructor(
@@ -80,7 +85,8 @@ export class NodeGroup implements OtherNodes, Part {
     private readonly place: NodePlace,
   ) {
     const { registry, clock, log } = place;
-    this.#announcer = new Announcer(registry);
+    this.#unasked = new UnaskedNews(clock);
+    this.#announcer = new Announcer(registry, () => this.hurry());
     this.#mirror = new Mirror(place, (session) => ({
       post: (notice) => this.#announcer.post({ kind: 'event', session, notice }),
       seen: () => undefined,
@@ -90,6 +96,7 @@ export class NodeGroup implements OtherNodes, Part {
     registry.watcher = this.#announcer;
     this.#task = new RepeatingTask(() => this.round(), {
       intervalMs: ROUND_MS,
+      hurriedMs: HURRIED_MS,
       clock,
       onError: (error) => log.write('warn', 'the other nodes could not be reached through the store', { error }),
     });
@@ -100,6 +107,11 @@ export class NodeGroup implements OtherNodes, Part {
     await this.#join();
     await this.round();
     this.#task.start();
+  }
+
+  /** Others have something to say. */
+  hurry(): void {
+    this.#task.hurry();
   }
 
   /** Others know at once that its peers are gone. */
@@ -123,7 +135,11 @@ export class NodeGroup implements OtherNodes, Part {
   }
 
   published(publications: readonly NewPublication[]): void {
-    if (!this.#othersSearch) return;
+    if (this.#othersSearch) this.#tellPublished(publications);
+    else this.#unasked.add(publications);
+  }
+
+  #tellPublished(publications: readonly NewPublication[]): void {
     for (let first = 0; first < publications.length; first += MESSAGE_PUBLICATIONS)
       this.#announcer.post({
         kind: 'published',
@@ -183,11 +199,13 @@ export class NodeGroup implements OtherNodes, Part {
     const gathered = this.#announcer.take();
     const { sessions, holds, messages, freed } = gathered;
     const isNews = sessions.length + holds.length + messages.length + freed.length > 0;
-    if (!isNews && clock.monotonic() - this.#toldAt < BEAT_MS) return undefined;
+    const hasSearches = !matches.isEmpty;
+    if (!isNews && hasSearches === this.#toldSearches && clock.monotonic() - this.#toldAt < BEAT_MS) return undefined;
     if (isNews) this.#version += 1;
+    this.#toldSearches = hasSearches;
     const message = this.#message;
     this.#message += messages.length;
-    return { ...gathered, version: this.#version, message, hasSearches: !matches.isEmpty, purge: this.#purgeable() };
+    return { ...gathered, version: this.#version, message, hasSearches, purge: this.#purgeable() };
   }
 
   #purgeable(): number {
@@ -203,6 +221,7 @@ export class NodeGroup implements OtherNodes, Part {
     this.#heard.clear();
     for (const { node, version, message } of news) this.#heard.set(node, { version, message });
     this.#othersSearch = news.some(({ hasSearches }) => hasSearches);
+    if (this.#othersSearch) this.#tellPublished(this.#unasked.take());
     for (const { messages } of news) for (const text of messages) this.#take(JSON.parse(text) as NodeMessage);
     this.#noteNodes(news);
   }

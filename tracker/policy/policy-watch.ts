@@ -40,6 +40,11 @@ export class PolicyWatch implements Part {
     this.#task.start();
   }
 
+  /** Somebody has decided something, perhaps. */
+  hurry(): void {
+    this.#task.hurry();
+  }
+
   stop(): Promise<void> {
     return this.#task.stop();
   }

@@ -33,6 +33,11 @@ export class RevocationWatch implements Part {
     this.#task.start();
   }
 
+  /** Somebody has decided something, perhaps. */
+  hurry(): void {
+    this.#task.hurry();
+  }
+
   stop(): Promise<void> {
     return this.#task.stop();
   }

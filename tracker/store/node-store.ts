@@ -1,3 +1,5 @@
+import type { Part } from '../../common/runtime/lifecycle.js';
+
 /**
  * What the nodes of one tracker tell one another through their store. A node writes its own rows alone, in one order, and reads what
  * others have written since it looked last. Losing all of it loses nothing: nodes tell it again.
@@ -12,6 +14,11 @@ export interface NodeStore {
   /** The one serving session of this user is here: a number above all before it. Undefined: it is at another node that lives. */
   claim(slot: { readonly user: string; readonly session: string; readonly node: string }): Promise<number | undefined>;
   leave(node: string): Promise<void>;
+  /**
+   * Calls `onNews` soon after another node has sent messages, or somebody has decided what all nodes must know. It may be missed and it
+   * may be for nothing: whoever listens looks by itself as well. The caller stops what it returns.
+   */
+  listen(onNews: () => void): Part;
 }
 
 export interface NodeFacts {

@@ -5,6 +5,9 @@
 import type { ClientBase } from 'pg';
 import { StoreError } from './store-error.js';
 
+/** Of NOTIFY. */
+export const NEWS_CHANNEL = 'shoal_news';
+
 const INITIAL = `
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 
@@ -275,7 +278,16 @@ CREATE UNLOGGED TABLE slots (user_fold text COLLATE "C" PRIMARY KEY, session tex
 CREATE SEQUENCE claims;
 `;
 
-const STEPS: readonly string[] = [INITIAL, NODES];
+/** What is urgent wakes the nodes, which also look by themselves. The payload is the node that tells it; empty: anybody. */
+const WAKING = `
+CREATE FUNCTION decided() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  PERFORM pg_notify('${NEWS_CHANNEL}', '');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER counters_decided AFTER UPDATE ON counters FOR EACH STATEMENT EXECUTE FUNCTION decided();
+`;
+
+const STEPS: readonly string[] = [INITIAL, NODES, WAKING];
 
 /** Of the advisory lock under which steps are taken: several nodes may start at once. */
 const LOCK = 7_546_501;

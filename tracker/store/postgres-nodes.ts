@@ -11,6 +11,9 @@ import {
 } from './node-store.js';
 import type { Connections } from './postgres-connections.js';
 import { fromPostgres } from './postgres-errors.js';
+import { NEWS_CHANNEL } from './postgres-migrations.js';
+import { PostgresNews } from './postgres-news.js';
+import type { PostgresPlace } from './postgres-place.js';
 import { StoreError } from './store-error.js';
 
 /** Rows of a node that is dead for so long are removed; should it come back, it joins anew. */
@@ -19,7 +22,7 @@ const FORGET_MESSAGES = "interval '30 seconds'";
 const IS_ALIVE = `beat_at > clock_timestamp() - interval '${NODE_LEASE_MS} milliseconds'`;
 const TABLES_OF_NODE = ['live_sessions', 'live_holds', 'node_messages', 'slots', 'nodes'] as const;
 
-export function postgresNodes(connections: Connections, place: string): NodeStore {
+export function postgresNodes(connections: Connections, { url, shown: place }: PostgresPlace): NodeStore {
   const inStep = async <T>(step: (client: PoolClient) => Promise<T>): Promise<T> => {
     const { client } = await connections.writer().catch((error: unknown) => {
       throw fromPostgres(error, place);
@@ -41,6 +44,7 @@ export function postgresNodes(connections: Connections, place: string): NodeStor
     hear: (node, heard) => inStep((client) => hear(client, node, heard)),
     claim: (slot) => inStep((client) => claim(client, slot)),
     leave: (node) => inStep((client) => remove(client, [node])),
+    listen: (onNews) => new PostgresNews(url, onNews),
   };
 }
 
@@ -100,12 +104,14 @@ async function tell(client: PoolClient, node: string, news: OwnNews): Promise<bo
         holds.map(({ fact }) => fact),
       ],
     );
-  if (messages.length > 0)
+  if (messages.length > 0) {
     await client.query(
       `INSERT INTO node_messages SELECT $1, $2 + n, clock_timestamp(), b FROM unnest($3::text[]) WITH ORDINALITY AS news (b, n)
         ON CONFLICT DO NOTHING`,
       [node, message, messages],
     );
+    await client.query(`SELECT pg_notify('${NEWS_CHANNEL}', $1)`, [node]);
+  }
   if (freed.length > 0)
     await client.query('DELETE FROM slots WHERE node = $1 AND user_fold = ANY($2)', [node, freed.map(foldUser)]);
   if (purge > 0) await removeOld(client, node, purge);

@@ -51,7 +51,7 @@ class PostgresCalls {
 
   constructor({ url, shown }: { url: string; shown: string }) {
     this.#connections = new Connections(url, this.#live);
-    this.nodes = postgresNodes(this.#connections, shown);
+    this.nodes = postgresNodes(this.#connections, { url, shown });
     this.#transactions = new Transactions(this.#connections, shown, this.#closing.signal);
     this.#writes = new WriteGroup((step) => this.#transactions.write(step));
   }
