@@ -3,25 +3,29 @@ import { type AbortOptions, sleep } from './deadline.js';
 
 /** "Something changed, look again": wakes everybody who waits. */
 export class Pulse {
-  #beat = Promise.withResolvers<void>();
+  readonly #waiting = new Set<() => void>();
 
   constructor(private readonly clock: Clock = systemClock) {}
 
   beat(): void {
-    const { resolve } = this.#beat;
-    this.#beat = Promise.withResolvers<void>();
-    resolve();
+    for (const wake of [...this.#waiting]) wake();
   }
 
   /** Resolves at the next beat, or after `ms`: true when it was a beat. Rejects with `signal.reason` when aborted before. */
   async wait(ms: number, { signal }: AbortOptions): Promise<boolean> {
     const woken = new AbortController();
-    const pause = sleep(ms, { signal: AbortSignal.any([signal, woken.signal]), clock: this.clock });
-    let isBeat: boolean;
-    try {
-      isBeat = await Promise.race([this.#beat.promise.then(() => true), pause.then(() => false)]);
-    } finally {
+    let isBeat = false;
+    const wake = (): void => {
+      isBeat = true;
       woken.abort();
+    };
+    this.#waiting.add(wake); // and taken out again: a promise for the next beat would remember everybody who ever waited
+    try {
+      await sleep(ms, { signal: AbortSignal.any([signal, woken.signal]), clock: this.clock });
+    } catch (error) {
+      if (!isBeat) throw error;
+    } finally {
+      this.#waiting.delete(wake);
     }
     signal.throwIfAborted();
     return isBeat;

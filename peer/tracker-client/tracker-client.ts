@@ -10,7 +10,7 @@ import type { ReplyBody, Request, RequestType, SessionGrant } from '../../common
 import { PROTOCOL_VERSION } from '../../common/protocol/messages.js';
 import { parseReply } from '../../common/protocol/parse.js';
 import type { RelayHello } from '../../common/protocol/reach-fields.js';
-import { type AbortOptions, sleep, withDeadline } from '../../common/runtime/deadline.js';
+import { type AbortOptions, withDeadline } from '../../common/runtime/deadline.js';
 import { Pulse } from '../../common/runtime/pulse.js';
 import { type ConnectionState, PeerError } from '../api.js';
 import { Channels } from './channels.js';
@@ -50,6 +50,7 @@ export class TrackerClient {
   readonly #receipts = new Receipts();
   readonly #stopped = new AbortController();
   readonly #hurried: Pulse;
+  readonly #suspicion: Pulse;
   #state: ConnectionState = { kind: 'connecting' };
   #grant: SessionGrant | undefined;
   #tcpUsedAt = 0;
@@ -62,6 +63,7 @@ export class TrackerClient {
   constructor(options: TrackerClientOptions) {
     this.#options = options;
     this.#hurried = new Pulse(options.clock);
+    this.#suspicion = new Pulse(options.clock);
     const { host, port, pin, clock } = options;
     this.#nodes = new TrackerNodes({ host, port });
     this.#channels = new Channels({
@@ -294,12 +296,11 @@ export class TrackerClient {
 
   async #beat(): Promise<void> {
     const { signal } = this.#stopped;
-    const { clock } = this.#options;
     while (!signal.aborted && !this.#isEnded) {
       try {
         await this.#heartbeat({ signal });
         this.#closeUnusedTcp();
-        await sleep(this.#heartbeatMs, { signal, clock });
+        await this.#suspicion.wait(this.#heartbeatMs, { signal });
       } catch (error) {
         if (signal.aborted) return;
         if (isFinal(error)) return this.#setState({ kind: 'ended', problem: error.problem });
@@ -347,10 +348,11 @@ export class TrackerClient {
     if (this.#udpHealth.isKeeping && isUnused) this.#channels.closeTcp();
   }
 
-  /** Where UDP keeps the session alive a broken connection means nothing; elsewhere it is the quickest sign of a restart. */
+  /** The quickest sign of a restart. Where UDP keeps the session alive it only raises the question: a heartbeat at once asks it. */
   #tcpClosed(): void {
-    if (this.#stopped.signal.aborted || this.#heartbeats === undefined || this.#udpHealth.isKeeping) return;
-    void this.#recover();
+    if (this.#stopped.signal.aborted || this.#heartbeats === undefined) return;
+    if (this.#udpHealth.isKeeping) this.#suspicion.beat();
+    else void this.#recover();
   }
 
   #takeEvent(event: TrackerEvent): void {

@@ -1,7 +1,9 @@
 /** Three nodes of one tracker on one PostgreSQL, inside the test: whichever is asked, the answer is the same. */
 import { expect } from 'chai';
+import { VirtualClock } from '../../common/runtime/clock.js';
 import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
 import type { NodeStore } from '../../tracker/store/node-store.js';
+import { startTcpProxy } from '../support/faultnet.js';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
@@ -184,6 +186,32 @@ describe('three nodes of one tracker', () => {
     });
     await wokenBy(() => telling!.nodes.tell('teller', { ...news, messages: ['{}'] }));
     await wokenBy(() => nodes[0]!.store.changeAccount('alice', { kind: 'disable' }, Date.now()));
+  });
+
+  it('keep heartbeats to themselves: not a byte goes to the database for them', async () => {
+    const proxy = cleanUp.use(await startTcpProxy({ target: { host: '127.0.0.1', port: server.port } }));
+    const at = new URL(url);
+    at.port = String(proxy.port);
+    // Its clock stands still, so that what it does by itself from time to time is not counted.
+    const place = { postgres: { url: at.href, identity }, clock: new VirtualClock() };
+    const node = cleanUp.use(await TestTracker.start({ users: [], ...place }));
+    const { client: alice } = await node.enterTcp('alice');
+    const { client: bob } = await node.enterUdp('bob');
+    const bytesOf = async (requests: readonly string[]): Promise<number> => {
+      const before = proxy.bytes.toTarget;
+      for (const type of requests) {
+        expect((await alice.ask(request(type))).ok).to.equal(true);
+        expect((await bob.ask(request(type))).ok).to.equal(true);
+      }
+      return proxy.bytes.toTarget - before;
+    };
+    const heartbeats = Array.from({ length: 100 }, () => 'heartbeat');
+
+    expect(await bytesOf(['listPublished'])).to.be.greaterThan(0);
+    // Idle connections are closed or looked at now and then, by the time of this computer: never for a hundred heartbeats again and again.
+    await waitFor(async () => (await bytesOf(heartbeats)) === 0, {
+      what: 'a hundred heartbeats of two peers and no byte',
+    });
   });
 
   it('show nobody any more who was at a node that has left, and tell peers which nodes there are', async () => {
