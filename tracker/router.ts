@@ -80,6 +80,8 @@ export interface EntryReply {
 
 export class Router {
   #isClosing = false;
+  /** Another node can answer what this one cannot: but for what keeps a session, requests are answered as when this one is closing. */
+  isCutOff = false;
 
   readonly #transcript: Transcript;
 
@@ -103,7 +105,7 @@ export class Router {
   async #tryToEnter(request: Request, carrier: Carrier): Promise<EntryReply> {
     const startedAt = this.services.clock.monotonic();
     try {
-      this.#refuseWhenClosing();
+      this.#refuseWhenClosing(request);
       const { session, grant } = await this.#enter(request, carrier);
       return { reply: this.#counted(success<'login'>(request.id, grant), { request, carrier, startedAt }), session };
     } catch (error) {
@@ -139,7 +141,7 @@ export class Router {
 
   async #replyTo(session: Session, request: Request, carrier: Carrier): Promise<Reply> {
     try {
-      this.#refuseWhenClosing();
+      this.#refuseWhenClosing(request);
       if (session.isEnded && request.type !== 'logout') throw new ProtocolError('session-ended');
       if (request.type === 'login' || request.type === 'resume') throw new ProtocolError('not-allowed');
       this.services.registry.touch(session);
@@ -202,12 +204,15 @@ export class Router {
     return reply;
   }
 
-  #refuseWhenClosing(): void {
-    if (this.#isClosing) throw new ProtocolError('shutting-down');
+  #refuseWhenClosing({ type }: Request): void {
+    if (this.#isClosing || (this.isCutOff && !UNLIMITED.has(type))) throw new ProtocolError('shutting-down');
   }
 
   #failure(id: string, error: unknown): Reply {
-    return { id, ok: false, error: errorBodyOf(error, this.services.log) };
+    const body = errorBodyOf(error, this.services.log);
+    if (!this.isCutOff || body.code !== 'storage') return { id, ok: false, error: body };
+    // Asked before it was known that another node can answer.
+    return { id, ok: false, error: errorBodyOf(new ProtocolError('shutting-down'), this.services.log) };
   }
 }
 

@@ -151,7 +151,12 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
     services.matches.drop(session);
   });
   if (store.nodes !== undefined) {
-    const group = lifecycle.add(nodeGroup(store.nodes, services, options));
+    const onCutOff = (isCutOff: boolean): void => {
+      router.isCutOff = isCutOff;
+      if (isCutOff) registry.broadcast({ event: 'shutting-down' });
+      else services.health.noteWrite('ok'); // no peer may be left whose writes would show it
+    };
+    const group = lifecycle.add(nodeGroup(store.nodes, { services, options, onCutOff }));
     await group.start();
     const news = store.nodes.listen(() => {
       for (const one of [group, policyWatch, watch]) one.hurry();
@@ -236,7 +241,14 @@ function nodesOf({ advertise, host }: TrackerOptions, port: number): Services['n
 }
 
 /** This tracker as one node of several that share a store. */
-function nodeGroup(store: NodeStore, services: Services, { identity, sealKey }: TrackerOptions): NodeGroup {
+function nodeGroup(
+  store: NodeStore,
+  {
+    services,
+    options: { identity, sealKey },
+    onCutOff,
+  }: { services: Services; options: TrackerOptions; onCutOff: (isCutOff: boolean) => void },
+): NodeGroup {
   const [own] = services.nodes;
   const { registry, matches, clock, log, dialBack } = services;
   const keys = {
@@ -247,7 +259,7 @@ function nodeGroup(store: NodeStore, services: Services, { identity, sealKey }: 
     services.nodes = nodes;
     services.nodesChangedAt = clock.monotonic();
   };
-  const group = new NodeGroup(store, { registry, matches, clock, log, own, keys, onNodes });
+  const group = new NodeGroup(store, { registry, matches, clock, log, own, keys, pin: identity.pin, onNodes, onCutOff });
   dialBack.onProven((session) => registry.noteChange(session));
   services.otherNodes = group;
   return group;

@@ -5,6 +5,7 @@
  */
 import { ProtocolError } from '../../common/protocol/errors.js';
 import type { Clock } from '../../common/runtime/clock.js';
+import type { AbortOptions } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import type { Log } from '../../common/runtime/log.js';
 import { RepeatingTask } from '../../common/runtime/repeating-task.js';
@@ -14,6 +15,7 @@ import type { Matches, NewPublication } from '../registry/matches.js';
 import type { Registry } from '../registry/registry.js';
 import type { Heard, NodeNews, NodeStore, OwnNews } from '../store/node-store.js';
 import { Announcer } from './announcer.js';
+import { CutOff } from './cut-off.js';
 import type { NodeMessage } from './message.js';
 import { Mirror } from './mirror.js';
 import { UnaskedNews } from './unasked-news.js';
@@ -57,14 +59,20 @@ export interface NodePlace {
   readonly own: Address | undefined;
   /** Fingerprints of what all nodes share. */
   readonly keys: Readonly<Record<string, string>>;
+  /** That of all nodes: 64 hex digits. */
+  readonly pin: string;
   /** Told where peers find nodes, this one first, whenever it changes. */
   onNodes(nodes: readonly Address[]): void;
+  /** Told when peers should be at another node, as this one has lost the store, and when it is back. */
+  onCutOff(isCutOff: boolean): void;
 }
 
 export class NodeGroup implements OtherNodes, Part {
   readonly #announcer: Announcer;
   readonly #mirror: Mirror;
   readonly #task: RepeatingTask;
+  readonly #cutOff: CutOff;
+  #others: readonly Address[] = [];
   readonly #heard = new Map<string, Heard>();
   /** Version and when it was told, the first one first. */
   #versions: { readonly version: number; readonly toldAt: number }[] = [];
@@ -94,7 +102,8 @@ export class NodeGroup implements OtherNodes, Part {
       stop: () => undefined,
     }));
     registry.watcher = this.#announcer;
-    this.#task = new RepeatingTask(() => this.round(), {
+    this.#cutOff = new CutOff(place);
+    this.#task = new RepeatingTask((options) => this.#tryRound(options), {
       intervalMs: ROUND_MS,
       hurriedMs: HURRIED_MS,
       clock,
@@ -105,7 +114,7 @@ export class NodeGroup implements OtherNodes, Part {
   /** @throws {StoreError} `other-keys`. */
   async start(): Promise<void> {
     await this.#join();
-    await this.round();
+    await this.#round();
     this.#task.start();
   }
 
@@ -147,7 +156,17 @@ export class NodeGroup implements OtherNodes, Part {
       });
   }
 
-  async round(): Promise<void> {
+  async #tryRound({ signal }: AbortOptions): Promise<void> {
+    try {
+      await this.#round();
+      this.#cutOff.reached();
+    } catch (error) {
+      await this.#cutOff.missed(this.#others, { signal });
+      throw error;
+    }
+  }
+
+  async #round(): Promise<void> {
     const isNew = !this.#hasJoined;
     if (isNew) await this.#join();
     await this.#tell();
@@ -244,6 +263,7 @@ export class NodeGroup implements OtherNodes, Part {
   #noteNodes(news: readonly NodeNews[]): void {
     const { own } = this.place;
     const others = news.flatMap(({ host, port }) => (host === undefined ? [] : [{ host, port }]));
+    this.#others = others;
     const nodes = own === undefined ? others : [own, ...others];
     const text = JSON.stringify(nodes);
     if (text === this.#nodesText) return;
