@@ -3,6 +3,7 @@ import { ProtocolError } from '../../common/protocol/errors.js';
 import { PeerError, type PeerErrorCode, type PeerProblem } from '../api.js';
 import type { DownloadRequest } from './download-request.js';
 import type { SourceEntry } from './source-entry.js';
+import { isWithoutContent } from './source-fault.js';
 
 /** Why a download without hope failed, with everybody named who is to blame. */
 export function hopelessProblem(
@@ -12,10 +13,16 @@ export function hopelessProblem(
 ): PeerProblem {
   const name = safeDisplay(request.name);
   const kinds = entries.map(({ fault }) => fault?.kind);
-  if (isOutdated || (kinds.length > 0 && kinds.every((kind) => kind === 'changed'))) {
+  if (isOutdated) {
     return {
       code: 'changed',
       message: `${name} was changed by its publisher, and nobody has the old content any more. Search again and get the new one.`,
+    };
+  }
+  if (entries.length > 0 && entries.every(({ fault }) => fault !== undefined && isWithoutContent(fault))) {
+    return {
+      code: 'changed',
+      message: `${name} is not there any more as it was published: ${blame(entries)}. Get it again when they have published it anew.`,
     };
   }
   if (kinds.includes('lied')) {

@@ -46,6 +46,11 @@ export class SourceEntry {
     return this.#hasLied;
   }
 
+  /** Its file has changed or is gone: it cannot become what it was by being asked again. */
+  get isSpent(): boolean {
+    return this.session === undefined && (this.fault?.kind === 'changed' || this.fault?.kind === 'gone');
+  }
+
   /** It fetches the same file itself. */
   get isFellow(): boolean {
     return this.isListed && this.#has === 'part' && !this.#hasLied;

@@ -4,6 +4,7 @@ import type { PeerProblem } from '../api.js';
 
 /**
  * Why a source was dropped. `lied`: its bytes or lines are not what they must be. `slow`: below the minimum while another is there.
+ * `changed`, `gone`: what it published is not on its disk any more. `lacking`: it does not hold the content, which may come.
  * `refused`: it does not accept us. `expired`: only the ticket is at fault. `left`: it said goodbye.
  */
 export type FaultKind =
@@ -13,6 +14,8 @@ export type FaultKind =
   | 'slow'
   | 'lied'
   | 'changed'
+  | 'gone'
+  | 'lacking'
   | 'refused'
   | 'expired'
   | 'busy'
@@ -44,11 +47,18 @@ const CODES: Record<FaultKind, PeerProblem['code']> = {
   slow: 'no-source',
   lied: 'integrity',
   changed: 'changed',
+  gone: 'changed',
+  lacking: 'changed',
   refused: 'not-allowed',
   expired: 'not-allowed',
   busy: 'no-source',
   left: 'no-source',
 };
+
+/** It has not the content that is wanted, and something else, or nothing, in its place. */
+export function isWithoutContent({ kind }: SourceFault): boolean {
+  return kind === 'changed' || kind === 'gone' || kind === 'lacking';
+}
 
 /** The fault behind an error that ended a connection. */
 export function closedFault(error: Error | undefined): SourceFault {
@@ -71,8 +81,9 @@ export function answerFault(error: ProtocolError): SourceFault {
   const { code, retryAfterMs } = error;
   switch (code) {
     case 'changed':
+      return new SourceFault('changed', 'says that the file has changed', { cause: error });
     case 'gone':
-      return new SourceFault('changed', 'says that the file has changed or is gone', { cause: error });
+      return new SourceFault('gone', 'says that the file is gone or cannot be read', { cause: error });
     case 'ticket-expired':
       return new SourceFault('expired', 'says that the ticket has expired', { cause: error });
     case 'bad-ticket':
@@ -80,7 +91,7 @@ export function answerFault(error: ProtocolError): SourceFault {
     case 'not-allowed':
       return new SourceFault('refused', 'does not accept the ticket', { cause: error });
     case 'not-found':
-      return new SourceFault('changed', 'does not have the file any more', { cause: error });
+      return new SourceFault('lacking', 'does not have the file any more', { cause: error });
     case 'shutting-down':
       return new SourceFault('left', 'is leaving', { cause: error });
     case 'bad-message':

@@ -23,7 +23,7 @@ import { SourceSession } from './source-session.js';
 
 /** So long nothing may be in sight before a download fails, ms. */
 const NO_SOURCE_MS = 18_000;
-/** Where all have lied, somebody else may be about to come, ms. */
+/** Where all have lied, or have not what they published, somebody else may be about to come, ms. */
 const ONLY_LIARS_MS = 3_000;
 /** The tracker is asked for sources so often, ms: while none sends, and while some do; sooner when others may just have come. */
 const SEEK_EVERY_MS = 2_000;
@@ -64,6 +64,8 @@ export class SourcePool {
   readonly #mostSessions: number;
   #lastHopeAt: number;
   #isOutdated = false;
+  /** The tracker has told who has it since a source failed last. */
+  #isListNew = false;
   #lookMs = SEEK_EVERY_MS;
   #hasAnswer = false;
   /** What the tracker said last, when it gives no tickets any more. */
@@ -156,6 +158,7 @@ export class SourcePool {
         message: 'The tracker says two different sizes of one file. Search again.',
       });
     this.#hasAnswer = true;
+    this.#isListNew = true;
     for (const publicationId of this.#tickets.take(reply)) this.#renew(publicationId);
     for (const entry of this.#entries.values())
       entry.isListed = reply.sources.some(({ device }) => device === entry.device) && entry.isListed;
@@ -213,6 +216,7 @@ export class SourcePool {
       const fault = await this.#use(entry, AbortSignal.any([signal, moved]));
       signal.throwIfAborted();
       entry.end(fault, this.#clock.monotonic());
+      this.#isListNew = false;
       this.#report(entry, fault);
       if (fault.kind === 'lied') this.#note(entry, fault);
       if (fault.kind === 'expired') this.#tickets.expire();
@@ -311,7 +315,8 @@ export class SourcePool {
   #isHopeless(forMs: number): boolean {
     if (this.#isOutdated) return true;
     const entries = [...this.#entries.values()];
-    if (entries.length > 0 && entries.every((entry) => entry.isStruckOut)) return forMs >= ONLY_LIARS_MS;
+    if (entries.length > 0 && entries.every((entry) => entry.isStruckOut || entry.isSpent))
+      return forMs >= ONLY_LIARS_MS || (this.#isListNew && entries.every((entry) => entry.isSpent));
     return forMs >= NO_SOURCE_MS;
   }
 

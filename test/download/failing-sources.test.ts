@@ -7,6 +7,7 @@ import { expect } from 'chai';
 import type { TransferRow } from '../../peer/api.js';
 import { sameBytes } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
+import { problemOf } from './expect-problem.js';
 import { type Publication, type Reader, requestFor, type TestPeer, World } from './swarm-fixture.js';
 
 const MIB = 1024 * 1024;
@@ -102,6 +103,32 @@ describe('Download from sources that fail in the middle', function () {
       expect(done.receivedBytes - (done.duplicateBytes ?? 0)).to.be.at.most(SIZE + CHUNK);
       expect(alice.uploads.sentBytes, 'it was in use').to.be.greaterThan(0);
       expect(await readFile(copy)).to.have.length(SIZE);
+    });
+  }
+
+  const ends: Record<string, [change: (path: string) => Promise<unknown>, words: RegExp]> = {
+    changed: [(path) => appendFile(path, 'more'), /alice says that the file has changed/],
+    removed: [(path) => rm(path), /alice says that the file (is gone|has changed)/],
+  };
+  for (const [what, [change, words]] of Object.entries(ends)) {
+    it(`says at once that the file of the only source was ${what}, and what to do`, async () => {
+      await world.peer('alice', [publication], LIMITED);
+      const getting = bob.downloads.get(requestFor(publication, bob.folder), forever);
+      await untilDone(0.2);
+
+      await change(publication.path);
+      const asked = world.asked.length;
+      // A removed file that is open is served to the end; one that begins anew finds nothing.
+      if (what === 'removed') await bob.downloads.cancel(row()?.transferId ?? '');
+      const again = what === 'removed' ? bob.downloads.get(requestFor(publication, bob.folder), forever) : getting;
+      await getting.catch(() => undefined);
+      const problem = await problemOf(again);
+
+      expect(problem.code).to.equal('changed');
+      expect(problem.message).to.match(words);
+      expect(problem.message).to.include('Get it again when');
+      // Who waits for somebody else asks the tracker again and again.
+      expect(world.asked.length - asked).to.be.at.most(4);
     });
   }
 });

@@ -11,7 +11,7 @@ import type { AbortOptions } from '../../../common/runtime/deadline.js';
 import type { RateMeter } from '../../file-port/rate-meter.js';
 import type { ChunkWriter } from '../chunk-writer.js';
 import { faultPoint } from '../fault-point.js';
-import { SourceFault } from '../source-fault.js';
+import { isWithoutContent, SourceFault } from '../source-fault.js';
 import type { SourceSession } from '../source-session.js';
 import { FolderIntake, type LargeFile } from './folder-intake.js';
 import { isWantedFile, type Wanted, type WantedFile } from './folder-plan.js';
@@ -200,7 +200,7 @@ export class FolderWave {
         if (error instanceof ContentError)
           session.fail(new SourceFault('lied', `sent a manifest that does not belong to ${wanted.entry.path}`));
         else if (!(error instanceof SourceFault)) throw error;
-        else if (error.kind === 'changed') {
+        else if (isWithoutContent(error)) {
           this.#options.onMissing(wanted);
           return undefined;
         } else session.fail(error);
