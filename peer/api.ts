@@ -277,6 +277,14 @@ export interface TransferRow {
   readonly limitBytesPerSecond?: number;
   /** Where the file goes. */
   readonly path: string;
+  /** Of a folder that was brought up to date: files in it that its publisher has not, or not any more. They stay as they are. */
+  readonly unlisted?: UnlistedFiles;
+}
+
+export interface UnlistedFiles {
+  readonly count: number;
+  /** The first ones, inside the folder. */
+  readonly paths: readonly string[];
 }
 
 export interface TransferSource {

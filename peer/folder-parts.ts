@@ -13,7 +13,11 @@ export function localFolders(folders: Folders, index: FolderIndex): LocalFolders
   return {
     read: async (root, options) => {
       await folders.learn(root, options);
-      return { at: (path) => index.at(root, path), find: (fileId) => index.find(root, fileId) };
+      return {
+        at: (path) => index.at(root, path),
+        find: (fileId) => index.find(root, fileId),
+        files: () => index.files(root),
+      };
     },
   };
 }

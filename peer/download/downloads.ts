@@ -33,7 +33,7 @@ const MAX_ENDED = 50;
 /** `onUpdate` and `onProgress` are called at most every so many ms. */
 const UPDATE_EVERY_MS = 100;
 
-const NOTHING_LOCAL: LocalFolders = { read: async () => ({ at: () => undefined, find: () => [] }) };
+const NOTHING_LOCAL: LocalFolders = { read: async () => ({ at: () => undefined, find: () => [], files: () => [] }) };
 
 export interface DownloadsOptions {
   readonly tracker: DownloadTracker;

@@ -3,7 +3,7 @@ import { listAtRisk } from '../wording/depots.js';
 import { limitsLayout } from '../wording/limits.js';
 import { linkEnded, linkMade, linkOnScreen, listLinks } from '../wording/links.js';
 import { listingOf, paragraph, stackedLayouts } from '../wording/listing.js';
-import { getDetails, getOutcome, transferOutcome } from '../wording/outcomes.js';
+import { getDetails, getOutcome, transferOutcome, unlistedText } from '../wording/outcomes.js';
 import { withPasscode } from '../wording/passcode.js';
 import { listSources, listUsers } from '../wording/people.js';
 import { problemLayout, problemOf } from '../wording/problem.js';
@@ -111,8 +111,13 @@ async function get(
     { what: wish.selector, source: passcodes },
   );
   const text = getOutcome(result);
+  const unlisted = unlistedText(result);
   return {
-    layout: stackedLayouts([paragraph(text, 'good'), paragraph(`  ${getDetails(result)}`, 'faint')]),
+    layout: stackedLayouts([
+      paragraph(text, 'good'),
+      paragraph(`  ${getDetails(result)}`, 'faint'),
+      ...(unlisted === undefined ? [] : [paragraph(`  ${unlisted}`, 'warning')]),
+    ]),
     summary: text,
   };
 }

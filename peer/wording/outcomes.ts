@@ -100,6 +100,16 @@ export function getDetails({ path, transfer }: GetResult): string {
   return `${inside}${formatSize(transfer.sizeBytes)}${from}, saved as ${safeDisplay(path)}`;
 }
 
+/** `3 files here that alice has not, or not any more: a.txt, b.txt and 1 other. They stay as they are.` Undefined where there are none. */
+export function unlistedText({ transfer: { unlisted, owner } }: Pick<GetResult, 'transfer'>): string | undefined {
+  if (unlisted === undefined) return undefined;
+  const { count, paths } = unlisted;
+  const others = count - paths.length;
+  const more = others > 0 ? ` and ${formatCount(others, 'other')}` : '';
+  const what = count === 1 ? 'It stays as it is' : 'They stay as they are';
+  return `${formatCount(count, 'file')} here that ${safeDisplay(owner)} has not, or not any more: ${paths.map((path) => safeDisplay(path)).join(', ')}${more}. ${what}.`;
+}
+
 /** The outcome of a word about one download. */
 export function transferOutcome(word: keyof typeof TRANSFER_OUTCOMES, transfer: TransferRow): string {
   return `${safeDisplay(transfer.name)} ${TRANSFER_OUTCOMES[word](transfer)}`;

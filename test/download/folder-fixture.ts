@@ -6,6 +6,7 @@ import { folderIdOf, manifestOfBytes } from '../../common/content/manifest.js';
 import { systemClock } from '../../common/runtime/clock.js';
 import type { DownloadRequest } from '../../peer/download/download-request.js';
 import type { LocalFolders } from '../../peer/download/folder/local-folder.js';
+import { localFolders } from '../../peer/folder-parts.js';
 import { FolderIndex } from '../../peer/library/folders/folder-index.js';
 import { Folders } from '../../peer/library/folders/folders.js';
 import { FileHasher } from '../../peer/library/hashing/hash-file.js';
@@ -56,12 +57,7 @@ export class FolderHome {
 
   /** What this user has already. */
   get local(): LocalFolders {
-    return {
-      read: async (root, options) => {
-        await this.folders.learn(root, options);
-        return { at: (path) => this.index.at(root, path), find: (fileId) => this.index.find(root, fileId) };
-      },
-    };
+    return localFolders(this.folders, this.index);
   }
 }
 

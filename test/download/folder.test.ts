@@ -125,6 +125,7 @@ describe('Download of a folder', function () {
     expect([...wanted.keys()]).to.include.members(['mine.txt', 'b/c.txt', 'b/renamed.txt']);
     expect(row.receivedBytes).to.equal(CHUNK + 'uno'.length + 'new'.length + published.size);
     expect(readdirSync(bob.folder)).to.deep.equal(['photos']);
+    expect(row.unlisted, 'what is not replaced').to.deep.equal({ count: 2, paths: ['b/c.txt', 'mine.txt'] });
   });
 
   it('never follows a link that somebody put into the folder that is brought up to date', async () => {

@@ -8,7 +8,7 @@ import { MainModel } from '../../peer/tui/main-model.js';
 import { activityRows, headerRow, hintRow, messageRows, resultRows } from '../../peer/tui/main-rows.js';
 import { folderListing, folderText } from '../../peer/wording/folder.js';
 import { listingText } from '../../peer/wording/listing.js';
-import { getDetails, getOutcome, publishOutcome, unpublishOutcome } from '../../peer/wording/outcomes.js';
+import { getDetails, getOutcome, publishOutcome, unlistedText, unpublishOutcome } from '../../peer/wording/outcomes.js';
 import { listSources, listUsers } from '../../peer/wording/people.js';
 import { problemLayout } from '../../peer/wording/problem.js';
 import { listPublications, published } from '../../peer/wording/publications.js';
@@ -110,7 +110,8 @@ function outcomes(text: string, problem: PeerProblem): string {
     published([], { user: text, now: 0 })(80),
   ].map((listing) => listingText(listing).replaceAll('\n', ''));
   const transfer = transferOf(text, problem);
-  const sentences = [getOutcome({ transfer }), getDetails({ path: text, transfer }), searchSaved(saved, true)];
+  const left = unlistedText({ transfer: { ...transfer, unlisted: { count: 2, paths: [text] } } }) ?? '';
+  const sentences = [getOutcome({ transfer }), getDetails({ path: text, transfer }), left, searchSaved(saved, true)];
   return [...lines, ...listings, ...sentences, searchEnded(saved), folderText(text)].join('');
 }
 

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 import { formatSize } from '../../../common/content/format.js';
 import { type GetInput, type Peer, PeerError, type ProgressEvent, type TransferRow } from '../../api.js';
-import { getDetails, getOutcome } from '../../wording/outcomes.js';
+import { getDetails, getOutcome, unlistedText } from '../../wording/outcomes.js';
 import { withPasscode } from '../../wording/passcode.js';
 import type { CommandContext } from '../context.js';
 import { makeFolder } from '../make-folder.js';
@@ -15,7 +15,8 @@ export async function get(context: CommandContext): Promise<number> {
   if (downloads !== undefined) await makeFolder(downloads);
   return withPeer(context, async (peer) => {
     const result = await fetchWith(context, peer);
-    context.output.lines([getOutcome(result), getDetails(result)]);
+    const unlisted = unlistedText(result);
+    context.output.lines([getOutcome(result), getDetails(result), ...(unlisted === undefined ? [] : [unlisted])]);
     context.output.result('get', result);
     return 0;
   });

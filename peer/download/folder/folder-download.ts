@@ -21,13 +21,14 @@ import { fetchListing } from './fetch-listing.js';
 import { FolderPlan, type Wanted, type WantedFile } from './folder-plan.js';
 import { filesMissing, folderProblem, largerThanSaid, NewRevision, nothingInside } from './folder-problems.js';
 import { FolderWave, type LocalRoot, SINGLE } from './folder-wave.js';
-import { insideOf } from './inside.js';
+import { insideOf, isPattern } from './inside.js';
 import type { LocalFolders } from './local-folder.js';
 import { OpenSessions } from './open-sessions.js';
 import { placeFile, placeInto, placeNew } from './place-folder.js';
 import { directoriesOf, replacements } from './replacements.js';
 import { StageThreads } from './stage-threads.js';
 import { Staging } from './staging.js';
+import { unlistedFiles } from './unlisted-files.js';
 
 /** What no source has as it was published is asked for again after this, ms, and so often: its publisher is about to publish it anew. */
 const MISSING_RETRY_MS = 1_000;
@@ -54,6 +55,7 @@ export class FolderDownload {
   #checking = 0;
   #done = { bytes: 0, files: 0, resumed: 0 };
   #duplicateBytes = 0;
+  #unlisted: TransferRow['unlisted'];
 
   /** @throws {PeerError} `bad-name`. */
   constructor(options: FolderDownloadOptions) {
@@ -103,6 +105,7 @@ export class FolderDownload {
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
       ...(this.#plan === undefined ? {} : { files: { done: this.#done.files, total: this.#plan.files } }),
       path: this.#target.path,
+      ...(this.#unlisted === undefined ? {} : { unlisted: this.#unlisted }),
     };
   }
 
@@ -324,8 +327,12 @@ export class FolderDownload {
 
   async #place({ plan, local, staged }: FetchedFolder, { staging, threads }: Work): Promise<void> {
     if (plan.isFile) return placeFile(`${staging.files}/${SINGLE}`, this.#target, this.#request);
-    if (local?.isTarget === true)
-      return placeInto(staging.files, this.#target.path, replacements(plan, local.folder, staged));
+    if (local?.isTarget === true) {
+      await placeInto(staging.files, this.#target.path, replacements(plan, local.folder, staged));
+      // Where only what fits a pattern was asked for, other files mean nothing.
+      if (!isPattern(this.#request.inside ?? '')) this.#unlisted = await unlistedFiles(plan, local.folder);
+      return;
+    }
     const directories = await directoriesOf(plan);
     await threads.call('syncPaths', [staging.files, directories]).catch((error: unknown) => {
       throw fileProblem(this.#target.path, error);

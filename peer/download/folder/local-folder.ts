@@ -19,6 +19,8 @@ export interface LocalFolder {
   at(path: string): LocalFile | undefined;
   /** Files of that content. */
   find(fileId: string): readonly LocalFile[];
+  /** Paths of all files, by their UTF-8 bytes. */
+  files(): Iterable<string>;
 }
 
 export interface LocalFolders {

@@ -43,6 +43,13 @@ export class FolderIndex {
     return row === undefined ? undefined : knownFile(row);
   }
 
+  /** Paths of the files in the folder at `root`, by their UTF-8 bytes. */
+  *files(root: string): Generator<string, void, undefined> {
+    const rows = this.#open()?.prepare(`SELECT path FROM file
+      WHERE folder = (SELECT folder FROM folder WHERE root = ?) AND file_id IS NOT NULL ORDER BY path`);
+    for (const { path } of rows?.iterate(root) ?? []) yield path as string;
+  }
+
   /** Small files by content, as many as make about 1 MiB. */
   read(root: string, fileIds: readonly string[]): Promise<SmallFiles> {
     this.#rest?.cancel();
