@@ -1,22 +1,27 @@
 /**
  * Which downloader of a swarm brings which chunk into it: for each chunk they stand in an order that all find without asking one another
  * (the marks of a hash), and the first brings it. So the publisher sends each chunk about once. Who has brought all of its own goes on
- * with those where it is second, and so on: never all of them with the same.
+ * with those where it is second, and so on: never all of them with the same. Each begins with what it stands highest for, and helps the
+ * others from the far end, with what they would bring last: so the two do not bring the same.
  */
 
 /** Of larger swarms only so many are considered: more would cost time and change nothing. */
 const MAX_FELLOWS = 64;
+/** So many different hashes there are. */
+const HASHES = 2 ** 32;
+/** Keeps it below the next place, also when it is rounded. */
+const LAST_IN_PLACE = 0.99;
 
 export class Fellows {
   readonly #own: number;
   #others: readonly number[] = [];
-  /** By chunk: 0 unknown, else our place and 1. */
-  readonly #known: Uint8Array;
+  /** By chunk: our place; -1 while unknown. */
+  readonly #known: Float32Array;
 
   /** `own` and all others are device pins, 64 hex digits; `total` chunks. */
   constructor(own: string, total: number) {
     this.#own = markOf(own);
-    this.#known = new Uint8Array(total);
+    this.#known = new Float32Array(total).fill(-1);
   }
 
   /** Those who fetch the same file now, without ourselves. */
@@ -24,18 +29,24 @@ export class Fellows {
     const marks = devices.toSorted().slice(0, MAX_FELLOWS).map(markOf);
     if (marks.length === this.#others.length && marks.every((mark, place) => mark === this.#others[place])) return;
     this.#others = marks;
-    this.#known.fill(0);
+    this.#known.fill(-1);
   }
 
-  /** Our place for this chunk, from 0. */
+  /** Our place for this chunk, to bring the lowest first: below 1 it is ours, from 1 on others stand before us. 0 while there is nobody else. */
   placeFor(index: number): number {
-    const known = this.#known[index] ?? 0;
-    if (known > 0) return known - 1;
-    const mine = mixed(this.#own, index);
-    let place = 0;
-    for (const other of this.#others) if (mixed(other, index) > mine) place += 1;
-    this.#known[index] = place + 1;
+    const known = this.#known[index] ?? -1;
+    if (known >= 0) return known;
+    const place = this.#others.length === 0 ? 0 : this.#placeAmongOthers(index);
+    this.#known[index] = place;
     return place;
+  }
+
+  #placeAmongOthers(index: number): number {
+    const own = mixed(this.#own, index);
+    const others = this.#others.map((mark) => mixed(mark, index));
+    const before = others.filter((mark) => mark > own).length;
+    const highest = Math.max(own, ...others) / HASHES;
+    return before + LAST_IN_PLACE * (before === 0 ? 1 - highest : highest);
   }
 }
 
