@@ -24,30 +24,44 @@ export interface LinkBody {
   readonly head: () => void;
 }
 
-/** Sends the bytes of `range`, one block at a time, and ends the answer. Returns how many were sent. @throws {ProtocolError} `changed`. */
+/**
+ * Sends the bytes of `range`, reading one block while the one before it leaves, and ends the answer. Returns how many were sent.
+ * @throws {ProtocolError} `changed`.
+ */
 export async function sendBody(response: ServerResponse, body: LinkBody, { signal }: AbortOptions): Promise<number> {
   const { file, range, uploads, clock, owner } = body;
   const tally = uploads.startTally(body.shared.name, 'link');
   using share = uploads.rates.open({ owner, peer: owner, transfer: owner });
   const watch = new WriteWatch(clock, (error) => response.destroy(error));
-  const block = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, range.end - range.start));
+  const blockBytes = Math.min(BLOCK_BYTES, range.end - range.start);
+  const blocks: Buffer[] = [];
+  const read = async (offset: number, turn: number): Promise<Buffer> => {
+    blocks[turn % 2] ??= Buffer.allocUnsafeSlow(blockBytes);
+    const bytes = (blocks[turn % 2] as Buffer).subarray(0, Math.min(blockBytes, range.end - offset, share.pieceBytes));
+    await share.take(bytes.length, { signal });
+    await file.read(bytes, offset);
+    signal.throwIfAborted();
+    return bytes;
+  };
+  let reading: Promise<Buffer> | undefined;
   try {
-    for (let offset = range.start; offset < range.end; ) {
-      const bytes = Math.min(block.length, range.end - offset, share.pieceBytes);
-      await share.take(bytes, { signal });
-      await file.read(block.subarray(0, bytes), offset);
-      signal.throwIfAborted();
+    for (let offset = range.start, turn = 0; offset < range.end; turn += 1) {
+      const bytes = await (reading ?? read(offset, turn));
       if (offset === range.start) body.head();
-      watch.began(bytes);
-      await write(response, block.subarray(0, bytes), { signal });
-      watch.ended(bytes);
-      tally.add(bytes);
-      uploads.count(bytes);
-      offset += bytes;
+      offset += bytes.length;
+      watch.began(bytes.length);
+      const leaving = write(response, bytes, { signal });
+      reading = offset < range.end ? read(offset, turn + 1) : undefined;
+      reading?.catch(() => undefined); // Heard in the next turn, but it may fail before.
+      await leaving;
+      watch.ended(bytes.length);
+      tally.add(bytes.length);
+      uploads.count(bytes.length);
     }
     response.end();
     return range.end - range.start;
   } finally {
+    await reading?.catch(() => undefined); // The file must not be closed under it.
     watch.stop();
     uploads.endTally(tally);
   }
