@@ -35,13 +35,18 @@ export function nameOf(index: number): string {
   return `${word(0)} ${word(1)} ${word(2)} ${index.toString(36).padStart(5, '0')}.${ENDINGS[(pick[3] ?? 0) % ENDINGS.length]}`;
 }
 
-/** Publishes `count` names in requests of 1,000; every one is durable when it is answered. */
-export async function publishInBulk(session: RawSession, pid: number, count: number): Promise<RateResult> {
-  let next = 0;
+/** Publishes `count` names from number `first` on in requests of 1,000; every one is durable when it is answered. */
+export async function publishInBulk(
+  session: RawSession,
+  pid: number,
+  count: number,
+  { first: start = 0, pipelined = PIPELINED }: { readonly first?: number; readonly pipelined?: number } = {},
+): Promise<RateResult> {
+  let next = start;
   const worker = async (): Promise<void> => {
-    while (next < count) {
+    while (next < start + count) {
       const first = next;
-      next = Math.min(count, next + BULK);
+      next = Math.min(start + count, next + BULK);
       const entries = Array.from({ length: next - first }, (_, index) => entryOf(first + index));
       const id = `bulk${first}`;
       const reply = await session.request('publish', { entries }, { id });
@@ -50,7 +55,7 @@ export async function publishInBulk(session: RawSession, pid: number, count: num
       await session.request('heartbeat', {}, { acks: [id] });
     }
   };
-  return rateOf(pid, count, () => Promise.all(Array.from({ length: PIPELINED }, worker)));
+  return rateOf(pid, count, () => Promise.all(Array.from({ length: pipelined }, worker)));
 }
 
 /** Sequential searches: what one person waits. */

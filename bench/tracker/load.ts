@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly volleys: readonly Volley[];
   /** Datagrams that may be sent again: those of a protocol without sequence numbers. */
   readonly isRepeatable: boolean;
+  /** Datagrams a second of each generator; default as many as the window lets through. With it answers are timed. */
+  readonly rate?: number;
   /** A byte that tells a good answer from others. */
   readonly answer: { readonly offset: number; readonly value: number };
 }
@@ -40,6 +42,9 @@ export interface LoadResult {
   /** Share of its time that the busiest generator was on a processor; below 1 it has waited for answers. */
   readonly generatorShare: number;
   readonly lostShare: number;
+  /** Of the slowest generator; 0 without a rate. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
   /** The last answers, as they came. */
   readonly samples: readonly Buffer[];
 }
@@ -50,6 +55,8 @@ interface Report {
   readonly lost: number;
   readonly seconds: number;
   readonly cpuSeconds: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
 }
 
 /** Compiles the generator. @throws {Missing} without a C compiler. */
@@ -83,12 +90,14 @@ export class Generator {
       serverCores: cpuSeconds / seconds,
       generatorShare: Math.max(...reports.map((report) => report.cpuSeconds / report.seconds)),
       lostShare: sum(reports.map(({ lost }) => lost)) / sum(reports.map(({ sent }) => sent)),
+      p50Ms: Math.max(...reports.map(({ p50Ms }) => p50Ms)),
+      p99Ms: Math.max(...reports.map(({ p99Ms }) => p99Ms)),
       samples: samples.flat(),
     };
   }
 
   async #one(
-    { port, seconds, volleys, isRepeatable, answer }: LoadOptions,
+    { port, seconds, volleys, isRepeatable, answer, rate = 0 }: LoadOptions,
     file: string,
     index: number,
   ): Promise<Report> {
@@ -103,7 +112,7 @@ export class Generator {
       answer.offset,
       answer.value,
     ];
-    const { stdout } = await run(this.program, [...words.map(String), `${file}.samples`]);
+    const { stdout } = await run(this.program, [...words.map(String), `${file}.samples`, String(rate)]);
     return JSON.parse(stdout) as Report;
   }
 }

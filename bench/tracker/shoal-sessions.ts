@@ -5,6 +5,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 
+import { MIN_UDP_REQUEST_BYTES } from '../../common/protocol/limits.js';
 import type { SessionGrant } from '../../common/protocol/messages.js';
 import { encodeHello, KIND, readCookieReply } from '../../common/wire/datagrams.js';
 import { Opener, Sealer } from '../../common/wire/sealed-data.js';
@@ -81,7 +82,8 @@ export class ShoalSessions {
     for (let made = 0; made < count; made += 1) {
       const session = this.sessions[made % this.sessions.length];
       const turn = Math.floor(made / this.sessions.length);
-      if (session !== undefined) yield session.sealer.seal(Buffer.from(JSON.stringify(request(turn))));
+      const text = JSON.stringify(request(turn)).padEnd(MIN_UDP_REQUEST_BYTES); // as peers do
+      if (session !== undefined) yield session.sealer.seal(Buffer.from(text));
     }
   }
 }

@@ -1,6 +1,8 @@
 /*
  * Sends prepared datagrams and counts the answers; so cheap that the server is what is measured.
- *   udp-load LOCAL_PORT PORT SECONDS WINDOW FILE REPEAT OFFSET VALUE SAMPLES
+ *   udp-load LOCAL_PORT PORT SECONDS WINDOW FILE REPEAT OFFSET VALUE SAMPLES RATE
+ * RATE datagrams a second, 0 for as many as the window lets through. With a rate it says how long answers took, which bytes 2 to 9 of
+ * a datagram tell apart: the time counts from when it was to be sent, not from when it was.
  * It looks for answers every POLL_US instead of sleeping until one comes: to wake it would cost the server more than the answer.
  * FILE holds datagrams, each behind its length (u16, big-endian). At most WINDOW are unanswered; what is not answered for a second is
  * lost. REPEAT 1 begins again at the end of FILE, 0 stops there. An answer counts when its byte OFFSET is VALUE; the last ones go to
@@ -19,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 64, MAX_DATAGRAM = 2048, SAMPLE_COUNT = 256, POLL_US = 100 };
+enum { BATCH = 64, MAX_DATAGRAM = 2048, SAMPLE_COUNT = 256, POLL_US = 100, SLOTS = 1 << 16, MAX_TIMES = 1 << 20 };
 
 static double now(void) {
   struct timespec t;
@@ -44,8 +46,27 @@ static unsigned char *load(const char *path, long *length) {
   return bytes;
 }
 
+/* When the last datagram of each session was due; a session has one on its way at a time. */
+static struct { unsigned long long id; double dueAt; } slots[SLOTS];
+static double times[MAX_TIMES];
+
+static double *dueOf(const unsigned char *datagram) {
+  unsigned long long id;
+  memcpy(&id, datagram + 2, sizeof id);
+  unsigned at = (id ^ id >> 32) % SLOTS;
+  while (slots[at].id != 0 && slots[at].id != id) at = (at + 1) % SLOTS;
+  slots[at].id = id;
+  return &slots[at].dueAt;
+}
+
+static int ascending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
 int main(int count, char **words) {
-  if (count != 10) return 2;
+  if (count != 11) return 2;
+  double rate = atof(words[10]);
   int port = atoi(words[2]), window = atoi(words[4]), repeat = atoi(words[6]), offset = atoi(words[7]), value = atoi(words[8]);
   double seconds = atof(words[3]);
   long length = 0;
@@ -70,7 +91,7 @@ int main(int count, char **words) {
     out[i].msg_hdr.msg_iov = &outPart[i];
     in[i].msg_hdr.msg_iovlen = out[i].msg_hdr.msg_iovlen = 1;
   }
-  long at = 0, sent = 0, answered = 0, lost = 0, other = 0, waiting = 0;
+  long at = 0, sent = 0, timed = 0, answered = 0, lost = 0, other = 0, waiting = 0;
   int isOver = 0;
   double began = now(), answeredAt = began, lookedAt = began;
   while (!isOver || waiting > 0) {
@@ -79,6 +100,7 @@ int main(int count, char **words) {
       int ready = 0;
       long next = at;
       while (ready < BATCH && ready < window - waiting) {
+        if (rate > 0 && (now() - began) * rate <= sent + ready) break;
         if (next >= length) {
           if (!repeat) { isOver = 1; break; }
           next = 0;
@@ -91,12 +113,13 @@ int main(int count, char **words) {
       if (done <= 0) break;
       for (int i = 0; i < done; i++) {
         if (at >= length) at = 0;
+        if (rate > 0) *dueOf(bytes + at + 2) = began + (sent + i) / rate;
         at += 2 + outPart[i].iov_len;
       }
       sent += done;
       waiting += done;
     }
-    if (waiting == 0) break;
+    if (waiting == 0 && rate == 0) break;
     int got = recvmmsg(s, in, BATCH, MSG_DONTWAIT, NULL);
     if (got < 0) {
       if (now() - lookedAt > 1) {
@@ -113,6 +136,7 @@ int main(int count, char **words) {
       if (size <= offset || received[i][offset] != value) { other++; continue; }
       int slot = answered++ % SAMPLE_COUNT;
       memcpy(samples[slot], received[i], sampleLength[slot] = size);
+      if (rate > 0 && size >= 10 && timed < MAX_TIMES) times[timed++] = answeredAt - *dueOf(received[i]);
       if (waiting > 0) waiting--;
     }
   }
@@ -128,6 +152,8 @@ int main(int count, char **words) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   double cpu = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-  printf("{\"sent\":%ld,\"answered\":%ld,\"lost\":%ld,\"other\":%ld,\"seconds\":%.6f,\"cpuSeconds\":%.6f}\n", sent, answered, lost, other, took, cpu);
+  qsort(times, timed, sizeof *times, ascending);
+  double p50 = timed ? times[timed / 2] : 0, p99 = timed ? times[timed * 99 / 100] : 0;
+  printf("{\"sent\":%ld,\"answered\":%ld,\"lost\":%ld,\"other\":%ld,\"seconds\":%.6f,\"cpuSeconds\":%.6f,\"p50Ms\":%.3f,\"p99Ms\":%.3f}\n", sent, answered, lost, other, took, cpu, p50 * 1e3, p99 * 1e3);
   return 0;
 }

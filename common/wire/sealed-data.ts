@@ -72,43 +72,42 @@ export class Sealer {
     this.#seq += 1;
     const high = Math.floor(this.#seq / TWO_32);
     const low = this.#seq % TWO_32;
-    this.#header.writeUInt32BE(high, SEQ_AT);
-    this.#header.writeUInt32BE(low, SEQ_AT + 4);
-    this.#nonce.writeUInt32BE(high, NONCE_SEQ_AT);
-    this.#nonce.writeUInt32BE(low, NONCE_SEQ_AT + 4);
+    writeSeq({ header: this.#header, nonce: this.#nonce, high, low });
   }
 }
 
 /** One per key, like the Sealer at the other end. */
 export class Opener {
   readonly #key: KeyObject;
-  readonly #start: Buffer;
+  /** What every datagram of the session begins with, and room for the number of the one that is opened. */
+  readonly #header: Buffer;
   readonly #nonce = Buffer.alloc(NONCE_BYTES);
   readonly #window = new ReplayWindow();
 
   constructor({ key, kind, session }: DataKeyOptions) {
     this.#key = createSecretKey(key);
-    this.#start = headerOf(kind, session).subarray(0, SEQ_AT);
+    this.#header = headerOf(kind, session);
   }
 
   /** The plaintext; undefined when the datagram is of another session, forged, damaged, seen before or too old. Only a verified one is noted. */
   open(datagram: Buffer): Buffer | undefined {
     const end = datagram.length - TAG_BYTES;
     if (end < DATA_HEADER_BYTES || datagram.length > MAX_DATAGRAM_BYTES) return undefined;
-    if (datagram.compare(this.#start, 0, SEQ_AT, 0, SEQ_AT) !== 0) return undefined;
+    for (let index = 0; index < SEQ_AT; index += 1) if (datagram[index] !== this.#header[index]) return undefined;
     const high = datagram.readUInt32BE(SEQ_AT);
     if (high > MAX_SEQ_HIGH) return undefined;
-    const seq = high * TWO_32 + datagram.readUInt32BE(SEQ_AT + 4);
+    const low = datagram.readUInt32BE(SEQ_AT + 4);
+    const seq = high * TWO_32 + low;
     if (!this.#window.isNew(seq)) return undefined;
+    writeSeq({ header: this.#header, nonce: this.#nonce, high, low });
     const plaintext = this.#decrypt(datagram, end);
     if (plaintext !== undefined) this.#window.note(seq);
     return plaintext;
   }
 
   #decrypt(datagram: Buffer, end: number): Buffer | undefined {
-    datagram.copy(this.#nonce, NONCE_SEQ_AT, SEQ_AT, DATA_HEADER_BYTES);
     const decipher = createDecipheriv(ALGORITHM, this.#key, this.#nonce, TAG_OPTIONS)
-      .setAAD(datagram.subarray(0, DATA_HEADER_BYTES))
+      .setAAD(this.#header)
       .setAuthTag(datagram.subarray(end));
     const plaintext = decipher.update(datagram.subarray(DATA_HEADER_BYTES, end));
     try {
@@ -118,6 +117,14 @@ export class Opener {
     }
     return plaintext;
   }
+}
+
+/** The two halves of a sequence number to both places where it stands. */
+function writeSeq({ header, nonce, high, low }: { header: Buffer; nonce: Buffer; high: number; low: number }): void {
+  header.writeUInt32BE(high, SEQ_AT);
+  header.writeUInt32BE(low, SEQ_AT + 4);
+  nonce.writeUInt32BE(high, NONCE_SEQ_AT);
+  nonce.writeUInt32BE(low, NONCE_SEQ_AT + 4);
 }
 
 function headerOf(kind: number, session: Uint8Array): Buffer {

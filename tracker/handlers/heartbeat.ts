@@ -24,9 +24,8 @@ export function heartbeatAtOnce(services: Services, session: Session): ReplyBody
   const { registry, dialBack, clock } = services;
   dialBack.check(session);
   session.heartbeatMs = registry.heartbeatMs();
+  const { heartbeatMs } = session;
+  const body = { epoch: registry.epoch, heartbeatMs, serverTime: Math.floor(clock.now()) };
   const isNews = clock.monotonic() - services.nodesChangedAt < TELL_NODES_MS;
-  return {
-    ...{ epoch: registry.epoch, heartbeatMs: session.heartbeatMs, serverTime: Math.floor(clock.now()) },
-    ...(isNews ? { nodes: [...services.nodes] } : {}),
-  };
+  return isNews ? { ...body, nodes: [...services.nodes] } : body;
 }

@@ -187,7 +187,8 @@ export class Registry {
 
   notePublished(session: Session, publicationIds: readonly string[]): void {
     if (!session.isServing) return;
-    for (const id of publicationIds) {
+    // With its whole library live they are so already: to note a million of them would take half a gibibyte.
+    for (const id of session.isLibraryLive ? [] : publicationIds) {
       session.published.add(id);
       if (this.#isUp(session)) this.#live.add(id, session);
       this.#watcher?.holding(session, id);

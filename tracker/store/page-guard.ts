@@ -8,8 +8,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { appendSums, compactSums, dropSums, loadSums, replaceSums, sumOf, sumsOfFile } from './page-sums.js';
 import { scanWal, type WalScan } from './wal-scan.js';
 
-/** Pages in the log at which they are moved to the database; SQLite's own default. */
-const CHECKPOINT_FRAMES = 1_000;
+/** Pages in the log at which they are moved to the database, about 32 MiB: what many writes touch is moved once, not by each of them. */
+const CHECKPOINT_FRAMES = 8_000;
 /** How long the end of a process waits for another one that writes, ms. */
 const CLOSE_WAIT_MS = 5_000;
 

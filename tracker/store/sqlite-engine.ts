@@ -18,6 +18,8 @@ import type { Tables } from './tables.js';
 /** How long opening waits for another process, such as one that migrates, ms. */
 const OPEN_WAIT_MS = 10_000;
 const PAGE_BYTES = 4_096;
+/** Of pages in memory: the indexes of a million publications are looked up at random places. SQLite's own 2 MiB read them again and again. */
+const CACHE_KIB = 65_536;
 /** One search may hold up the others, and the writers, no longer than this. */
 const SEARCH_BUDGET_MS = 20;
 
@@ -49,7 +51,7 @@ export function openEngine({ path, maxBytes, shouldVerify = false }: EngineOptio
     const health = shouldVerify && !isNew ? judgeFiles(path, fd) : undefined;
     const database = opened.adopt(new DatabaseSync(path, { timeout: OPEN_WAIT_MS }), (open) => open.close());
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-    database.exec('PRAGMA wal_autocheckpoint = 0'); // the guard's work
+    database.exec(`PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -${CACHE_KIB}`); // checkpoints are the guard's work
     refuseNewer(database);
     if (health?.isProven === false) {
       requireSound(database, path);

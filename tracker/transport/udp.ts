@@ -298,7 +298,11 @@ export class UdpTransport implements Part {
 }
 
 /** Only addresses are bound and sent to. Node's own way through the resolver would take a turn of the event loop for each datagram. */
-function asItIs(host: string, _options: unknown, callback: (error: null, address: string, family: number) => void): void {
+function asItIs(
+  host: string,
+  _options: unknown,
+  callback: (error: null, address: string, family: number) => void,
+): void {
   callback(null, host, isIPv6(host) ? 6 : 4);
 }
 
