@@ -13,7 +13,7 @@ import { targetTable } from './rounds.js';
 import type { PartOptions } from './shoal-load.js';
 
 const run = promisify(execFile);
-const SEARCHES = 300;
+const SEARCHES = 200;
 /** A process for each: fewer. */
 const YARDSTICK_SEARCHES = 40;
 const PAGE = 100;

@@ -10,6 +10,8 @@ type Db = Kysely<Tables>;
 export interface Dialect {
   /** Rows of `table` whose fold has `fold`, of 3 letters or more and without NUL, as a part: from the index, `most` or more of them. */
   hasPart(table: 'publications' | 'paths', fold: string, most: number): RawBuilder<boolean>;
+  /** Rows `p` of publications whose fold has `fold`, without NUL, as a part: each is looked at. */
+  isPart(fold: string): RawBuilder<boolean>;
   /** The rows of a list, however long, as one parameter. */
   rowsOf(list: readonly number[] | readonly string[], type: 'bigint' | 'text'): RawBuilder<unknown>;
   /** A row of `paths` whose path is one of these. */
@@ -29,6 +31,7 @@ const sqlite: Dialect = {
     return sql`${sql.ref(ROW_ID[table])} IN (SELECT rowid FROM ${index}
       WHERE ${index} MATCH ${`"${fold.replaceAll('"', '""')}"`} LIMIT ${most})`;
   },
+  isPart: (fold) => sql`instr(p.fold, ${fold}) > 0`,
   rowsOf: (list) => sql`SELECT value FROM json_each(${JSON.stringify(list)})`,
   isPath: (paths) => sql`path IN (${sql.join(paths)})`,
   pathKey: sql`path`,
@@ -44,6 +47,7 @@ const postgres: Dialect = {
   hasPart(_table, fold) {
     return sql`fold LIKE ${`%${fold.replaceAll(/[\\%_]/g, '\\$&')}%`}`;
   },
+  isPart: (fold) => sql`strpos(p.fold, ${fold}) > 0`,
   rowsOf: (list, type) => sql`SELECT unnest(CAST(${list} AS ${sql.raw(type)}[]))`,
   // A path may be longer than a row of an index.
   isPath: (paths) => sql`md5(path) IN (${sql.join(paths.map((path) => sql`md5(${path})`))})`,

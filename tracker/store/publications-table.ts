@@ -371,23 +371,30 @@ export async function listPublished(
   return rows.map(toRow);
 }
 
+interface Place {
+  readonly order: SearchOrder;
+  readonly after: SearchKey | undefined;
+}
+
 /** The next `limit` rows behind `after`. */
-export function inOrder(
-  db: Db,
-  wanted: {
-    readonly order: SearchOrder;
-    readonly limit: number;
-    readonly after: SearchKey | undefined;
-    readonly viewer: string;
-  },
-) {
+export function inOrder(db: Db, wanted: Place & { readonly limit: number; readonly viewer: string }) {
   const { order, limit, after, viewer } = wanted;
   const { column, isDescending } = ORDERS[order];
   const direction = isDescending ? 'desc' : 'asc';
   const rows = selectRows(db, viewer).orderBy(column, direction).orderBy('p.publication_id', direction).limit(limit);
-  if (after === undefined) return rows;
-  const isBehind = isDescending ? '<' : '>';
-  return rows.where((eb) =>
-    eb(eb.refTuple(column, 'p.publication_id'), isBehind, eb.tuple(after.value, after.publicationId)),
-  );
+  return after === undefined ? rows : rows.where(isBehind(order, after));
+}
+
+/** The same places, hidden ones among them, from the index alone. */
+export function keysInOrder(db: Db, { order, after }: Place) {
+  const { column, isDescending } = ORDERS[order];
+  const direction = isDescending ? 'desc' : 'asc';
+  const keys = db.selectFrom('publications as p').orderBy(column, direction).orderBy('p.publication_id', direction);
+  return after === undefined ? keys : keys.where(isBehind(order, after));
+}
+
+function isBehind(order: SearchOrder, { value, publicationId }: SearchKey): RawBuilder<boolean> {
+  const { column, isDescending } = ORDERS[order];
+  const place = sql`(${sql.ref(column)}, ${sql.ref('p.publication_id')})`;
+  return sql<boolean>`${place} ${sql.raw(isDescending ? '<' : '>')} (${value}, ${publicationId})`;
 }

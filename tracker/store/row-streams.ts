@@ -1,22 +1,32 @@
 /** Rows in the order of a search, from one place or merged from several, loaded a little at a time. */
-import type { Kysely } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { SearchOrder } from '../../common/protocol/search-fields.js';
+import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
-import { inOrder, selectRows, toRow } from './publications-table.js';
-import { compareKeys, keyOf } from './search-order.js';
+import { inOrder, keysInOrder, selectRows, toRow } from './publications-table.js';
+import { compareKeys, keyOf, ORDERS } from './search-order.js';
 import type { DeviceKey, PublicationRow, RowKey, SearchKey } from './store.js';
 import type { Tables } from './tables.js';
 
 type Db = Kysely<Tables>;
 
+/** A place that was looked at: the row there, or none when nothing from the last place up to it can match. */
+export interface Looked {
+  readonly key: SearchKey;
+  readonly row: PublicationRow | undefined;
+}
+
 export interface RowStream {
-  /** The next row; undefined at the end. */
-  next(): Promise<PublicationRow | undefined>;
+  /** The next place; undefined at the end. */
+  next(): Promise<Looked | undefined>;
 }
 
 /** A merge loads few rows of each place at first: most of them contribute none. */
 const FIRST_BATCH = 8;
 const LARGEST_BATCH = 256;
+/** Rows that are looked through for a text by one statement: about a millisecond at first, and not much of a search's time at most. */
+const FIRST_SCAN = 512;
+const LARGEST_SCAN = 4_096;
 
 /** True when `a` stands before `b`. Ids are ASCII, so JavaScript orders them as SQLite does. */
 export function isNewer(a: RowKey, b: RowKey): boolean {
@@ -26,66 +36,98 @@ export function isNewer(a: RowKey, b: RowKey): boolean {
 /** What `viewer` may fetch: all rows, those of one user, or those of one device. */
 export type Scope = { readonly viewer: string; readonly owner?: string; readonly device?: string };
 
-/** Where a stream begins, and which way it goes. */
+/** Where a stream begins, which way it goes, and what of it is wanted. */
 export interface From {
   readonly order: SearchOrder;
   readonly after: SearchKey | undefined;
+  /** What the fold of every wanted name has as a part; '' for all. */
+  readonly fold: string;
+  /** So many rows are probably enough. */
+  readonly page: number;
 }
 
-export function streamRows(db: Db, scope: Scope, from: From): RowStream {
-  return batchStream(scope.device === undefined ? LARGEST_BATCH : FIRST_BATCH, from, (position) =>
-    loadBatch(db, scope, position),
-  );
+/** `share`: among so many streams the rows of a page are probably divided. */
+export function streamRows(db: Db, scope: Scope, { order, after, fold, page }: From, share = 1): RowStream {
+  const [first, largest] = fold === '' ? [page, Math.max(page, LARGEST_BATCH)] : [FIRST_SCAN, LARGEST_SCAN];
+  const size = Math.max(FIRST_BATCH, Math.ceil(first / share));
+  return batchStream({ order, after, fold, page, size }, largest, (position) => loadBatch(db, scope, position));
 }
 
-type Position = From & { readonly limit: number };
+type Position = From & { readonly size: number };
 
-async function loadBatch(db: Db, { viewer, owner, device }: Scope, position: Position): Promise<PublicationRow[]> {
-  let query = inOrder(db, { ...position, viewer });
-  if (owner !== undefined) {
-    const account = await db
-      .selectFrom('accounts')
-      .select('id')
-      .where('user_fold', '=', foldUser(owner))
-      .executeTakeFirst();
-    if (account === undefined) return [];
-    if (device === undefined) {
-      query = query.where('p.account_id', '=', account.id);
-    } else {
-      const row = await db
-        .selectFrom('devices')
-        .select('id')
-        .where('account_id', '=', account.id)
-        .where('pin', '=', device)
-        .executeTakeFirst();
-      if (row === undefined) return [];
-      query = query.where('p.device_id', '=', row.id);
-    }
+interface Batch {
+  readonly places: readonly Looked[];
+  /** Up to where was looked; undefined: to the end. */
+  readonly end: SearchKey | undefined;
+}
+
+async function loadBatch(db: Db, scope: Scope, position: Position): Promise<Batch> {
+  const { order, after, size, fold, page } = position;
+  const { viewer } = scope;
+  const place = await placeOf(db, scope);
+  if (place === undefined) return { places: [], end: undefined };
+  if (fold === '') {
+    const rows = (await inOrder(db, { order, after, viewer, limit: size }).where(place).execute()).map(toRow);
+    return { places: placesOf(rows, order), end: rows.length < size ? undefined : lastKey(rows, order) };
   }
-  return (await query.execute()).map(toRow);
+  const keys = keysInOrder(db, { order, after }).where(place);
+  const most = Math.min(size, page);
+  const selected = inOrder(db, { order, after: undefined, viewer, limit: most })
+    .where('p.row_id', 'in', keys.select('p.row_id').limit(size))
+    .where(dialectOf(db).isPart(fold));
+  const rows = (await selected.execute()).map(toRow);
+  if (rows.length === most) return { places: placesOf(rows, order), end: lastKey(rows, order) };
+  const end = await keys
+    .select([sql.ref<number | string>(ORDERS[order].column).as('value'), 'p.publication_id as publicationId'])
+    .limit(1)
+    .offset(size - 1)
+    .executeTakeFirst();
+  const places = placesOf(rows, order);
+  return { places: end === undefined ? places : [...places, { key: end, row: undefined }], end };
 }
 
-function batchStream(
-  firstBatch: number,
-  { order, after: start }: From,
-  load: (position: Position) => Promise<PublicationRow[]>,
-): RowStream {
-  let rows: readonly PublicationRow[] = [];
+/** Which rows `p` a scope has; undefined when it names somebody who is not there. */
+async function placeOf(db: Db, { owner, device }: Scope): Promise<RawBuilder<boolean> | undefined> {
+  if (owner === undefined) return sql<boolean>`1 = 1`;
+  const account = await db
+    .selectFrom('accounts')
+    .select('id')
+    .where('user_fold', '=', foldUser(owner))
+    .executeTakeFirst();
+  if (account === undefined || device === undefined)
+    return account && sql<boolean>`${sql.ref('p.account_id')} = ${account.id}`;
+  const row = await db
+    .selectFrom('devices')
+    .select('id')
+    .where('account_id', '=', account.id)
+    .where('pin', '=', device)
+    .executeTakeFirst();
+  return row && sql<boolean>`${sql.ref('p.device_id')} = ${row.id}`;
+}
+
+function placesOf(rows: readonly PublicationRow[], order: SearchOrder): Looked[] {
+  return rows.map((row) => ({ row, key: keyOf(row, order) }));
+}
+
+function lastKey(rows: readonly PublicationRow[], order: SearchOrder): SearchKey | undefined {
+  const last = rows.at(-1);
+  return last && keyOf(last, order);
+}
+
+function batchStream(start: Position, largest: number, load: (position: Position) => Promise<Batch>): RowStream {
+  let batch: Batch = { places: [], end: start.after };
   let index = 0;
-  let limit = firstBatch;
-  let after = start;
-  let isAtEnd = false;
+  let { size } = start;
+  let isBegun = false;
   return {
     async next() {
-      if (index === rows.length && !isAtEnd) {
-        rows = await load({ order, limit, after });
-        isAtEnd = rows.length < limit;
-        const last = rows.at(-1);
-        if (last !== undefined) after = keyOf(last, order);
-        limit = Math.min(LARGEST_BATCH, limit * 2);
+      while (index === batch.places.length && (!isBegun || batch.end !== undefined)) {
+        batch = await load({ ...start, after: batch.end, size });
+        isBegun = true;
+        size = Math.min(largest, size * 2);
         index = 0;
       }
-      return rows[index++];
+      return batch.places[index++];
     },
   };
 }
@@ -98,11 +140,12 @@ export async function streamLive(
     readonly publications: readonly string[];
     readonly viewer: string;
   },
-  after: SearchKey | undefined,
+  from: From,
 ): Promise<RowStream> {
-  const { viewer } = live;
-  const from: From = { order: 'newest', after };
-  const streams = live.devices.map(({ user, device }) => streamRows(db, { viewer, owner: user, device }, from));
+  const { viewer, devices } = live;
+  const streams = devices.map(({ user, device }) =>
+    streamRows(db, { viewer, owner: user, device }, from, devices.length),
+  );
   if (live.publications.length > 0) {
     const rows = await selectRows(db, viewer).where('p.publication_id', 'in', live.publications).execute();
     streams.push(sortedStream(rows.map(toRow), from));
@@ -111,40 +154,74 @@ export async function streamLive(
 }
 
 /** Rows that are in memory already, put in order. */
-export function sortedStream(rows: readonly PublicationRow[], { order, after }: From): RowStream {
-  const sorted = rows
-    .map((row) => ({ row, key: keyOf(row, order) }))
+function sortedStream(rows: readonly PublicationRow[], { order, after }: From): RowStream {
+  const places = sortedPlaces(placesOf(rows, order), { order, after });
+  let index = 0;
+  return { next: async () => places[index++] };
+}
+
+function sortedPlaces<T extends { readonly key: SearchKey }>(
+  places: readonly T[],
+  { order, after }: Pick<From, 'order' | 'after'>,
+): T[] {
+  return places
     .filter(({ key }) => after === undefined || compareKeys(after, key, order) < 0)
     .sort((a, b) => compareKeys(a.key, b.key, order));
+}
+
+/** Few rows of which only number and key are known yet: a page of them is loaded at a time. */
+export function loadedStream(
+  db: Db,
+  found: readonly { readonly rowId: number; readonly key: SearchKey }[],
+  { viewer, order, after, page }: Omit<From, 'fold'> & { readonly viewer: string },
+): RowStream {
+  const sorted = sortedPlaces(found, { order, after });
+  let loaded: Looked[] = [];
   let index = 0;
-  return { next: async () => sorted[index++]?.row };
+  let first = 0;
+  return {
+    async next() {
+      if (index === loaded.length && first < sorted.length) {
+        const some = sorted.slice(first, first + Math.min(page, LARGEST_BATCH));
+        const rowIds = some.map(({ rowId }) => rowId);
+        const rows = (await selectRows(db, viewer).where('p.row_id', 'in', rowIds).execute()).map(toRow);
+        const byId = new Map(rows.map((row) => [row.publicationId, row]));
+        loaded = some.map(({ key }) => ({ key, row: byId.get(key.publicationId) }));
+        first += some.length;
+        index = 0;
+      }
+      return loaded[index++];
+    },
+  };
 }
 
 async function mergeStreams(streams: readonly RowStream[]): Promise<RowStream> {
-  const heads: { row: PublicationRow; readonly stream: RowStream }[] = [];
+  if (streams.length === 1 && streams[0] !== undefined) return streams[0];
+  const heads: { place: Looked; readonly stream: RowStream }[] = [];
   for (const stream of streams) {
-    const row = await stream.next();
-    if (row !== undefined) heads.push({ row, stream });
+    const place = await stream.next();
+    if (place !== undefined) heads.push({ place, stream });
   }
   let last: string | undefined;
-  const take = async (): Promise<PublicationRow | undefined> => {
+  const take = async (): Promise<Looked | undefined> => {
     const head = heads.reduce<(typeof heads)[number] | undefined>(
-      (best, other) => (best === undefined || isNewer(other.row, best.row) ? other : best),
+      (best, other) =>
+        best === undefined || compareKeys(other.place.key, best.place.key, 'newest') < 0 ? other : best,
       undefined,
     );
     if (head === undefined) return undefined;
-    const { row } = head;
+    const { place } = head;
     const following = await head.stream.next();
     if (following === undefined) heads.splice(heads.indexOf(head), 1);
-    else head.row = following;
-    return row;
+    else head.place = following;
+    return place;
   };
   return {
     async next() {
-      let row = await take();
-      while (row !== undefined && row.publicationId === last) row = await take();
-      last = row?.publicationId;
-      return row;
+      let place = await take();
+      while (place?.row !== undefined && place.row.publicationId === last) place = await take();
+      if (place?.row !== undefined) last = place.row.publicationId;
+      return place;
     },
   };
 }

@@ -23,13 +23,17 @@ export function keyOf(row: PublicationRow, order: SearchOrder): SearchKey {
 
 /** Negative when `a` stands before `b`. Texts compare as their UTF-8 bytes, as SQLite does; ids are ASCII. */
 export function compareKeys(a: SearchKey, b: SearchKey, order: SearchOrder): number {
-  const difference = compareValues(a.value, b.value) || compareValues(a.publicationId, b.publicationId);
+  const difference = compareValues(a.value, b.value) || compareIds(a.publicationId, b.publicationId);
   return ORDERS[order].isDescending ? -difference : difference;
 }
 
 function compareValues(a: number | string, b: number | string): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b;
   return Buffer.compare(Buffer.from(String(a)), Buffer.from(String(b)));
+}
+
+function compareIds(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Behind which key rows can match at all: where the last page ended, or where a limit of the query begins. */
@@ -58,18 +62,18 @@ function firstBound(query: SearchQuery, order: SearchOrder): SearchKey | undefin
   }
 }
 
-/** True when neither this row nor one behind it can match. */
-export function isPastEnd(row: PublicationRow, query: SearchQuery): boolean {
+/** True when neither the row at this place nor one behind it can match. */
+export function isPastEnd({ value }: SearchKey, query: SearchQuery): boolean {
   const { publishedAfter = 0, publishedBefore = Infinity, minSize = 0, maxSize = Infinity } = query;
   switch (query.order ?? 'newest') {
     case 'newest':
-      return row.publishedAt < publishedAfter;
+      return Number(value) < publishedAfter;
     case 'oldest':
-      return row.publishedAt >= publishedBefore;
+      return Number(value) >= publishedBefore;
     case 'largest':
-      return row.size < minSize;
+      return Number(value) < minSize;
     case 'smallest':
-      return row.size > maxSize;
+      return Number(value) > maxSize;
     case 'name':
       return false;
   }

@@ -7,11 +7,10 @@ import type { Clock } from '../../common/runtime/clock.js';
 import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
 import type { LiveSet } from './live-set.js';
-import { selectRows, toRow } from './publications-table.js';
-import { type RowStream, sortedStream, streamLive, streamRows } from './row-streams.js';
+import { loadedStream, type RowStream, streamLive, streamRows } from './row-streams.js';
 import { searchFold } from './search-fold.js';
 import { matcherOf } from './search-match.js';
-import { isPastEnd, keyOf, startOf } from './search-order.js';
+import { isPastEnd, ORDERS, startOf } from './search-order.js';
 import type { PublicationRow, SearchKey, SearchPage, SearchQuery } from './store.js';
 import type { Tables } from './tables.js';
 
@@ -38,19 +37,20 @@ export async function search(place: SearchPlace, query: SearchQuery): Promise<Se
   const endsAt = place.clock.monotonic() + place.budgetMs;
   const matches = matcherOf(query);
   const isWanted = (row: PublicationRow): boolean => (!query.liveOnly || place.live.has(row)) && matches(row);
-  const { order = 'newest' } = query;
-  const next = (last: PublicationRow | undefined) => (last === undefined ? undefined : keyOf(last, order));
   const stream = await candidates(place, { ...query, after: await resolvePosition(place.db, query) });
   const rows: PublicationRow[] = [];
-  let last: PublicationRow | undefined;
+  let last: SearchKey | undefined;
   for (let looked = 1; ; looked += 1) {
-    const row = await stream.next();
-    if (row === undefined || isPastEnd(row, query)) return { rows, next: undefined, isPartial: false };
-    if (rows.length === query.limit && isWanted(row)) return { rows, next: next(last), isPartial: false };
-    if (rows.length < query.limit && isWanted(row)) rows.push(row);
-    last = row;
-    if (looked % ROWS_PER_LOOK === 0 && place.clock.monotonic() >= endsAt)
-      return { rows, next: next(last), isPartial: true };
+    const found = await stream.next();
+    if (found === undefined || isPastEnd(found.key, query)) return { rows, next: undefined, isPartial: false };
+    const { row, key } = found;
+    if (row !== undefined && isWanted(row)) {
+      if (rows.length === query.limit) return { rows, next: last, isPartial: false };
+      rows.push(row);
+    }
+    last = key;
+    const isTimeToLook = row === undefined || looked % ROWS_PER_LOOK === 0;
+    if (isTimeToLook && place.clock.monotonic() >= endsAt) return { rows, next: last, isPartial: true };
   }
 }
 
@@ -69,21 +69,22 @@ async function resolvePosition(db: Db, { order, after }: SearchQuery): Promise<S
 
 async function candidates(place: SearchPlace, query: SearchQuery): Promise<RowStream> {
   const { db, live } = place;
-  const rowIds = fewRows(place, query);
-  if (rowIds !== undefined) {
-    const found = await dialectOf(db).tryBriefly(db, () => rowIds.execute());
-    if (found !== undefined && found.length <= MAX_CANDIDATES)
-      return loadCandidates(
-        db,
-        found.map(({ row_id }) => row_id),
-        query,
-      );
-  }
   const { viewer, owner, order = 'newest' } = query;
-  const from = { order, after: startOf(query) };
+  const fold = searchFold(query.text);
+  const from = { order, after: startOf(query), fold, page: query.limit + 1 };
+  const few = fewRows(place, query)?.select([
+    sql.ref<number | string>(ORDERS[order].column.slice(2)).as('value'),
+    'publication_id as publicationId',
+  ]);
+  if (few !== undefined) {
+    const found = await dialectOf(db).tryBriefly(db, () => few.execute());
+    if (found !== undefined && found.length <= MAX_CANDIDATES) {
+      const keyed = found.map(({ row_id: rowId, ...key }) => ({ rowId, key }));
+      return loadedStream(db, keyed, { ...from, viewer });
+    }
+  }
   if (order !== 'newest') return streamRows(db, { viewer }, from); // one index for all; whose row it is, is checked
-  if (query.liveOnly && live.size <= MAX_LIVE_PLACES)
-    return streamLive(db, { ...livePlaces(place), viewer }, from.after);
+  if (query.liveOnly && live.size <= MAX_LIVE_PLACES) return streamLive(db, { ...livePlaces(place), viewer }, from);
   return streamRows(db, owner === undefined ? { viewer } : { viewer, owner }, from);
 }
 
@@ -135,18 +136,4 @@ function indexedRows(db: Db, rowIds: RowIds, query: SearchQuery): RowIds | undef
   if (query.exact) return rowIds.where('fold', '=', fold);
   if ([...fold].length < TRIGRAM) return undefined;
   return rowIds.where(dialectOf(db).hasPart('publications', fold, MAX_CANDIDATES + 1));
-}
-
-/** Parameters of one statement. */
-const LOAD_BATCH = 250;
-
-async function loadCandidates(db: Db, rowIds: readonly number[], query: SearchQuery): Promise<RowStream> {
-  const rows: PublicationRow[] = [];
-  for (let first = 0; first < rowIds.length; first += LOAD_BATCH) {
-    const loaded = await selectRows(db, query.viewer)
-      .where('p.row_id', 'in', rowIds.slice(first, first + LOAD_BATCH))
-      .execute();
-    rows.push(...loaded.map(toRow));
-  }
-  return sortedStream(rows, { order: query.order ?? 'newest', after: startOf(query) });
 }
