@@ -15,6 +15,7 @@ import { publish, unpublish } from './publications-table.js';
 import { put } from './put.js';
 import type { Change, Mutation, MutationBody, MutationOutcome } from './store.js';
 import type { Tables } from './tables.js';
+import { together } from './together.js';
 
 type Db = Kysely<Tables>;
 
@@ -26,21 +27,18 @@ const REMOVED_LIFE_MS = 400 * 86_400_000;
 
 export async function mutate(db: Db, mutation: Mutation): Promise<MutationOutcome> {
   const { session, requestId, bodyHash, at } = mutation;
-  const known = await db
-    .selectFrom('outcomes')
-    .select(['body_hash', 'body'])
-    .where('session', '=', session)
-    .where('request_id', '=', requestId)
-    .executeTakeFirst();
+  const { known, isEnded, waiting } = await stateOf(db, mutation);
   if (known !== undefined) {
     if (known.body_hash !== bodyHash) return { kind: 'refused', code: 'id-reused' };
     return { kind: 'repeated', body: JSON.parse(known.body) as MutationBody };
   }
-  if (await isEnded(db, session)) return { kind: 'refused', code: 'session-ended' };
-  await acknowledge(db, { session, requestIds: mutation.acks, at });
-  if ((await countUnacknowledged(db, session)) >= MAX_UNACKNOWLEDGED)
+  if (isEnded) return { kind: 'refused', code: 'session-ended' };
+  const takeAcks = (): Promise<void> => acknowledge(db, { session, requestIds: mutation.acks, at });
+  if (waiting >= MAX_UNACKNOWLEDGED) {
+    await takeAcks();
     return { kind: 'refused', code: 'too-many-pending' };
-  const body = await applied(db, mutation);
+  }
+  const [, body] = await together(db, [takeAcks, () => applied(db, mutation)]);
   if (body instanceof ProtocolError) return { kind: 'refused', code: body.code };
   await db
     .insertInto('outcomes')
@@ -86,20 +84,21 @@ async function apply(db: Db, { session, at }: Mutation, change: Change): Promise
   }
 }
 
-async function isEnded(db: Db, session: string): Promise<boolean> {
-  return (
-    (await db.selectFrom('ended_sessions').select('at').where('session', '=', session).executeTakeFirst()) !== undefined
-  );
-}
-
-async function countUnacknowledged(db: Db, session: string): Promise<number> {
-  const { count } = await db
-    .selectFrom('outcomes')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('session', '=', session)
-    .where('acked_at', 'is', null)
+/** In one statement; `waiting` are the outcomes that this mutation does not acknowledge. */
+async function stateOf(db: Db, { session, requestId, acks }: Mutation) {
+  const outcomes = db.selectFrom('outcomes').where('session', '=', session);
+  const same = outcomes.where('request_id', '=', requestId);
+  const others = acks.length === 0 ? outcomes : outcomes.where('request_id', 'not in', acks);
+  const { body_hash, body, ended, waiting } = await db
+    .selectNoFrom((eb) => [
+      same.select('body_hash').as('body_hash'),
+      same.select('body').as('body'),
+      db.selectFrom('ended_sessions').select('at').where('session', '=', session).as('ended'),
+      others.where('acked_at', 'is', null).select(eb.fn.countAll<number>().as('count')).as('waiting'),
+    ])
     .executeTakeFirstOrThrow();
-  return count;
+  const known = body_hash === null || body === null ? undefined : { body_hash, body };
+  return { known, isEnded: ended !== null, waiting: waiting ?? 0 };
 }
 
 interface Acknowledged {
@@ -110,18 +109,17 @@ interface Acknowledged {
 
 export async function acknowledge(db: Db, { session, requestIds, at }: Acknowledged): Promise<void> {
   if (requestIds.length === 0) return;
-  await db
+  const known = db
     .updateTable('outcomes')
     .set({ acked_at: at })
     .where('session', '=', session)
     .where('request_id', 'in', requestIds)
-    .where('acked_at', 'is', null)
-    .execute();
-  await db
+    .where('acked_at', 'is', null);
+  const old = db
     .deleteFrom('outcomes')
     .where('session', '=', session)
-    .where('acked_at', '<', at - FORGET_ACKED_AFTER_MS)
-    .execute();
+    .where('acked_at', '<', at - FORGET_ACKED_AFTER_MS);
+  await together(db, [() => known.execute(), () => old.execute()]);
 }
 
 /** Outcomes and ended sessions live as long as a resume token, revocations as long as a ticket. */

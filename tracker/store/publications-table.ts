@@ -4,6 +4,7 @@ import { ERROR_TEXTS, type ErrorCode } from '../../common/protocol/errors.js';
 import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
 import type { SearchOrder } from '../../common/protocol/search-fields.js';
 import { deviceOf } from './accounts-table.js';
+import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
 import { noteFolders, totalsOf } from './folders-table.js';
 import { keepFromUnnamed, mayFetch, resolveRights, setRights } from './rights-table.js';
@@ -13,6 +14,7 @@ import type { Change, PublicationRow, PublishEntry, RowKey, SearchKey } from './
 import { isBeyondStored } from './stored-quota.js';
 import type { Tables } from './tables.js';
 import { expire, setTerms } from './terms-table.js';
+import { together } from './together.js';
 
 type Db = Kysely<Tables>;
 /** Names looked up, and rows inserted, by one statement: far below SQLite's limit of 32,766 parameters. */
@@ -49,12 +51,11 @@ interface Publishing {
 export async function publish(db: Db, change: Change & { type: 'publish' }, at: number): Promise<ReplyBody<'publish'>> {
   const device = await deviceOf(db, change);
   const names = change.entries.flatMap((entry) => ('refused' in entry ? [] : [entry.name]));
-  const heldByName = await findHeld(db, device.account_id, names);
-  const account = await db
-    .selectFrom('accounts')
-    .select(['publications', 'paths'])
-    .where('id', '=', device.account_id)
-    .executeTakeFirstOrThrow();
+  const rowsOfAccount = db.selectFrom('accounts').select(['publications', 'paths']).where('id', '=', device.account_id);
+  const [heldByName, account] = await together(db, [
+    () => findHeld(db, device.account_id, names),
+    () => rowsOfAccount.executeTakeFirstOrThrow(),
+  ]);
   const room = change.quota - account.publications - account.paths;
   const { putQuotaBytes } = change;
   const state: Publishing = { db, device, at, heldByName, fresh: new Map(), room, putQuotaBytes, changes: new Map() };
@@ -67,7 +68,7 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
   for (const entry of change.entries) {
     results.push('refused' in entry ? { ok: false, error: entry.refused } : await publishOne(state, entry));
   }
-  await insertFresh(state);
+  await together(db, [() => insertFresh(state), () => applyChanges(db, device.account_id, state.changes)]);
   const applied = results.flatMap((result) => (result.ok ? [result.publicationId] : []));
   if (rights !== undefined) for (const id of applied) await setRights(db, id, { rights, at });
   for (const result of results)
@@ -77,7 +78,6 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
     await expire(db, at);
   }
   const described = await noteFolders(db, device.account_id, appliedEntries(change.entries, results));
-  await applyChanges(db, device.account_id, state.changes);
   return {
     results: results.map((result) => {
       if (!result.ok) return result;
@@ -210,7 +210,7 @@ async function findHeld(db: Db, accountId: number, names: readonly string[]): Pr
       .selectFrom('publications')
       .select(['name', 'publication_id', 'device_id', 'file_id', 'size', 'revision', 'is_public'])
       .where('account_id', '=', accountId)
-      .where('name', 'in', names.slice(first, first + BATCH))
+      .where(dialectOf(db).isNamed(names.slice(first, first + BATCH)))
       .execute();
     for (const { name, ...held } of rows) heldByName.set(name, held);
   }
@@ -246,24 +246,25 @@ export function note(changes: LibraryChanges, deviceId: number, { publications }
 }
 
 export async function applyChanges(db: Db, accountId: number, changes: LibraryChanges): Promise<void> {
-  let gained = 0;
-  for (const [deviceId, change] of changes) {
-    gained += change.publications;
-    await db
+  const gained = [...changes.values()].reduce((sum, { publications }) => sum + publications, 0);
+  const updates = [...changes].map(([deviceId, change]) =>
+    db
       .updateTable('devices')
       .where('id', '=', deviceId)
       .set((eb) => ({
         revision: eb('revision', '+', change.revision),
         publications: eb('publications', '+', change.publications),
-      }))
-      .execute();
-  }
-  if (gained === 0) return;
-  await db
+      })),
+  );
+  const ofAccount = db
     .updateTable('accounts')
-    .set((eb) => ({ publications: eb('publications', '+', gained) }))
     .where('id', '=', accountId)
-    .execute();
+    .set((eb) => ({ publications: eb('publications', '+', gained) }));
+  const all = gained === 0 ? updates : [...updates, ofAccount];
+  await together(
+    db,
+    all.map((update) => () => update.execute()),
+  );
 }
 
 export function errorOf(code: ErrorCode): ErrorBody {
