@@ -15,6 +15,7 @@ const CODE_OF_STORE: Record<StoreErrorCode, ErrorCode> = {
   corrupt: 'internal',
   unreadable: 'internal',
   'other-keys': 'internal',
+  'older-nodes': 'internal',
   internal: 'internal',
 };
 

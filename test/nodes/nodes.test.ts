@@ -1,8 +1,11 @@
 /** Three nodes of one tracker on one PostgreSQL, inside the test: whichever is asked, the answer is the same. */
 import { expect } from 'chai';
+import { Client } from 'pg';
 import { VirtualClock } from '../../common/runtime/clock.js';
 import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
 import type { NodeStore } from '../../tracker/store/node-store.js';
+import { configOf } from '../../tracker/store/postgres-connections.js';
+import { type MigrationStep, migrate, STEPS } from '../../tracker/store/postgres-migrations.js';
 import { startTcpProxy } from '../support/faultnet.js';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
 import { type TempDir, tempDir } from '../support/temp.js';
@@ -226,6 +229,58 @@ describe('three nodes of one tracker', () => {
     await everywhere([bob], { type: 'listPeers' }, (reply) => reply['peers'].length === 0);
     await everywhere([bob], { type: 'heartbeat' }, (reply) => ports(reply).join() === [second, third].join());
     await nodes[0]!.open();
+  });
+
+  describe('of a version that is replaced by a newer one', () => {
+    const NEWER: MigrationStep = {
+      sql: `ALTER TABLE publications ADD COLUMN mood text; ALTER TABLE nodes ADD COLUMN colour text;
+        CREATE TABLE moods (publication_id text PRIMARY KEY); CREATE INDEX publications_mood ON publications (mood)`,
+      isAdditive: true,
+    };
+    const upgrade = async (step: MigrationStep): Promise<void> => {
+      const client = new Client(configOf(url));
+      await client.connect();
+      try {
+        await migrate(client, [...STEPS, step]);
+      } finally {
+        await client.end();
+      }
+    };
+
+    it('go on beside it, and do not start any more', async () => {
+      const { client: alice } = await nodes[0]!.enterTcp('alice');
+      await alice.ask(publishOf('before'));
+      const clients = await lookers();
+      await everywhere(clients, { type: 'search', text: 'before' }, (reply) => reply['publications'].length === 1);
+
+      await upgrade(NEWER);
+
+      expect((await alice.ask(publishOf('before, and after'))).ok).to.equal(true);
+      await everywhere(clients, { type: 'search', text: 'before' }, (reply) => reply['publications'].length === 2);
+      const { client: bob } = await nodes[1]!.enterTcp('bob');
+      await everywhere([bob], { type: 'listPeers' }, (reply) => reply['peers'].length === 1);
+      const refused = await openAnother();
+      expect(refused).to.have.property('code', 'newer-schema');
+      expect(String(refused)).to.contain('written by a newer version of shoal. Install that version');
+    });
+
+    it('must be stopped before a change that they could not go on with', async () => {
+      const breaking = { ...NEWER, isAdditive: false };
+
+      const refused = await upgrade(breaking).catch((error: Error) => error);
+      const ports = nodes.map(({ port }) => port).toSorted((a, b) => a - b);
+      for (const node of nodes) await node.close();
+      await upgrade(breaking);
+
+      expect(refused).to.have.property('code', 'older-nodes');
+      for (const port of ports) expect(String(refused)).to.contain(`127.0.0.1:${port}`);
+      expect(await openAnother()).to.have.property('code', 'newer-schema');
+      await server.run(url, `UPDATE shoal_schema SET version = ${STEPS.length}`);
+      for (const node of nodes) await node.open();
+    });
+
+    const openAnother = (): Promise<unknown> =>
+      TestTracker.start({ postgres: { url, identity } }).catch((error: Error) => error);
   });
 
   it('are refused with other keys than the first has', async () => {

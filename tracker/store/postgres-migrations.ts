@@ -3,6 +3,7 @@
  * compare as bytes, as on SQLite: COLLATE "C". What the tables mean is said in `migrations.ts` and `tables.ts`.
  */
 import type { ClientBase } from 'pg';
+import { IS_ALIVE } from './postgres-lease.js';
 import { StoreError } from './store-error.js';
 
 /** Of NOTIFY. */
@@ -285,28 +286,38 @@ CREATE FUNCTION decided() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   RETURN NULL;
 END $$;
 CREATE TRIGGER counters_decided AFTER UPDATE ON counters FOR EACH STATEMENT EXECUTE FUNCTION decided();
+
+-- What a node's program knows of: how many steps.
+ALTER TABLE nodes ADD COLUMN schema bigint NOT NULL DEFAULT 2;
 `;
 
-const STEPS: readonly string[] = [INITIAL, NODES, WAKING];
+export interface MigrationStep {
+  readonly sql: string;
+  /** Programs that know only the steps before can go on beside it: it adds, and what it adds may be left out. */
+  readonly isAdditive: boolean;
+}
+
+export const STEPS: readonly MigrationStep[] = [INITIAL, NODES, WAKING].map((sql) => ({ sql, isAdditive: true }));
 
 /** Of the advisory lock under which steps are taken: several nodes may start at once. */
 const LOCK = 7_546_501;
 
 /**
  * Brings the database to the newest schema, each step in its own transaction.
- * @throws {StoreError} `newer-schema` when a newer version has written it.
+ * @throws {StoreError} `newer-schema` when a newer version has written it; `older-nodes` when a step would break what still runs.
  */
-export async function migrate(client: ClientBase): Promise<void> {
+export async function migrate(client: ClientBase, steps = STEPS): Promise<void> {
   for (;;) {
     await client.query('BEGIN');
     try {
       await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
       await client.query('CREATE TABLE IF NOT EXISTS shoal_schema (version bigint NOT NULL)');
       const version = await schemaVersion(client);
-      if (version > STEPS.length) throw newerSchema();
-      const step = STEPS[version];
+      if (version > steps.length) throw newerSchema();
+      const step = steps[version];
       if (step !== undefined) {
-        await client.query(step);
+        if (!step.isAdditive) await refuseBesideOlder(client, version);
+        await client.query(step.sql);
         await client.query('DELETE FROM shoal_schema');
         await client.query('INSERT INTO shoal_schema VALUES ($1)', [version + 1]);
       }
@@ -317,6 +328,20 @@ export async function migrate(client: ClientBase): Promise<void> {
       throw error;
     }
   }
+}
+
+async function refuseBesideOlder(client: ClientBase, version: number): Promise<void> {
+  const { rows } = await client.query<{ place: string }>(
+    `SELECT coalesce(host || ':' || port, 'one that nobody is told of') AS place FROM nodes WHERE ${IS_ALIVE} AND schema <= $1 ORDER BY 1`,
+    [version],
+  );
+  if (rows.length === 0) return;
+  const places = rows.map(({ place }) => place).join(', ');
+  throw new StoreError(
+    'older-nodes',
+    `this version changes the store in a way that nodes of an older one cannot go on with, and some run: ${places}. ` +
+      'Stop them, then start this one. Peers come back by themselves.',
+  );
 }
 
 async function schemaVersion(client: ClientBase): Promise<number> {

@@ -3,7 +3,6 @@ import type { PoolClient } from 'pg';
 import { foldUser } from './fold-user.js';
 import {
   type Heard,
-  NODE_LEASE_MS,
   type NodeFacts,
   type NodeNews,
   type NodeStore,
@@ -11,7 +10,8 @@ import {
 } from './node-store.js';
 import type { Connections } from './postgres-connections.js';
 import { fromPostgres } from './postgres-errors.js';
-import { NEWS_CHANNEL } from './postgres-migrations.js';
+import { IS_ALIVE } from './postgres-lease.js';
+import { NEWS_CHANNEL, STEPS } from './postgres-migrations.js';
 import { PostgresNews } from './postgres-news.js';
 import type { PostgresPlace } from './postgres-place.js';
 import { StoreError } from './store-error.js';
@@ -19,7 +19,6 @@ import { StoreError } from './store-error.js';
 /** Rows of a node that is dead for so long are removed; should it come back, it joins anew. */
 const FORGET_DEAD = "interval '60 seconds'";
 const FORGET_MESSAGES = "interval '30 seconds'";
-const IS_ALIVE = `beat_at > clock_timestamp() - interval '${NODE_LEASE_MS} milliseconds'`;
 const TABLES_OF_NODE = ['live_sessions', 'live_holds', 'node_messages', 'slots', 'nodes'] as const;
 
 export function postgresNodes(connections: Connections, { url, shown: place }: PostgresPlace): NodeStore {
@@ -63,7 +62,11 @@ async function join(
     client,
     dead.rows.map((row) => row.node),
   );
-  await client.query('INSERT INTO nodes VALUES ($1, $2, $3, clock_timestamp(), 0, 0, 0, false)', [node, host, port]);
+  await client.query(
+    `INSERT INTO nodes (node, host, port, beat_at, version, purged, message, has_searches, schema)
+      VALUES ($1, $2, $3, clock_timestamp(), 0, 0, 0, false, $4)`,
+    [node, host, port, STEPS.length],
+  );
 }
 
 function otherKeys(name: string): StoreError {
