@@ -97,4 +97,21 @@ describe('the commands that look after the store', function () {
     expect(repaired.stdout).to.contain('It was damaged');
     expect((await onData('check')).code).to.equal(0);
   });
+
+  it('name the tool of PostgreSQL, with the database and the files that belong to it, and never the password', async () => {
+    const store = 'postgres://shoal:open-sesame@db.example:5433/shoal?sslmode=verify-full';
+    const shown = "--dbname='postgres://shoal@db.example:5433/shoal?sslmode=verify-full'";
+    const words = { backup: [dir.join('backup')], restore: [dir.join('backup')], check: [] };
+
+    const said = await Promise.all(
+      Object.entries(words).map(([word, args]) => onData(word, ...args, '--store', store)),
+    );
+
+    expect(said.map(({ code }) => code)).to.deep.equal([2, 2, 2]);
+    for (const [index, tool] of ['pg_dump', 'pg_restore', 'pg_amcheck'].entries()) {
+      expect(said[index]!.stderr).to.contain(`${tool} `).and.to.contain(shown);
+      expect(said[index]!.stderr).not.to.contain('open-sesame');
+    }
+    for (const file of ['identity.pem', 'seal.key']) expect(said[0]!.stderr).to.contain(dir.join('data', file));
+  });
 });

@@ -10,7 +10,7 @@ import { backUp, type KeptFile, restoreTo } from '../store/backup.js';
 import { type CheckReport, checkStore, repairStore } from '../store/check-store.js';
 import { sumsPath } from '../store/page-sums.js';
 import { CliError, type CliProcess, EXIT, outputTo } from './process.js';
-import { storePath } from './store-location.js';
+import { type Care, storePath } from './store-location.js';
 import type { StoreFlags } from './with-store.js';
 
 export interface CareFlags extends StoreFlags {
@@ -27,17 +27,18 @@ interface Place {
   readonly keyPaths: Readonly<Record<string, string>>;
 }
 
-function placeOf(flags: CareFlags, process: CliProcess): Place {
+function placeOf(care: Care, flags: CareFlags, process: CliProcess): Place {
   const config = loadTrackerConfig({ ...flags }, process.host);
   const keyPaths = {
     'identity.pem': config.identity ?? join(config.data, 'identity.pem'),
     'seal.key': config.sealKey ?? join(config.data, 'seal.key'),
   };
-  return { config, path: storePath(config, process.host.cwd), keyPaths };
+  const path = storePath(config, { cwd: process.host.cwd, care, keys: Object.values(keyPaths) });
+  return { config, path, keyPaths };
 }
 
 export async function backUpStore(file: string, flags: CareFlags, process: CliProcess): Promise<void> {
-  const { path, keyPaths } = placeOf(flags, process);
+  const { path, keyPaths } = placeOf('backup', flags, process);
   const target = resolve(process.host.cwd, file);
   requireStore(path);
   if (existsSync(target) && flags.force !== true)
@@ -56,7 +57,7 @@ async function readKept([name, path]: [string, string]): Promise<KeptFile | unde
 }
 
 export async function restoreStore(file: string, flags: CareFlags, process: CliProcess): Promise<void> {
-  const { path, config, keyPaths } = placeOf(flags, process);
+  const { path, config, keyPaths } = placeOf('restore', flags, process);
   await ensurePrivateDir(config.data);
   using _lock = acquireLock(`${path}.lock`, { what: `the tracker's store ${path}` });
   if (existsSync(path) && flags.force !== true)
@@ -87,7 +88,7 @@ async function putKey(path: string, content: Uint8Array, suffix: string): Promis
 }
 
 export function checkTheStore(flags: CareFlags, process: CliProcess): void {
-  const { path } = placeOf(flags, process);
+  const { path } = placeOf('check', flags, process);
   requireStore(path);
   const output = outputTo(process, flags);
   if (flags.repair === true) {

@@ -21,14 +21,41 @@ export function storePlace({ store, data }: TrackerConfig, cwd: string): StorePl
   );
 }
 
-/** Of what works on the file itself. @throws {CliError} */
-export function storePath(config: TrackerConfig, cwd: string): string {
+/** Commands that look after a store in a file. */
+export type Care = 'backup' | 'restore' | 'check';
+
+const TOOL_OF: Record<Care, (url: string) => string> = {
+  backup: (url) =>
+    `Back it up, while nodes run, with: pg_dump --format=custom --no-unlogged-table-data --file=FILE --dbname='${url}'`,
+  restore: (url) =>
+    `Stop all nodes, then restore with: pg_restore --clean --if-exists --no-owner --exit-on-error --dbname='${url}' FILE`,
+  check: (url) => `Look through it, while nodes run, with: pg_amcheck --heapallindexed --dbname='${url}'`,
+};
+
+/** Of the store as a file. `keys` are the files that belong to it. @throws {CliError} for one in a database: which tool does it there. */
+export function storePath(config: TrackerConfig, { cwd, care, keys }: CareOptions): string {
   const place = storePlace(config, cwd);
   if (place.kind === 'sqlite') return place.path;
+  const files = care === 'check' ? '' : ` These files belong to it, keep copies of them: ${keys.join(', ')}.`;
   throw new CliError(
-    'this works on a store in a file. Use the tools of PostgreSQL for yours: pg_dump, pg_restore, pg_amcheck.',
+    `tracker ${care} is for a store in a file, and this one is in PostgreSQL. ${TOOL_OF[care](withoutPassword(place.url))}${files}`,
     { code: 'usage', exitCode: EXIT.usage },
   );
+}
+
+interface CareOptions {
+  readonly cwd: string;
+  readonly care: Care;
+  readonly keys: readonly string[];
+}
+
+/** It comes from PGPASSWORD or ~/.pgpass for these tools, too. */
+function withoutPassword(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed === null) return 'postgres://USER@HOST/DATABASE';
+  parsed.password = '';
+  parsed.searchParams.delete('password');
+  return parsed.href.replaceAll("'", '%27');
 }
 
 export interface OpenOptions {
