@@ -4,13 +4,17 @@ import { AUDIT_KINDS, LIMIT_NAMES } from '../protocol/admin-names.js';
 export const ADMIN_HELP = `
 Words:
   status, sessions                          what goes on now (asks a running tracker: --tracker)
-  users, bans, limits                       what is decided
+  users, groups, bans, limits               what is decided
   audit                                     who did what, newest first (--since, --until, --user, --kind, --limit, --csv)
   ban user|group|network WHOM               ends their sessions and keeps them out (--for TIME, --reason TEXT)
   unban user|group|network WHOM
   limit user|group WHOM NAME NUMBER         NAME is ${LIMIT_NAMES.join(', ')}; NUMBER or "default"
   grant USER, revoke USER                   admin rights
+  add USER, passwd USER                     a new account, a new password (--new-password-file, or a prompt)
   disable USER, enable USER, remove USER    accounts
+  appoint USER, dismiss USER                who runs a depot, which keeps what others put there
+  group add|remove GROUP
+  group join|leave GROUP USER...            who is in it
   log-level LEVEL                           of a running tracker, until its next start (--tracker)
   reload                                    a running tracker reads its settings again`;
 
@@ -18,6 +22,7 @@ Words:
 export const ADMIN_OPTIONS: readonly (readonly [flags: string, description: string])[] = [
   ['--for <TIME>', 'ban: ends by itself after so long, such as 30m, 12h or 7d'],
   ['--reason <TEXT>', 'ban: what the banned user is told'],
+  ['--new-password-file <FILE>', 'add, passwd: the first line is the new password'],
   ['--since <TIME>', 'audit: from this date on, or so long ago, such as 7d'],
   ['--until <TIME>', 'audit: before this date, or so long ago'],
   ['--of <USER>', 'audit: what this user did'],

@@ -18,9 +18,20 @@ export function rowsWantedOf({ limit }: AdminOptions): number {
   throw new AdminUsageError(`--limit is ${JSON.stringify(limit)}, which is neither a number from 1 on nor "all".`);
 }
 
-/** @throws {AdminUsageError} */
-export function readAdminWords(words: readonly string[], options: AdminOptions, now: number): AdminAction {
-  const action = actionOf(words, options, now);
+/** Whose password the words are about, which the caller has to get; undefined: nobody's. */
+export function passwordWish([word, user, ...more]: readonly string[]): { user: string; isNew: boolean } | undefined {
+  if ((word !== 'add' && word !== 'passwd') || user === undefined || more.length > 0) return undefined;
+  return { user, isNew: word === 'add' };
+}
+
+/** `passwordHash`: of the new password, where `passwordWish` asks for one. @throws {AdminUsageError} */
+export function readAdminWords(
+  words: readonly string[],
+  options: AdminOptions,
+  { now, passwordHash }: { readonly now: number; readonly passwordHash?: string | undefined },
+): AdminAction {
+  const wish = passwordWish(words);
+  const action = wish === undefined ? actionOf(words, options, now) : { do: 'account', ...wish, passwordHash };
   const parsed = action === undefined ? undefined : parseAdminAction(action);
   if (parsed === undefined)
     throw new AdminUsageError(`"admin ${words.join(' ')}" is not understood. See: shoal admin --help`);
@@ -44,6 +55,11 @@ function actionOf(words: readonly string[], options: AdminOptions, now: number):
     case 'enable':
     case 'remove':
       return isLength(2) ? { do: 'user', user: first, change: word } : undefined;
+    case 'appoint':
+    case 'dismiss':
+      return isLength(2) ? { do: 'depot', user: first, appointed: word === 'appoint' } : undefined;
+    case 'group':
+      return groupOf(words.slice(1));
     case 'log-level':
       return isLength(2) ? { do: 'logLevel', level: first } : undefined;
     case 'reload':
@@ -51,6 +67,11 @@ function actionOf(words: readonly string[], options: AdminOptions, now: number):
     default:
       return isLength(1) && (LISTS as readonly string[]).includes(word) ? listOf(word, options, now) : undefined;
   }
+}
+
+function groupOf([change, group, ...users]: readonly string[]): object {
+  if (change === 'join' || change === 'leave') return { do: 'members', group, change, users };
+  return { do: users.length === 0 ? 'group' : 'not understood', group, change };
 }
 
 function limitOf(limit: object, value: string | undefined): object | undefined {
@@ -94,6 +115,13 @@ function durationMs(text: unknown): number | undefined {
   return digits === undefined ? undefined : Number(digits) * (MS_PER_UNIT[unit] ?? 0);
 }
 
+/** The action as it may be printed: without the hash of a password. */
+export function shownAction(action: AdminAction): object {
+  if (action.do !== 'account') return action;
+  const { passwordHash: _, ...rest } = action;
+  return rest;
+}
+
 /** What has been done, for a person. The same once more is true again. */
 export function doneText(action: Exclude<AdminAction, AdminList>): string {
   switch (action.do) {
@@ -107,6 +135,14 @@ export function doneText(action: Exclude<AdminAction, AdminList>): string {
       return `${action.user} ${action.admin ? 'has admin rights' : 'has no admin rights'}`;
     case 'user':
       return `${action.user} ${{ disable: 'is disabled', enable: 'is enabled', remove: 'is removed' }[action.change]}`;
+    case 'account':
+      return `${action.user} ${action.isNew ? 'added' : 'has a new password; all sessions of this user have ended'}`;
+    case 'depot':
+      return `${action.user} ${action.appointed ? 'may run a depot' : 'is no depot any more; what it has is not offered any longer'}`;
+    case 'group':
+      return `group ${action.group} ${action.change === 'add' ? 'added' : 'removed; what was shared with it is not any more'}`;
+    case 'members':
+      return `${action.users.join(', ')} ${action.change === 'join' ? 'joined' : 'left'} ${action.group}`;
     case 'logLevel':
       return `the log level is ${action.level}`;
     case 'reload':

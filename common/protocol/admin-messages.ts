@@ -1,6 +1,7 @@
 /** What an administrator may ask of a tracker, and the rows that come back; see docs/protocol.md "admin". */
 import { z } from 'zod';
 import { AUDIT_KINDS, LIMIT_NAMES } from './admin-names.js';
+import { passwordHash } from './rights.js';
 
 const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
@@ -18,7 +19,10 @@ export type LimitName = (typeof LIMIT_NAMES)[number];
 
 export type AuditKind = (typeof AUDIT_KINDS)[number];
 
-export const LISTS = ['status', 'users', 'sessions', 'bans', 'limits', 'audit'] as const;
+export const LISTS = ['status', 'users', 'groups', 'sessions', 'bans', 'limits', 'audit'] as const;
+
+/** Members that one action names. */
+export const MAX_MEMBERS_NAMED = 100;
 
 const subject = z.union([name, network]);
 
@@ -42,6 +46,16 @@ export const adminAction = z.discriminatedUnion('do', [
   }),
   z.object({ do: z.literal('grant'), user: name, admin: z.boolean() }),
   z.object({ do: z.literal('user'), user: name, change: z.enum(['disable', 'enable', 'remove']) }),
+  /** A new account, or a new password of one. The administrator's program makes the hash. */
+  z.object({ do: z.literal('account'), user: name, isNew: z.boolean(), passwordHash }),
+  z.object({ do: z.literal('depot'), user: name, appointed: z.boolean() }),
+  z.object({ do: z.literal('group'), group: name, change: z.enum(['add', 'remove']) }),
+  z.object({
+    do: z.literal('members'),
+    group: name,
+    change: z.enum(['join', 'leave']),
+    users: z.array(name).min(1).max(MAX_MEMBERS_NAMED),
+  }),
   z.object({ do: z.literal('reload') }),
   z.object({ do: z.literal('logLevel'), level: z.enum(['silent', 'error', 'warn', 'info', 'debug']) }),
   z.object({

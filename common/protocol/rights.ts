@@ -24,14 +24,14 @@ export const rights = z.union([
 export type Rights = z.output<typeof rights>;
 
 /** Exactly these parameters: the tracker pays for every guess. */
-const passcodeHash = z.string().regex(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
+export const passwordHash = z.string().regex(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
 const expiresAt = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const downloadCount = z.number().int().min(1).max(MAX_COUNTED_DOWNLOADS);
 
 /** Conditions beside the rights. An absent field keeps what there is, null takes the condition away. */
 export const terms = z.object({
   /** The owner makes the hash, so that the passcode itself leaves nobody's program but that of who types it in to fetch. */
-  passcodeHash: passcodeHash.nullable().optional(),
+  passcodeHash: passwordHash.nullable().optional(),
   /** ms since epoch: from then on nobody but the owner sees the publication. */
   expiresAt: expiresAt.nullable().optional(),
   /** How many users may fetch it, counted from now; `burn`: after the last of them it is gone for all others. */

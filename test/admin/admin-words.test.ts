@@ -3,8 +3,9 @@ import { adminCsv, adminTable } from '../../common/admin/admin-rows.js';
 import { AdminUsageError, readAdminWords, rowsWantedOf } from '../../common/admin/admin-words.js';
 
 const NOW = Date.UTC(2030, 0, 1);
+const HASH = `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'B'.repeat(43)}`;
 const read = (line: string, options: object = {}) =>
-  readAdminWords(line.split(' '), options as Record<string, unknown>, NOW);
+  readAdminWords(line.split(' '), options as Record<string, unknown>, { now: NOW, passwordHash: HASH });
 
 describe('the words of shoal admin', () => {
   for (const [line, options, action] of [
@@ -19,6 +20,11 @@ describe('the words of shoal admin', () => {
     ['limit group t publications default', {}, { do: 'limit', kind: 'group', subject: 't', limit: 'publications' }],
     ['revoke bob', {}, { do: 'grant', user: 'bob', admin: false }],
     ['remove bob', {}, { do: 'user', user: 'bob', change: 'remove' }],
+    ['add carol', {}, { do: 'account', user: 'carol', isNew: true, passwordHash: HASH }],
+    ['passwd carol', {}, { do: 'account', user: 'carol', isNew: false, passwordHash: HASH }],
+    ['dismiss bob', {}, { do: 'depot', user: 'bob', appointed: false }],
+    ['group add team', {}, { do: 'group', group: 'team', change: 'add' }],
+    ['group join team bob carol', {}, { do: 'members', group: 'team', change: 'join', users: ['bob', 'carol'] }],
     ['log-level debug', {}, { do: 'logLevel', level: 'debug' }],
     ['reload', {}, { do: 'reload' }],
     [
@@ -47,6 +53,10 @@ describe('the words of shoal admin', () => {
     ['ban user bob', { reason: 'two\nlines' }, 'not understood'],
     ['limit user bob publications -1', {}, 'not understood'],
     ['log-level loud', {}, 'not understood'],
+    ['add carol dave', {}, 'not understood'],
+    ['add no/name', {}, 'not understood'],
+    ['group add team bob', {}, 'not understood'],
+    ['group join team', {}, 'not understood'],
     ['audit', { since: 'soon' }, '--since is "soon"'],
     ['audit', { kind: 'gossip' }, 'not understood'],
     ['constructor', {}, 'not understood'],

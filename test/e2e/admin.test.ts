@@ -1,4 +1,5 @@
 /** `shoal admin --tracker`: an administrator at another computer, and one who is none. */
+import { writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { World } from './world.js';
 
@@ -19,5 +20,25 @@ describe('shoal admin over the network', () => {
     expect(told.stderr).to.contain('does not let your account in');
     expect(bans.result?.['rows']).to.have.nested.property('[0].subject', 'bob');
     expect(status.stdout).to.match(/^activeSessions +servingSessions/);
+  }).timeout(30_000);
+
+  it('adds a user, who can log in with that password, and gives a new one; the password goes nowhere else', async () => {
+    await using world = await World.open({ admins: ['alice'] });
+    const file = world.path('new-password');
+    await writeFile(file, 'horse battery\n', { mode: 0o600 });
+    const asCarol = (password: string) => world.cli('carol', ['whoami'], { password });
+
+    const added = await world.cli('alice', ['admin', 'add', 'carol', '--new-password-file', file]);
+    const first = await asCarol('horse battery');
+    const again = await world.cli('alice', ['admin', 'add', 'carol', '--new-password-file', file]);
+    await writeFile(file, 'staple correct\n');
+    const changed = await world.cli('alice', ['admin', 'passwd', 'carol', '--new-password-file', file]);
+    const missing = await world.cli('alice', ['admin', 'passwd', 'carol']);
+
+    expect(added.result).to.deep.include({ event: 'result', done: { do: 'account', user: 'carol', isNew: true } });
+    expect([added.code, first.code, changed.code], first.stderr).to.deep.equal([0, 0, 0]);
+    expect([again.code, again.stderr.includes('There is a user carol already')]).to.deep.equal([1, true]);
+    expect([missing.code, missing.stderr.includes('--new-password-file FILE')]).to.deep.equal([2, true]);
+    expect((await asCarol('staple correct')).code).to.equal(0);
   }).timeout(30_000);
 });

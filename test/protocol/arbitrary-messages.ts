@@ -254,6 +254,12 @@ export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = 
         limit: page.limit,
       }),
       fc.record({ do: fc.constant('reload' as const) }),
+      fc.record({
+        do: fc.constant('members' as const),
+        group: user,
+        change: fc.constantFrom('join' as const, 'leave' as const),
+        users: fc.array(user, { minLength: 1, maxLength: 9 }),
+      }),
     ),
   }),
   path: message<Request<'path'>>({ ...envelope, type: fc.constant('path'), challenge: base64url(16) }),

@@ -220,6 +220,47 @@ describe('an administrator', () => {
     expect(status).to.include({ activeSessions: 2, servingSessions: 1, bans: 0, heartbeatMs: 2_000 });
   });
 
+  it('adds accounts and groups, and sets passwords; what is so already is done, and no hash is in the audit', async () => {
+    const hashOf = (digit: string): string => `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${digit.repeat(43)}`;
+    const carol = { do: 'account', user: 'carol', isNew: true, passwordHash: hashOf('A') };
+    const codes = async (...actions: readonly object[]): Promise<string[]> => {
+      const found: string[] = [];
+      for (const action of actions) found.push(codeOf(await act(root, action)));
+      return found;
+    };
+
+    expect(
+      await codes(
+        carol,
+        carol,
+        { ...carol, passwordHash: hashOf('B') },
+        { ...carol, isNew: false, passwordHash: hashOf('C') },
+        { ...carol, isNew: false, user: 'nobody' },
+        { ...carol, passwordHash: hashOf('D').replace('t=2', 't=9') },
+        { do: 'group', group: 'team', change: 'add' },
+        { do: 'group', group: 'team', change: 'add' },
+        { do: 'members', group: 'team', change: 'join', users: ['carol', 'alice'] },
+        { do: 'members', group: 'team', change: 'leave', users: ['alice', 'nobody'] },
+        { do: 'depot', user: 'carol', appointed: true },
+        { do: 'group', group: 'no-such', change: 'remove' },
+      ),
+    ).to.deep.equal([
+      ...['ok', 'ok', 'name-taken', 'ok', 'unknown-name', 'bad-message'],
+      ...['ok', 'name-taken', 'ok', 'unknown-name', 'ok', 'unknown-name'],
+    ]);
+    expect((await tracker.store.findAccount('carol'))?.passwordHash).to.equal(hashOf('C'));
+    expect(await rows('groups')).to.deep.equal([{ group: 'team', members: 2, users: 'alice carol' }]);
+    const audit = await rows('audit', { kind: 'admin', user: 'root' });
+    expect(audit.map(({ subject, detail }) => `${subject} ${detail}`)).to.deep.equal([
+      'carol appoint',
+      'team group join carol,alice',
+      'team group add',
+      'carol user password',
+      'carol user add',
+      'carol user add',
+    ]);
+  });
+
   it('finds bans, limits and the audit again after a restart', async () => {
     await act(root, { do: 'ban', kind: 'user', subject: 'bob' });
     await act(root, { do: 'limit', kind: 'user', subject: 'alice', limit: 'publications', value: 0 });

@@ -3,6 +3,7 @@ import type { AdminAction, AdminList, AdminRow } from '../../common/protocol/adm
 import { ProtocolError } from '../../common/protocol/errors.js';
 import { networkProblem } from '../policy/policy.js';
 import type { AuditRow, PolicyChange, Store } from '../store/store.js';
+import { changePeople } from './change-people.js';
 
 /** What only a running tracker knows and does. */
 export interface LiveDesk {
@@ -31,6 +32,8 @@ export interface AdminAnswer {
 
 const DONE: AdminAnswer = { rows: [] };
 const DEFAULT_ROWS = 100;
+/** Characters that one column of a row may have. */
+const MAX_CELL = 1_000;
 
 interface Asked {
   readonly actor: Actor;
@@ -52,7 +55,12 @@ export async function performAdmin(place: AdminPlace, asked: Asked): Promise<Adm
       await running(place).setLogLevel(action.level);
       return DONE;
     case 'user':
-      await changeUser(place.store, action, audit);
+    case 'account':
+    case 'depot':
+    case 'group':
+    case 'members':
+      await changePeople(place.store, action, audit);
+      await place.store.recordAudit([audit]);
       return DONE;
     default:
       await changePolicy(place, action, audit);
@@ -67,12 +75,6 @@ async function changePolicy({ store, live }: AdminPlace, change: PolicyChange, a
   }
   if (!(await store.changePolicy(change, audit))) throw new ProtocolError('unknown-name');
   await live?.refresh();
-}
-
-async function changeUser(store: Store, action: AdminAction & { do: 'user' }, audit: AuditRow): Promise<void> {
-  if ((await store.changeAccount(action.user, { kind: action.change }, audit.at)) === undefined)
-    throw new ProtocolError('unknown-name');
-  await store.recordAudit([audit]);
 }
 
 /** For the audit: what was done, to whom. */
@@ -90,6 +92,14 @@ export function describeAction(action: AdminAction): { subject?: string; detail:
       return { subject: action.user, detail: action.admin ? 'grant admin' : 'revoke admin' };
     case 'user':
       return { subject: action.user, detail: action.change };
+    case 'account':
+      return { subject: action.user, detail: action.isNew ? 'user add' : 'user password' };
+    case 'depot':
+      return { subject: action.user, detail: action.appointed ? 'appoint' : 'dismiss' };
+    case 'group':
+      return { subject: action.group, detail: `group ${action.change}` };
+    case 'members':
+      return { subject: action.group, detail: `group ${action.change} ${action.users.join(',')}`.slice(0, 900) };
     case 'logLevel':
       return { detail: `log level ${action.level}` };
     case 'list':
@@ -123,12 +133,19 @@ async function rowsOf(place: AdminPlace, { what }: AdminList): Promise<readonly 
   const { store } = place;
   switch (what) {
     case 'users':
-      return (await store.listAccounts()).map(({ user, state, isAdmin, publications, createdAt }) => ({
+      return (await store.listAccounts()).map(({ user, state, isAdmin, isDepot, publications, createdAt }) => ({
         user,
         state,
         admin: isAdmin,
+        depot: isDepot,
         publications,
         createdAt,
+      }));
+    case 'groups':
+      return (await store.listGroups()).map(({ group, members }) => ({
+        group,
+        members: members.length,
+        users: shortened(members.join(' ')),
       }));
     case 'bans':
       return ((await store.policy(-1))?.bans ?? []).map(withoutAbsent);
@@ -151,6 +168,11 @@ async function rowsOf(place: AdminPlace, { what }: AdminList): Promise<readonly 
 function running({ live }: AdminPlace): LiveDesk {
   if (live !== undefined) return live;
   throw new ProtocolError('not-allowed', 'Only a running tracker knows that. Ask it with --tracker HOST:PORT.');
+}
+
+/** A row has a limit: of a large group the first ones are shown, and the number of all. */
+function shortened(text: string): string {
+  return text.length <= MAX_CELL ? text : `${text.slice(0, MAX_CELL - 2)} …`;
 }
 
 function withoutAbsent(row: object): AdminRow {

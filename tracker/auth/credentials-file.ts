@@ -1,7 +1,7 @@
 /** `credentials.txt`: one `user password` a line, the first space ends the name; `$argon2id$…` is a hash. `#` begins a comment. */
 import { readFile } from 'node:fs/promises';
 import { checkUserName } from '../../common/content/file-name.js';
-import { MAX_PASSWORD_BYTES } from '../../common/protocol/limits.js';
+import { checkPassword } from '../../common/protocol/password-rule.js';
 import { parsePhc } from '../../common/wire/phc.js';
 
 /** The file cannot be used; the message names it, the line, and what is expected. */
@@ -57,14 +57,4 @@ function parseLine(line: string, fail: (reason: string) => CredentialsError): Cr
   const wrong = checkPassword(password);
   if (wrong !== undefined) throw fail(wrong);
   return { user, secret: { password } };
-}
-
-/** What forbids `password`, as a sentence; undefined when nothing does. */
-export function checkPassword(password: string): string | undefined {
-  if (password === '') return 'the password is empty.';
-  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES)
-    return `the password is longer than ${MAX_PASSWORD_BYTES} bytes.`;
-  if (!password.isWellFormed() || /\p{Cc}/u.test(password))
-    return 'the password holds characters that nobody can type.';
-  return undefined;
 }

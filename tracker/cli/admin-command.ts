@@ -4,14 +4,18 @@ import {
   type AdminOptions,
   AdminUsageError,
   doneText,
+  passwordWish,
   readAdminWords,
   rowsWantedOf,
+  shownAction,
 } from '../../common/admin/admin-words.js';
 import type { AdminAction, AdminList, AdminRow } from '../../common/protocol/admin-messages.js';
 import { type ErrorCode, ProtocolError } from '../../common/protocol/errors.js';
 import { MAX_PAGE_ROWS } from '../../common/protocol/limits.js';
+import { hashPassword } from '../../common/wire/password-hash.js';
 import { performAdmin } from '../admin/perform-admin.js';
 import type { Store } from '../store/store.js';
+import { takePassword } from './password.js';
 import { CliError, type CliProcess, EXIT } from './process.js';
 import { LOCAL_ACTOR, type StoreFlags, withStore } from './with-store.js';
 
@@ -20,7 +24,7 @@ const ACTOR = { user: LOCAL_ACTOR };
 export type AdminFlags = StoreFlags & AdminOptions;
 
 export async function runAdmin(words: readonly string[], flags: AdminFlags, process: CliProcess): Promise<void> {
-  const action = read(words, flags, process);
+  const action = read(words, { ...flags, passwordHash: await newPasswordHash(words, flags, process) }, process);
   const { data, config, store: location, json } = flags;
   const storeFlags = { data, config, store: location, json } as StoreFlags;
   await withStore(storeFlags, process, async ({ store, output }) => {
@@ -31,17 +35,32 @@ export async function runAdmin(words: readonly string[], flags: AdminFlags, proc
         return;
       }
       await performAdmin({ store }, { actor: ACTOR, action, at: Math.floor(process.clock.now()) });
-      output.say({ event: 'result', done: action }, doneText(action));
+      output.say({ event: 'result', done: shownAction(action) }, doneText(action));
     } catch (error) {
       throw told(error);
     }
   });
 }
 
-function read(words: readonly string[], flags: AdminFlags, process: CliProcess): AdminAction {
+async function newPasswordHash(
+  words: readonly string[],
+  flags: AdminFlags,
+  process: CliProcess,
+): Promise<string | undefined> {
+  const wish = passwordWish(words);
+  if (wish === undefined) return undefined;
+  const file = flags['newPasswordFile'] as string | undefined;
+  return hashPassword(await takePassword(wish.user, file, process));
+}
+
+interface ReadFlags extends AdminFlags {
+  readonly passwordHash: string | undefined;
+}
+
+function read(words: readonly string[], { passwordHash, ...flags }: ReadFlags, process: CliProcess): AdminAction {
   try {
     rowsWantedOf(flags);
-    return readAdminWords(words, flags, process.clock.now());
+    return readAdminWords(words, flags, { now: process.clock.now(), passwordHash });
   } catch (error) {
     if (!(error instanceof AdminUsageError)) throw error;
     throw new CliError(error.message, { code: 'usage', exitCode: EXIT.usage, cause: error });

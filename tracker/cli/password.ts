@@ -1,7 +1,7 @@
 /** Where `shoal user` takes a password from: a file, the environment, or a prompt; never an argument, which others can see. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { checkPassword } from '../auth/credentials-file.js';
+import { checkPassword } from '../../common/protocol/password-rule.js';
 import { CliError, type CliProcess, EXIT } from './process.js';
 
 /** @throws {CliError} when there is none, or it cannot be used. */

@@ -1,15 +1,25 @@
 import { adminCsv, adminTable } from '../../../common/admin/admin-rows.js';
-import { AdminUsageError, doneText, readAdminWords, rowsWantedOf } from '../../../common/admin/admin-words.js';
+import {
+  AdminUsageError,
+  doneText,
+  passwordWish,
+  readAdminWords,
+  rowsWantedOf,
+  shownAction,
+} from '../../../common/admin/admin-words.js';
 import type { AdminAction, AdminList, AdminRow } from '../../../common/protocol/admin-messages.js';
 import { MAX_PAGE_ROWS } from '../../../common/protocol/limits.js';
+import { checkPassword } from '../../../common/protocol/password-rule.js';
+import { hashPassword } from '../../../common/wire/password-hash.js';
 import { type Peer, PeerError } from '../../api.js';
 import { row } from '../../wording/row.js';
 import type { CommandContext } from '../context.js';
+import { readSecretFile } from '../secret-file.js';
 import { call, withPeer } from './one-shot.js';
 
 /** Administers a tracker over the network; the account must have admin rights there. */
-export function admin(context: CommandContext): Promise<number> {
-  const action = read(context);
+export async function admin(context: CommandContext): Promise<number> {
+  const action = read(context, await newPasswordHash(context));
   return withPeer(context, async (peer) => {
     const { output, options } = context;
     if (action.do === 'list') {
@@ -18,18 +28,52 @@ export function admin(context: CommandContext): Promise<number> {
       output.rows(text.split(/\r?\n/).map((line) => row(line)));
       output.result('admin', { rows });
     } else {
-      await call(context, peer, 'admin', { action });
+      await perform(context, peer, action);
       output.lines([doneText(action)]);
-      output.result('admin', { done: action });
+      output.result('admin', { done: shownAction(action) });
     }
     return 0;
   });
 }
 
-function read({ args, options, output }: CommandContext): AdminAction {
+async function perform(context: CommandContext, peer: Peer, action: AdminAction): Promise<void> {
+  try {
+    await call(context, peer, 'admin', { action });
+  } catch (error) {
+    // Elsewhere the code is about publications.
+    if (!(error instanceof PeerError) || error.problem.code !== 'name-taken') throw error;
+    const what = action.do === 'account' ? `a user ${action.user}` : 'a group of this name';
+    const next = action.do === 'account' ? ` Give a new password with: shoal admin passwd ${action.user}` : '';
+    throw new PeerError({ code: 'name-taken', message: `There is ${what} already.${next}` }, { cause: error });
+  }
+}
+
+/** Of the account that is to get it; only the hash goes to the tracker. */
+async function newPasswordHash({ args, options, ask }: CommandContext): Promise<string | undefined> {
+  const wish = passwordWish(args);
+  if (wish === undefined) return undefined;
+  const file = options['newPasswordFile'];
+  const password = typeof file === 'string' ? await readSecretFile(file, 'password') : await askTwice(wish.user, ask);
+  const problem = checkPassword(password);
+  if (problem !== undefined) throw new PeerError({ code: 'usage', message: `Nothing was changed: ${problem}` });
+  return hashPassword(password);
+}
+
+async function askTwice(user: string, ask: CommandContext['ask']): Promise<string> {
+  if (ask === undefined)
+    throw new PeerError({
+      code: 'usage',
+      message: `The new password of ${user} is missing. Give --new-password-file FILE, or run this in a terminal.`,
+    });
+  const first = await ask.hidden(`New password for ${user}: `);
+  if (first === (await ask.hidden('Once more: '))) return first;
+  throw new PeerError({ code: 'usage', message: 'The two passwords differ. Nothing was changed.' });
+}
+
+function read({ args, options, output }: CommandContext, passwordHash: string | undefined): AdminAction {
   try {
     rowsWantedOf(options);
-    return readAdminWords(args, options, output.now());
+    return readAdminWords(args, options, { now: output.now(), passwordHash });
   } catch (error) {
     if (!(error instanceof AdminUsageError)) throw error;
     throw new PeerError({ code: 'usage', message: error.message }, { cause: error });
