@@ -5,11 +5,8 @@ declare module 'fernet' {
   }
 
   class Token {
-    /** `ttl` 0: the timestamp is not judged. */
-    constructor(options: { readonly secret: Secret; readonly token?: string; readonly ttl?: number });
+    constructor(options: { readonly secret: Secret });
     encode(message: string): string;
-    /** Throws when the token's MAC is wrong. */
-    decode(): string;
   }
 
   const fernet: { readonly Secret: typeof Secret; readonly Token: typeof Token };

@@ -108,12 +108,12 @@ describe('the registry', () => {
     for (let index = 0; index < 10_000; index += 1) enter(`asks${index}`, false);
     expect(registry.heartbeatMs()).to.equal(HEARTBEAT_MS);
 
-    for (let index = 0; index < 10_000; index += 1) enter(`serves${index}`, true);
+    for (let index = 0; index < 20_000; index += 1) enter(`serves${index}`, true);
     expect(registry.heartbeatMs()).to.equal(2 * HEARTBEAT_MS);
   });
 
   it('counts a peer that serves no longer as one that asks', () => {
-    const sessions = Array.from({ length: 10_000 }, (_, index) => enter(`user${index}`, true));
+    const sessions = Array.from({ length: 20_000 }, (_, index) => enter(`user${index}`, true));
     for (const session of sessions)
       registry.enter(session, { isServing: false, filePort: undefined, lan: [], advertise: undefined });
 

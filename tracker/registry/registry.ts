@@ -19,7 +19,7 @@ const IDLE_SESSION_LIFE_MS = 600_000;
 /** An ended session still answers repeated requests, and shows its last event, this long. */
 const ENDED_SESSION_LIFE_MS = 10_000;
 /** Up to so many active peers heartbeat in the shortest interval, more of them less often. */
-const PEERS_AT_FULL_PACE = 5_000;
+const PEERS_AT_FULL_PACE = 10_000;
 
 export class Registry {
   /** Newest revocation that is known. */

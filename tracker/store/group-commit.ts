@@ -14,6 +14,13 @@ export interface StoreCall {
   reject(error: StoreError): void;
 }
 
+export interface GroupEvents {
+  /** All reads that waited, or all writes of a transaction, have been resolved or rejected. */
+  readonly onAnswered?: () => void;
+  /** Behind the answers: what is done here delays the next calls, not those. */
+  readonly afterCommit?: () => void;
+}
+
 /** Writes of one transaction: a bulk publish of 1,000 counts as one. */
 const MAX_GROUP = 512;
 /** A write waits so long for another process that holds the file, ms; then it is `busy`. */
@@ -29,7 +36,7 @@ export class GroupCommit {
 
   constructor(
     private readonly database: DatabaseSync,
-    private readonly afterCommit: () => void = () => undefined,
+    private readonly on: GroupEvents = {},
   ) {}
 
   push(call: StoreCall): void {
@@ -56,6 +63,7 @@ export class GroupCommit {
         call.reject(fromSqlite(error));
       }
     }
+    this.on.onAnswered?.();
   }
 
   async #commit(calls: readonly StoreCall[]): Promise<void> {
@@ -63,11 +71,14 @@ export class GroupCommit {
     try {
       const values = await this.#transaction(calls);
       for (const [index, call] of calls.entries()) call.resolve(values[index]);
-      this.afterCommit();
+      this.on.onAnswered?.();
+      this.on.afterCommit?.();
     } catch (error) {
       const reason = fromSqlite(error);
-      if (calls.length === 1 || reason.code === 'busy') for (const call of calls) call.reject(reason);
-      else for (const call of calls) await this.#commit([call]); // one that fails must not take the others with it
+      if (calls.length === 1 || reason.code === 'busy') {
+        for (const call of calls) call.reject(reason);
+        this.on.onAnswered?.();
+      } else for (const call of calls) await this.#commit([call]); // one that fails must not take the others with it
     }
   }
 

@@ -19,30 +19,40 @@ export type AnswerMessage =
 if (parentPort !== null) serve(parentPort, workerData as EngineOptions);
 
 function serve(port: NonNullable<typeof parentPort>, options: EngineOptions): void {
-  const answer = (message: AnswerMessage): void => port.postMessage(message);
+  let answers: AnswerMessage[] = [];
+  const answer = (message: AnswerMessage): void => void answers.push(message);
+  const flush = (): void => {
+    if (answers.length > 0) port.postMessage(answers);
+    answers = [];
+  };
   const fail = (id: number, { code, message }: StoreError): void => answer({ id, error: { code, message } });
   try {
     const engine = openEngine(options);
     const methods = engine.methods as unknown as AnyMethods;
-    const queue = new GroupCommit(engine.database, () => engine.guard.afterCommit());
-    port.on('message', ({ id, method, args }: CallMessage) => {
+    const queue = new GroupCommit(engine.database, { onAnswered: flush, afterCommit: () => engine.guard.afterCommit() });
+    const takeCall = ({ id, method, args }: CallMessage): void =>
       queue.push({
         isWrite: WRITES.has(method) || method === 'close',
         run: async () => methods[method]?.(...args), // `close` changes nothing by itself
         resolve: (value) => {
           answer({ id, value });
           if (method !== 'close') return;
+          flush();
           engine.close();
           port.close();
         },
         reject: (error) => fail(id, error),
       });
+    port.on('message', (calls: readonly CallMessage[]) => {
+      for (const call of calls) takeCall(call);
     });
     answer({ id: 0, value: engine.notices });
   } catch (error) {
     fail(0, fromSqlite(error));
+    flush();
     port.close();
   }
+  flush();
 }
 
 type AnyMethods = Record<string, (...args: readonly unknown[]) => Promise<unknown>>;
