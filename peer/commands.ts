@@ -77,7 +77,7 @@ export function commandRunners(parts: CommandParts): CommandRunners {
     unp: async ({ selectors }, options) => ({ outcomes: await publisher.withdraw(selectors, options) }),
     rename: (input, options) => renameMine(input, { library, tracker, user: parts.user() }, options),
     rights: async (input, options) => ({
-      outcomes: await changeRights(input, { tracker, user: parts.user() }, options),
+      outcomes: await changeRights(input, { library, tracker, user: parts.user() }, options),
     }),
     put: async (input, options) => ({ outcomes: await put(mayStore(parts.put), input, options) }),
     del: async (input, options) => ({ outcomes: await del(parts, input, options) }),

@@ -368,6 +368,8 @@ class RunningParts implements Peer {
 
   #granted(grant: SessionGrant): void {
     this.#user = grant.user;
+    // Its count never falls: this tracker was put back to an older day, and may show everybody what was limited since.
+    if (grant.libraryRevision < this.#library.revision) this.#library.wishKnown();
     if (!this.#options.serving) return;
     this.#searches.online(this.#stopping);
     if (this.#tracker.savedSession !== undefined) void this.#savedSession.write(this.#tracker.savedSession);

@@ -329,7 +329,7 @@ export const replySchemas = {
   }),
   publish: z.object({ results: z.array(publishResult), libraryRevision: safeInteger }),
   unpublish: z.object({ results: z.array(namedResult), libraryRevision: safeInteger }),
-  rights: z.object({ results: z.array(namedResult) }),
+  rights: z.object({ results: z.array(namedResult), libraryRevision: safeInteger }),
   rename: z.object({ results: z.array(namedResult), libraryRevision: safeInteger }),
   paths: z.object({}),
   listPublished: z.object({ publications: z.array(publication), cursor: cursor.optional() }),

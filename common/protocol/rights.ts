@@ -24,7 +24,9 @@ export const rights = z.union([
 export type Rights = z.output<typeof rights>;
 
 /** Exactly these parameters: the tracker pays for every guess. */
-export const passwordHash = z.string().regex(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
+export const passwordHash = z
+  .string()
+  .regex(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
 const expiresAt = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const downloadCount = z.number().int().min(1).max(MAX_COUNTED_DOWNLOADS);
 

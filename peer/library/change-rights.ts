@@ -2,6 +2,7 @@ import type { AbortOptions } from '../../common/runtime/deadline.js';
 import type { RightsInput, RightsOutcome } from '../api.js';
 import { peerErrorOf } from '../tracker-client/problems.js';
 import { problemOfFailure } from './failure.js';
+import type { Library, Wish } from './library.js';
 import { notMine, type OwnNames, ownName } from './own-name.js';
 import { wireWish } from './wire-rights.js';
 import { wireTerms } from './wire-terms.js';
@@ -9,10 +10,10 @@ import { wireTerms } from './wire-terms.js';
 /** Changes who may fetch mine and on which terms, by name or `id:PREFIX`; one outcome a selector, in order. */
 export async function changeRights(
   { selectors, rights, terms }: RightsInput,
-  mine: OwnNames,
+  mine: OwnNames & { readonly library: Library },
   { signal }: AbortOptions,
 ): Promise<RightsOutcome[]> {
-  const wish = wireWish({ rights, terms: terms && (await wireTerms(terms)) });
+  const wish = { rights, terms: terms && (await wireTerms(terms)) };
   const outcomes: RightsOutcome[] = [];
   for (const selector of selectors) {
     try {
@@ -39,13 +40,17 @@ function withoutSecret({ passcode, ...rest }: NonNullable<RightsInput['terms']>)
 
 async function changeOne(
   selector: string,
-  wish: ReturnType<typeof wireWish>,
-  { signal, ...mine }: OwnNames & AbortOptions,
+  wish: Wish,
+  { signal, library, ...mine }: OwnNames & AbortOptions & { readonly library: Library },
 ): Promise<string> {
   const name = await ownName(selector, mine, { signal });
-  const reply = await mine.tracker.request('rights', { names: [name], ...wish }, { signal });
+  const reply = await mine.tracker.request('rights', { names: [name], ...wireWish(wish) }, { signal });
   const result = reply.results[0];
-  if (result?.ok === true) return name;
+  library.revision = reply.libraryRevision;
+  if (result?.ok === true) {
+    library.setKnown(name, wish);
+    return name;
+  }
   if (result?.error.code === 'not-found') throw notMine(selector);
   throw peerErrorOf(result?.error ?? { code: 'internal', message: '' });
 }

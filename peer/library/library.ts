@@ -90,6 +90,8 @@ const LATER_COLUMNS = {
   listing: 'TEXT',
   is_watched: 'INTEGER NOT NULL DEFAULT 0',
   is_described: 'INTEGER NOT NULL DEFAULT 1',
+  known_rights: 'TEXT',
+  known_terms: 'TEXT',
 } as const;
 const COLUMNS = `${FILE_COLUMNS}, state, revision, ${Object.keys(LATER_COLUMNS).join(', ')}`;
 /** Contents before the present one that are kept for who began to fetch them; each is served only while its file is still there. */
@@ -165,7 +167,8 @@ export class Library {
 
   /** True when something must be told to the tracker. */
   hasUnsettled(): boolean {
-    const where = `state <> 'published' OR wished_name IS NOT NULL OR is_described = 0 LIMIT 1`;
+    const where = `state <> 'published' OR wished_name IS NOT NULL OR is_described = 0 OR wished_rights IS NOT NULL
+      OR wished_terms IS NOT NULL LIMIT 1`;
     return this.#select(where).get() !== undefined;
   }
 
@@ -216,14 +219,35 @@ export class Library {
       .run(textOf(wish.rights), this.#termsText(name, wish), name);
   }
 
-  /** The tracker has it. */
+  /** The tracker has it, with what was wished for. */
   settle(name: string, publicationId: string, revision: number): void {
+    const entry = this.byName(name);
+    if (entry?.wishedRights !== undefined || entry?.wishedTerms !== undefined)
+      this.setKnown(name, { rights: entry.wishedRights, terms: entry.wishedTerms });
     this.#db
       .prepare(
         `UPDATE entry SET state = 'published', wished_rights = NULL, wished_terms = NULL, publication_id = ?, revision = ?
           WHERE name = ?`,
       )
       .run(publicationId, revision, name);
+  }
+
+  /** The tracker has acknowledged these rights or terms. */
+  setKnown(name: string, { rights, terms }: Wish): void {
+    const row = this.#db.prepare('SELECT known_terms FROM entry WHERE name = ?').get(name);
+    const before = typeof row?.['known_terms'] === 'string' ? (JSON.parse(row['known_terms']) as Terms) : {};
+    this.#db
+      .prepare(
+        'UPDATE entry SET known_rights = coalesce(?, known_rights), known_terms = coalesce(?, known_terms) WHERE name = ?',
+      )
+      .run(textOf(rights), terms === undefined ? null : textOf({ ...before, ...terms }), name);
+  }
+
+  /** The tracker has forgotten what it had acknowledged: rights and terms of everything are to be told again. */
+  wishKnown(): void {
+    this.#db.exec(
+      `UPDATE entry SET wished_rights = coalesce(wished_rights, known_rights), wished_terms = coalesce(wished_terms, known_terms)`,
+    );
   }
 
   /** The tracker is about to be told of another name; null: it will not be. */

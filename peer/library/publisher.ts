@@ -326,6 +326,8 @@ export class Publisher {
           'warning',
           `${entry.name} was published from another device with other content, so this device no longer offers its own.`,
         );
+      } else if (result !== undefined) {
+        notice('warning', `${entry.name} is not published: ${peerErrorOf(result.error).problem.message}`);
       }
     }
     library.revision = reply.libraryRevision;

@@ -36,7 +36,11 @@ class SimulatedPeer {
   #timer: NodeJS.Timeout | undefined;
   #ids = 0;
 
-  constructor(user: string, tokens: ResumeTokens, { host, port, address }: { host: string; port: number; address: string }) {
+  constructor(
+    user: string,
+    tokens: ResumeTokens,
+    { host, port, address }: { host: string; port: number; address: string },
+  ) {
     this.#resumeKey = tokens.newKey();
     const session = this.#session.toString('base64url');
     this.#token = tokens.seal({ user, session, generation: 1, resumeKey: this.#resumeKey, device: DEVICE });
@@ -89,17 +93,11 @@ class SimulatedPeer {
   }
 
   #receive(datagram: Buffer): void {
-    switch (datagram[1]) {
-      case KIND.trackerData:
-        return this.#acknowledged(datagram);
-      case KIND.hint:
-        if (datagram[2] === HINT.noSession && datagram.subarray(3).equals(this.#session)) this.enter();
-        return;
-      case KIND.cookie:
-        return this.#resume(datagram);
-      default:
-        return this.#entered(datagram);
-    }
+    const kind = datagram[1];
+    if (kind === KIND.trackerData) this.#acknowledged(datagram);
+    else if (kind === KIND.cookie) this.#resume(datagram);
+    else if (kind === KIND.resumeReply) this.#entered(datagram);
+    else if (datagram[2] === HINT.noSession && datagram.subarray(3).equals(this.#session)) this.enter();
   }
 
   #acknowledged(datagram: Buffer): void {
@@ -156,7 +154,8 @@ function serve(port: NonNullable<typeof parentPort>, data: CrowdData): void {
     return new SimulatedPeer(user, tokens, { host: data.host, port: data.port, address });
   });
   port.on('message', (word: 'enter' | 'count' | 'close') => {
-    if (word === 'enter') for (const [index, peer] of peers.entries()) setTimeout(() => peer.enter(), index * data.everyMs);
+    if (word === 'enter')
+      for (const [index, peer] of peers.entries()) setTimeout(() => peer.enter(), index * data.everyMs);
     if (word === 'close') {
       for (const peer of peers) peer.close();
       port.close();

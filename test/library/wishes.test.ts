@@ -107,6 +107,38 @@ describe('wishes of the library', () => {
     expect(library.byName('a.txt')).to.not.have.property('wishedTerms');
   });
 
+  it('are told again, the newest of each, to a tracker that has forgotten them', async () => {
+    const limited = { users: ['bob'], groups: [] };
+    const paths = [await file('a.txt', 'a'), await file('b.txt', 'b'), await file('open.txt', 'o')];
+    await publisher.publish({ paths: paths.slice(0, 1), rights: 'public', terms: { expiresAt: 5 } }, { signal });
+    await publisher.publish({ paths: paths.slice(1, 2), rights: limited }, { signal });
+    await publisher.publish({ paths: paths.slice(2) }, { signal });
+    await changeRights({ selectors: ['a.txt'], rights: limited }, parts(), { signal });
+    await changeRights({ selectors: ['a.txt'], terms: { passcode: 'open sesame' } }, parts(), { signal });
+    tracker.sent.length = 0;
+
+    await publisher.sync({ signal });
+    const usual = tracker.bodies('publish');
+    tracker.sent.length = 0;
+    library.wishKnown();
+    expect(library.hasUnsettled()).to.equal(true);
+    await publisher.sync({ signal });
+
+    expect(usual.map(({ rights, terms }) => [rights, terms])).to.deep.equal([[undefined, undefined]]);
+    const told = new Map(
+      tracker
+        .bodies('publish')
+        .flatMap(({ entries, rights, terms }) =>
+          (entries as { name: string }[]).map(({ name }) => [name, { rights, terms }] as const),
+        ),
+    );
+    expect(told.get('a.txt')?.rights).to.deep.equal(limited);
+    expect(told.get('a.txt')?.terms).to.include({ expiresAt: 5 }).and.to.have.property('passcodeHash');
+    expect(told.get('b.txt')).to.deep.equal({ rights: limited, terms: undefined });
+    expect(told.get('open.txt')).to.deep.equal({ rights: undefined, terms: undefined });
+    expect(library.hasUnsettled()).to.equal(false);
+  });
+
   it('show no passcode in the outcome of rights', async () => {
     const input = { selectors: ['a.txt'], terms: { passcode: 'open sesame' } };
 

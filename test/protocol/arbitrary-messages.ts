@@ -329,6 +329,7 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
   }),
   rights: message<ReplyBody<'rights'>>({
     results: rows(fc.oneof(fc.record({ ok: fc.constant(true as const), publicationId }), failed)),
+    libraryRevision: count,
   }),
   rename: message<ReplyBody<'rename'>>({
     results: rows(fc.oneof(fc.record({ ok: fc.constant(true as const), publicationId }), failed)),

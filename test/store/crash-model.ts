@@ -36,8 +36,7 @@ const PATTERNS: readonly (readonly [RegExp, (match: readonly string[]) => FileEv
   ],
   [
     new RegExp(`^openat\\([^,]*, ${TEXT}, ([A-Z_|]*)`),
-    ([, path = '', flags = '']) =>
-      flags.includes('O_CREAT') ? { kind: 'create', file: text(path) } : undefined,
+    ([, path = '', flags = '']) => (flags.includes('O_CREAT') ? { kind: 'create', file: text(path) } : undefined),
   ],
   [new RegExp(`^unlink\\(${TEXT}\\)`), ([, path = '']) => ({ kind: 'remove', file: text(path) })],
   [
@@ -95,16 +94,17 @@ export class CrashModel {
     switch (event.kind) {
       case 'ack':
         this.acknowledged += 1;
-        return;
+        break;
       case 'sync-folder':
         for (const change of this.#pending.splice(0)) change(this.#durable);
-        return;
+        break;
       case 'create':
       case 'remove':
       case 'rename':
-        return this.#changeFolder(event);
+        this.#changeFolder(event);
+        break;
       default:
-        return this.#changeFile(event);
+        this.#changeFile(event);
     }
   }
 
@@ -117,13 +117,11 @@ export class CrashModel {
 
   #changeFolder(event: FolderEvent): void {
     const file = this.#live.get(event.file);
-    if (event.kind === 'create') {
-      if (file !== undefined) return;
-      const made: File = { durable: Buffer.alloc(0), live: Buffer.alloc(0), pending: [] };
-      return this.#inFolder((names) => names.set(event.file, made));
-    }
+    if (event.kind === 'create' && file !== undefined) return;
+    const made: File = { durable: Buffer.alloc(0), live: Buffer.alloc(0), pending: [] };
     this.#inFolder((names) => {
-      names.delete(event.file);
+      if (event.kind === 'create') names.set(event.file, made);
+      else names.delete(event.file);
       if (event.kind === 'rename' && file !== undefined) names.set(event.to, file);
     });
   }

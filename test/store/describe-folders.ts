@@ -1,7 +1,18 @@
 import { expect } from 'chai';
 import type { PathQuery } from '../../tracker/store/path-rows.js';
 import type { Change, Store } from '../../tracker/store/store.js';
-import { addUsers, bodyOf, entry, fileIdOf, mutation, NOW, newId, publish, unpublish } from './store-samples.js';
+import {
+  addUsers,
+  bodyOf,
+  deviceOf,
+  entry,
+  fileIdOf,
+  mutation,
+  NOW,
+  newId,
+  publish,
+  unpublish,
+} from './store-samples.js';
 
 type PathsChange = Change & { type: 'paths' };
 
@@ -123,7 +134,12 @@ export function describeFolders(name: string, open: () => Promise<{ store: Store
     it('are hidden with their folder', async () => {
       await tell(folder, ['a.txt']);
       const rights = { users: [], groups: [] };
-      await store.mutate(mutation({ type: 'rights', user: 'alice', names: ['photos'], rights }, { session: newId() }));
+      await store.mutate(
+        mutation(
+          { type: 'rights', user: 'alice', device: deviceOf('alice'), names: ['photos'], rights },
+          { session: newId() },
+        ),
+      );
 
       expect(await find('a.txt')).to.deep.equal([]);
       expect(await find('a.txt', { viewer: 'alice' })).to.deep.equal(['photos/a.txt']);

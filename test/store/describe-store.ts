@@ -189,6 +189,23 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         ).to.deep.equal([0, 1]);
       });
 
+      it('takes what a device tells again that this store, put back to an older day, has with other content', async () => {
+        const mine = { user: 'alice', device: deviceOf('mine') };
+        const first = await publish(store, mine, entry('a', 'as in the backup'));
+        const { publicationId } = first.results[0] ?? {};
+        const since = entry('a', 'replaced since', { publicationId });
+
+        const elsewhere = await publish(store, { user: 'alice', device: deviceOf('other') }, since);
+        const unknown = await publish(store, mine, entry('a', 'replaced since', { publicationId: newId() }));
+        const again = await publish(store, mine, since);
+
+        expect([elsewhere, unknown].map(({ results }) => results[0]?.error?.code)).to.deep.equal([
+          'name-taken',
+          'name-taken',
+        ]);
+        expect(again.results[0]).to.include({ change: 'replaced', publicationId, revision: 2 });
+      });
+
       it('refuses what passes the quota, entry by entry, and has room again after unpublish', async () => {
         const { results } = await publish(
           store,
@@ -327,7 +344,13 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         await store.addGroup('Team');
         await store.mutate(
           mutation(
-            { type: 'rights', user: 'ALICE', names, rights: { users: [], groups: ['team'] } },
+            {
+              type: 'rights',
+              user: 'ALICE',
+              device: deviceOf('alice'),
+              names,
+              rights: { users: [], groups: ['team'] },
+            },
             { session: newId() },
           ),
         );

@@ -15,7 +15,7 @@ export const rights: Handler<'rights'> = async (services, call) => {
   services.rates.take(session.user, 'publishRate', names.length);
   const limited = await hiddenOf(services, session.user, request);
   const outcome = await services.matches.revealed(limited, () =>
-    mutateOnce(services, call, { type: 'rights', user: session.user, names, rights, terms }),
+    mutateOnce(services, call, { type: 'rights', user: session.user, device: session.device, names, rights, terms }),
   );
   services.otherNodes.published(limited); // those there who may see one are told; who was told before tells nobody
   const body = outcome.body as ReplyBody<'rights'>;

@@ -17,17 +17,19 @@ export async function changeRights(
   change: Change & { type: 'rights' },
   at: number,
 ): Promise<ReplyBody<'rights'>> {
+  const device = await deviceOf(db, change);
+  const changes: LibraryChanges = new Map();
   const rights = change.rights === undefined ? undefined : await resolveRights(db, change.rights);
   if (rights === 'unknown-name') {
     const error = errorOf('unknown-name');
-    return { results: change.names.map(() => ({ ok: false, error })) };
+    return { results: change.names.map(() => ({ ok: false, error })), libraryRevision: device.revision };
   }
   const results: NamedResult[] = [];
   for (const name of change.names) {
     const row = await db
       .selectFrom('publications as p')
       .innerJoin('accounts as a', 'a.id', 'p.account_id')
-      .select('p.publication_id')
+      .select(['p.publication_id', 'p.device_id'])
       .where('a.user_fold', '=', foldUser(change.user))
       .where('p.name', '=', name)
       .executeTakeFirst();
@@ -38,9 +40,11 @@ export async function changeRights(
     if (rights !== undefined) await setRights(db, row.publication_id, { rights, at });
     if (change.terms !== undefined) await setTerms(db, row.publication_id, { terms: change.terms, at });
     results.push({ ok: true, publicationId: row.publication_id });
+    note(changes, row.device_id, { publications: 0 });
   }
   if (change.terms !== undefined) await expire(db, at);
-  return { results };
+  await applyChanges(db, device.account_id, changes);
+  return { results, libraryRevision: device.revision + (changes.get(device.id)?.revision ?? 0) };
 }
 
 /** Only what this device publishes: another one would go on under the old name. */

@@ -105,7 +105,7 @@ async function publishOne(state: Publishing, entry: PublishEntry): Promise<Publi
     if (held.device_id !== state.device.id) await moveHere(state, entry.name, held);
     return published(held, 'unchanged');
   }
-  if (!entry.replace) return { ok: false, error: errorOf('name-taken') };
+  if (!entry.replace && !isToldAgain(state, entry, held)) return { ok: false, error: errorOf('name-taken') };
   if (
     await isBeyondStored(state.db, entry, {
       ...state,
@@ -115,6 +115,11 @@ async function publishOne(state: Publishing, entry: PublishEntry): Promise<Publi
   )
     return { ok: false, error: errorOf('quota') };
   return replace(state, entry, held);
+}
+
+/** Of what a device publishes it knows best what it has: this store is older than that, a backup of it was put in its place. */
+function isToldAgain({ device }: Publishing, { publicationId }: PublishEntry, held: Held): boolean {
+  return held.publication_id === publicationId && held.device_id === device.id;
 }
 
 async function wasRemoved(db: Db, { publicationId }: PublishEntry): Promise<boolean> {

@@ -29,7 +29,10 @@ function serve(port: NonNullable<typeof parentPort>, options: EngineOptions): vo
   try {
     const engine = openEngine(options);
     const methods = engine.methods as unknown as AnyMethods;
-    const queue = new GroupCommit(engine.database, { onAnswered: flush, afterCommit: () => engine.guard.afterCommit() });
+    const queue = new GroupCommit(engine.database, {
+      onAnswered: flush,
+      afterCommit: () => engine.guard.afterCommit(),
+    });
     const takeCall = ({ id, method, args }: CallMessage): void =>
       queue.push({
         isWrite: WRITES.has(method) || method === 'close',

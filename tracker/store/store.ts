@@ -200,14 +200,13 @@ export type Change =
       readonly terms?: Terms | undefined;
     } & DeviceKey)
   | ({ readonly type: 'unpublish'; readonly names: readonly string[] } & DeviceKey)
-  | {
+  | ({
       readonly type: 'rights';
-      readonly user: string;
       readonly names: readonly string[];
       /** Absent: they stay as they are; `terms` likewise. */
       readonly rights?: Rights | undefined;
       readonly terms?: Terms | undefined;
-    }
+    } & DeviceKey)
   | ({ readonly type: 'rename'; readonly entries: readonly RenameEntry[] } & DeviceKey)
   | PutChange
   | DelChange
