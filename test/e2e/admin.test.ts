@@ -34,11 +34,15 @@ describe('shoal admin over the network', () => {
     await writeFile(file, 'staple correct\n');
     const changed = await world.cli('alice', ['admin', 'passwd', 'carol', '--new-password-file', file]);
     const missing = await world.cli('alice', ['admin', 'passwd', 'carol']);
+    const nobody = await world.cli('alice', ['admin', 'disable', 'nobody']);
+    const noNetwork = await world.cli('alice', ['admin', 'ban', 'network', '300.1.1.1/8']);
 
     expect(added.result).to.deep.include({ event: 'result', done: { do: 'account', user: 'carol', isNew: true } });
     expect([added.code, first.code, changed.code], first.stderr).to.deep.equal([0, 0, 0]);
     expect([again.code, again.stderr.includes('There is a user carol already')]).to.deep.equal([1, true]);
     expect([missing.code, missing.stderr.includes('--new-password-file FILE')]).to.deep.equal([2, true]);
+    expect([nobody.code, nobody.stderr.startsWith('There is no such user or group')]).to.deep.equal([4, true]);
+    expect([noNetwork.code, noNetwork.stderr.startsWith('300.1.1.1/8 is no address')]).to.deep.equal([2, true]);
     expect((await asCarol('staple correct')).code).to.equal(0);
   }).timeout(30_000);
 });

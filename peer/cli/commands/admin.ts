@@ -11,7 +11,7 @@ import type { AdminAction, AdminList, AdminRow } from '../../../common/protocol/
 import { MAX_PAGE_ROWS } from '../../../common/protocol/limits.js';
 import { checkPassword } from '../../../common/protocol/password-rule.js';
 import { hashPassword } from '../../../common/wire/password-hash.js';
-import { type Peer, PeerError } from '../../api.js';
+import { type Peer, PeerError, type PeerErrorCode, type PeerProblem } from '../../api.js';
 import { row } from '../../wording/row.js';
 import type { CommandContext } from '../context.js';
 import { readSecretFile } from '../secret-file.js';
@@ -40,12 +40,29 @@ async function perform(context: CommandContext, peer: Peer, action: AdminAction)
   try {
     await call(context, peer, 'admin', { action });
   } catch (error) {
-    // Elsewhere the code is about publications.
-    if (!(error instanceof PeerError) || error.problem.code !== 'name-taken') throw error;
+    const problem = error instanceof PeerError ? problemOfAction(error.problem.code, action) : undefined;
+    throw problem === undefined ? error : new PeerError(problem, { cause: error });
+  }
+}
+
+/** Elsewhere these codes are about publications. */
+function problemOfAction(code: PeerErrorCode, action: AdminAction): PeerProblem | undefined {
+  if (code === 'name-taken') {
     const what = action.do === 'account' ? `a user ${action.user}` : 'a group of this name';
     const next = action.do === 'account' ? ` Give a new password with: shoal admin passwd ${action.user}` : '';
-    throw new PeerError({ code: 'name-taken', message: `There is ${what} already.${next}` }, { cause: error });
+    return { code, message: `There is ${what} already.${next}` };
   }
+  if (code === 'not-found')
+    return {
+      code,
+      message: 'There is no such user or group, so nothing was changed. See who there is with: shoal admin users',
+    };
+  if (code === 'protocol' && 'kind' in action && action.kind === 'network')
+    return {
+      code: 'usage',
+      message: `${action.subject} is no address, and no block of them such as 203.0.113.0/24. Nothing was changed.`,
+    };
+  return undefined;
 }
 
 /** Of the account that is to get it; only the hash goes to the tracker. */
