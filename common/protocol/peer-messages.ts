@@ -1,6 +1,6 @@
 /** Every line of the peer lane (`shoal-peer/1`) and the ticket, defined once. Prose: docs/protocol.md "Peer lane". Pure. */
 import { z } from 'zod';
-import { MAX_FILES_REQUESTED, MAX_RANGES, MAX_RUN_BYTES } from './limits.js';
+import { MAX_FILES_REQUESTED, MAX_FOLDER_FILES, MAX_RANGES, MAX_RUN_BYTES } from './limits.js';
 import { errorBody } from './messages.js';
 import { meetingToken } from './reach-fields.js';
 
@@ -37,6 +37,13 @@ export const chunkRanges = z
   .max(MAX_RANGES)
   .refine(isAscending, 'not ascending');
 export type ChunkRanges = z.output<typeof chunkRanges>;
+const entryIndex = z.number().int().min(0).max(MAX_FOLDER_FILES);
+/** Of a folder: lines of its listing, from 0, written as ranges of chunks are. */
+const entryRanges = z
+  .array(z.tuple([entryIndex, entryIndex]))
+  .max(MAX_RANGES)
+  .refine(isAscending, 'not ascending')
+  .optional();
 
 /** A file inside the folder that the ticket is for; absent: what the ticket names, a folder's listing. */
 const file = hex64.optional();
@@ -71,6 +78,8 @@ export const peerAnswer = z.discriminatedUnion('type', [
     size: safeInteger,
     chunkSize: safeInteger,
     have: z.union([z.literal('all'), chunkRanges]),
+    /** Entries of a folder that are there; absent: all of them. */
+    entries: entryRanges,
   }),
   /** `bytes` raw bytes follow this line at once: of the manifest's hashes, or of the file, from `offset`. */
   z.object({
@@ -89,8 +98,13 @@ export const peerAnswer = z.discriminatedUnion('type', [
     position: z.number().int().min(1),
     etaMs: safeInteger.optional(),
   }),
-  /** More chunks are held now. */
-  z.object({ type: z.literal('have'), ticketId, have: z.union([z.literal('all'), chunkRanges]) }),
+  /** More chunks, or entries of a folder, are held now. */
+  z.object({
+    type: z.literal('have'),
+    ticketId,
+    have: z.union([z.literal('all'), chunkRanges]),
+    entries: entryRanges,
+  }),
   /** The file behind the ticket changed; nothing more comes for it. */
   z.object({ type: z.literal('changed'), ticketId }),
   /** Requester: stop answering that request. Runs already begun are finished. */

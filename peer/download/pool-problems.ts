@@ -19,10 +19,11 @@ export function hopelessProblem(
       message: `${name} was changed by its publisher, and nobody has the old content any more. Search again and get the new one.`,
     };
   }
-  if (entries.length > 0 && entries.every(({ fault }) => fault !== undefined && isWithoutContent(fault))) {
+  const publishers = entries.filter(({ claimsAll }) => claimsAll);
+  if (publishers.length > 0 && publishers.every(({ fault }) => fault !== undefined && isWithoutContent(fault))) {
     return {
       code: 'changed',
-      message: `${name} is not there any more as it was published: ${blame(entries)}. Get it again when they have published it anew.`,
+      message: `${name} is not there any more as it was published: ${blame(publishers)}. Get it again when they have published it anew.`,
     };
   }
   if (kinds.includes('lied')) {

@@ -1,5 +1,6 @@
 /** What a session asks for and where it puts what arrives: chunks of a file, or files of a folder. */
 import type { ProtocolError } from '../../common/protocol/errors.js';
+import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
 import type { AnswerReceiver } from '../file-port/peer-connection.js';
 import type { Scheduler, Span } from './scheduler.js';
 import type { SourceSession } from './source-session.js';
@@ -38,6 +39,8 @@ export interface SessionSink {
   readonly chunkBytes: number;
   /** Asked for ahead at least. Default: 2 MiB. */
   readonly leastWindowBytes?: number;
+  /** What a source that has not all has of what the scheduler counts; undefined: what it said of chunks. */
+  chunksOf?(session: SourceSession): ChunkRanges | undefined;
   /** What to ask `session` for, so that the chunks of `span` come, and who takes the answer. */
   ask(session: SourceSession, span: Span, events: SpanEvents): SpanRequest;
   /** The source has not what was asked for: true when it is of use all the same. */

@@ -46,9 +46,16 @@ export class SourceEntry {
     return this.#hasLied;
   }
 
+  /** It is no downloader: whether its content is there says whether there is such a content. */
+  get claimsAll(): boolean {
+    return this.#has === 'all';
+  }
+
   /** Its file has changed or is gone: it cannot become what it was by being asked again. */
   get isSpent(): boolean {
-    return this.session === undefined && (this.fault?.kind === 'changed' || this.fault?.kind === 'gone');
+    return (
+      this.claimsAll && this.session === undefined && (this.fault?.kind === 'changed' || this.fault?.kind === 'gone')
+    );
   }
 
   /** It fetches the same file itself. */

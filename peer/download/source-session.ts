@@ -3,15 +3,12 @@
  * scheduler has nothing more for it or it fails. It blames nobody and retries nothing: that is `source-pool.ts`. What arrives goes to
  * the download through `SessionSink`.
  */
-import { chunkCount } from '../../common/content/chunk-range.js';
 import { chunkSizeFor } from '../../common/content/chunk-size.js';
 import { manifestBytesFor } from '../../common/content/manifest.js';
-import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import type { PeerConnection } from '../file-port/peer-connection.js';
 import { RateMeter } from '../file-port/rate-meter.js';
 import { FREE_SHARE, type RateShare } from '../rates/rate-shares.js';
-import { ChunkSet } from './chunk-set.js';
 import { ManifestReceiver } from './manifest-receiver.js';
 import { Patience } from './patience.js';
 import { ProgressWatch } from './progress-watch.js';
@@ -19,6 +16,7 @@ import { chunksToAsk } from './request-window.js';
 import type { Span } from './scheduler.js';
 import type { SessionSink, SpanAnswer, WholeChunk } from './session-sink.js';
 import { answerFault, closedFault, SourceFault } from './source-fault.js';
+import { type HaveNews, SourceHoldings } from './source-holdings.js';
 
 /** Requests that wait at once: a source takes no more than 32. */
 const MAX_REQUESTS = 16;
@@ -59,8 +57,9 @@ export class SourceSession {
   #otherRequests = 0;
   #isOver = false;
   #ticketId = '';
-  /** What it said that it has before the scheduler was there to hear it. */
-  #early: 'all' | ChunkRanges | ChunkSet = [];
+  readonly #holdings: SourceHoldings;
+  /** It has more of a folder than it had. */
+  onEntries: (() => void) | undefined;
   #sink: SessionSink | undefined;
   /** Why nothing is taken from the network. */
   readonly #holds = new Set<Hold>();
@@ -79,6 +78,7 @@ export class SourceSession {
     this.#share = share;
     this.#connection = connection;
     this.#size = size;
+    this.#holdings = new SourceHoldings(size);
     this.#clock = clock;
     this.meter = new RateMeter(clock);
     const { promise, resolve } = Promise.withResolvers<SourceFault>();
@@ -87,7 +87,7 @@ export class SourceSession {
     this.#watch = new ProgressWatch({ clock, isReplaceable, onFault: (fault) => this.#fail(fault) });
     this.#patience = new Patience(clock, () => this.pump());
     connection.listen({
-      onHave: (ticketId, have) => this.#takeHave(ticketId, have),
+      onHave: (ticketId, news) => this.#takeHave(ticketId, news),
       onChanged: () => this.#fail(new SourceFault('changed', 'says that the file has changed')),
       onBye: () => this.#fail(new SourceFault('left', 'is leaving')),
     });
@@ -117,6 +117,16 @@ export class SourceSession {
     return { position, etaMs: endsAt && Math.max(0, Math.round(endsAt - this.#clock.monotonic())) };
   }
 
+  /** Of a folder: every file that is in it. */
+  get hasAllEntries(): boolean {
+    return this.#holdings.hasAllEntries;
+  }
+
+  /** The file in line `index` of the folder's listing. */
+  hasEntry(index: number): boolean {
+    return this.#holdings.hasEntry(index);
+  }
+
   /** Shows a ticket, also a renewed one. @throws {SourceFault} */
   async open({ text, ticketId }: HeldTicket): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -124,13 +134,14 @@ export class SourceSession {
     this.#connection.request(
       { type: 'open', ticket: text },
       {
-        onOpened: ({ size, chunkSize, have }) => {
+        onOpened: ({ size, chunkSize, have, entries }) => {
           this.#finish();
           if (size !== this.#size || chunkSize !== chunkSizeFor(this.#size)) {
             return reject(new SourceFault('lied', `says that the file has ${size} bytes instead of ${this.#size}`));
           }
           this.#ticketId = ticketId;
-          this.#takeHave(ticketId, have);
+          this.#holdings.setEntries(entries);
+          this.#takeHave(ticketId, { have, entries });
           resolve();
         },
         onEnd: () => reject(new SourceFault('lied', 'answered a ticket with nothing')),
@@ -167,9 +178,7 @@ export class SourceSession {
   fetch(sink: SessionSink): void {
     if (this.#isOver) return;
     this.#sink = sink;
-    sink.scheduler.setSource(this.sourceId, this.#early);
-    // Who has all has it for whatever is fetched next, as the files behind a listing.
-    if (this.#early !== 'all') this.#early = [];
+    this.#holdings.startIn(sink, this);
     this.pump();
   }
 
@@ -336,21 +345,11 @@ export class SourceSession {
     return chunks;
   }
 
-  #takeHave(ticketId: string, have: 'all' | ChunkRanges): void {
+  #takeHave(ticketId: string, news: HaveNews): void {
     if (ticketId !== this.#ticketId) return;
-    if (this.#sink === undefined) this.#keepEarly(have);
-    else this.#sink.scheduler.addChunks(this.sourceId, have);
+    this.#holdings.take(news, this.#sink, this);
+    if (news.entries !== undefined) this.onEntries?.();
     this.pump();
-  }
-
-  #keepEarly(have: 'all' | ChunkRanges): void {
-    if (have === 'all' || this.#early === 'all') {
-      this.#early = 'all';
-      return;
-    }
-    if (!(this.#early instanceof ChunkSet))
-      this.#early = ChunkSet.from(this.#early, chunkCount(this.#size, chunkSizeFor(this.#size)));
-    this.#early.addRanges(have);
   }
 
   #refuseChunk({ index, file }: WholeChunk): void {

@@ -50,7 +50,7 @@ export interface PeerServer {
 
 /** Hears what the other end says of what it serves. */
 export interface PeerListener {
-  onHave(ticketId: string, have: 'all' | [number, number][]): void;
+  onHave(ticketId: string, news: Pick<Extract<PeerAnswer, { type: 'have' }>, 'have' | 'entries'>): void;
   onChanged(ticketId: string): void;
   onBye(): void;
 }
@@ -264,7 +264,7 @@ export class PeerConnection {
         this.#server?.onBadChunk(line.ticketId, line.index, line.file);
         return 0;
       case 'have':
-        this.#listener?.onHave(line.ticketId, line.have);
+        this.#listener?.onHave(line.ticketId, line);
         return 0;
       case 'changed':
         this.#listener?.onChanged(line.ticketId);

@@ -1,10 +1,10 @@
 /** Lines that come by themselves while a downloader waits: its place in the queue, and chunks that have arrived here. */
 import { MAX_RANGES } from '../../common/protocol/limits.js';
-import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
+import type { PeerAnswer } from '../../common/protocol/peer-messages.js';
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 import type { Place } from '../file-port/fair-queue.js';
 import type { PeerConnection } from '../file-port/peer-connection.js';
-import type { SharedFile } from './shared-file.js';
+import type { Range, SharedFile } from './shared-file.js';
 
 /** A place in the queue is said again after this, ms, so that waiting does not look like a stall (15 s). */
 const REPEAT_EVERY_MS = 5_000;
@@ -37,11 +37,35 @@ export function repeatPosition(
   return { tell, pause, [Symbol.dispose]: pause };
 }
 
-/** Tells a downloader of chunks that arrive in a file that is itself still being fetched: each once. Returns the undo. */
+/** Tells a downloader of chunks, or files of a folder, that arrive in what is itself still being fetched: each once. Returns the undo. */
 export function announceHave(
   connection: PeerConnection,
   { ticketId, shared, clock }: { ticketId: string; shared: SharedFile; clock: Clock },
 ): () => void {
+  const ends = [
+    announce(connection, {
+      subscribe: (fn) => shared.onHave?.(fn),
+      lineFor: (have) => ({ type: 'have', ticketId, have }),
+      clock,
+    }),
+    announce(connection, {
+      subscribe: (fn) => shared.folder?.onEntry?.(fn),
+      lineFor: (entries) => ({ type: 'have', ticketId, have: [], entries }),
+      clock,
+    }),
+  ];
+  return () => {
+    for (const end of ends) end();
+  };
+}
+
+interface News {
+  readonly subscribe: (fn: (index: number) => void) => (() => void) | undefined;
+  readonly lineFor: (ranges: Range[]) => PeerAnswer;
+  readonly clock: Clock;
+}
+
+function announce(connection: PeerConnection, { subscribe, lineFor, clock }: News): () => void {
   const untold = new Set<number>();
   let timer: Timer | undefined;
   const plan = (): void => {
@@ -51,10 +75,10 @@ export function announceHave(
   const tell = (): void => {
     timer = undefined;
     // A slow reader gets them when it has taken those before.
-    if (!connection.hasUnreadLines) connection.send({ type: 'have', ticketId, have: takeRanges(untold) });
+    if (!connection.hasUnreadLines) connection.send(lineFor(takeRanges(untold)));
     if (untold.size > 0) plan();
   };
-  const stop = shared.onHave?.((index) => {
+  const stop = subscribe((index) => {
     untold.add(index);
     if (timer === undefined) plan();
   });
@@ -65,8 +89,8 @@ export function announceHave(
 }
 
 /** Takes out as many as one line may name, as ranges. */
-function takeRanges(indices: Set<number>): ChunkRanges {
-  const ranges: [number, number][] = [];
+function takeRanges(indices: Set<number>): Range[] {
+  const ranges: Range[] = [];
   for (const index of [...indices].toSorted((a, b) => a - b)) {
     const last = ranges.at(-1);
     if (last?.[1] === index) last[1] = index + 1;

@@ -32,13 +32,13 @@ export class ServedFile {
     private readonly file: OpenFile,
   ) {}
 
-  /** @throws {ProtocolError} `gone` when there is no such file any more, `changed` when another one is there. */
+  /** @throws {ProtocolError} `gone` when there is no such file any more (`not-found`: of a download), `changed` when another one is there. */
   static async open(shared: SharedFile): Promise<ServedFile> {
     let file: OpenFile;
     try {
       file = await openRegularFile(shared.path);
     } catch (error) {
-      throw openError(error);
+      throw openError(shared, error);
     }
     if (shared.identity !== undefined && compareIdentity(shared.identity, file.identity) === 'changed') {
       await file.handle.close();
@@ -164,7 +164,9 @@ export class ServedFile {
   }
 }
 
-function openError(cause: unknown): ProtocolError {
+function openError({ identity }: SharedFile, cause: unknown): ProtocolError {
+  // Of a download: it has ended meanwhile, which says nothing about the content.
+  if (identity === undefined) return new ProtocolError('not-found', undefined, { cause });
   const isGone = cause instanceof ContentError && (cause.code === 'not-found' || cause.code === 'unreadable');
   return new ProtocolError(isGone ? 'gone' : 'changed', undefined, { cause });
 }

@@ -32,7 +32,14 @@ export interface SharedFolder {
   find(fileId: string): readonly SharedFile[];
   /** Contents of small files, one after the other: as many as make about 1 MiB. */
   readFiles(fileIds: readonly string[]): Promise<SmallFiles>;
+  /** Lines of the listing whose files are there, the first ranges; absent: all are. */
+  entries?(): readonly Range[];
+  /** Calls `fn` with the line of each file that arrives. Returns the undo. */
+  onEntry?(fn: (index: number) => void): () => void;
 }
+
+/** From the first to behind the last. */
+export type Range = [from: number, to: number];
 
 export interface SmallFiles {
   readonly bytes: Uint8Array;

@@ -186,7 +186,9 @@ export class UploadLane implements PeerServer {
     await this.#grant(ticket, shared);
     this.connection.setProven(ticket.user);
     const chunkSize = chunkSizeFor(shared.size);
-    this.connection.send({ type: 'opened', id, size: shared.size, chunkSize, have: shared.have() });
+    const entries = shared.folder?.entries?.();
+    const folder = entries === undefined ? {} : { entries: [...entries] };
+    this.connection.send({ type: 'opened', id, size: shared.size, chunkSize, have: shared.have(), ...folder });
   }
 
   async #grant(ticket: Ticket, shared: SharedFile): Promise<void> {

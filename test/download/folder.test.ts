@@ -2,8 +2,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-
+import type { SharedFile, SharedFiles } from '../../peer/upload/shared-file.js';
 import { seededBytes } from '../support/temp.js';
+import { waitFor } from '../support/wait-for.js';
 import { problemOf } from './expect-problem.js';
 import { FolderHome, folderRequest, handmade, readTree, writeTree } from './folder-fixture.js';
 import { type Publication, type Reader, type TestPeer, World } from './swarm-fixture.js';
@@ -44,12 +45,12 @@ describe('Download of a folder', function () {
     publications.splice(0, 1, published);
   }
 
-  async function reader(user: string): Promise<Reader> {
+  async function reader(user: string, isSharing = false): Promise<Reader> {
     const local = await FolderHome.open(world, user);
     const identity = await world.identity(user);
     const tracker = world.trackerPort(publications, identity.pin, user);
     const latest = async (): Promise<{ fileId: string; size: number } | undefined> => publications[0];
-    return world.downloads(user, publications, { folders: local.local, tracker: { ...tracker, latest } });
+    return world.downloads(user, publications, { folders: local.local, tracker: { ...tracker, latest }, isSharing });
   }
 
   const target = (name = 'photos'): string => join(bob.folder, name);
@@ -169,6 +170,73 @@ describe('Download of a folder', function () {
 
     expect(await readTree(target())).to.deep.equal(await readTree(root));
     expect(row.sources.map(({ verifiedBytes }) => verifiedBytes > 0)).to.deep.equal([true, true]);
+  });
+
+  /** A folder of 40 small files and a large one; its publisher sends half of the small ones, and the rest after `open`. */
+  async function publishMany(): Promise<{ open: () => void }> {
+    for (const path of ['a.txt', 'run.sh', 'b', 'nothing']) await rm(join(root, path), { recursive: true });
+    await writeTree(root, { 'large.bin': LARGE, ...smallFiles });
+    await publishAnew();
+    const gate = Promise.withResolvers<void>();
+    const sent = new Set(Object.keys(smallFiles).toSorted().slice(0, 20));
+    const isSent = (id: string): boolean => home.index.find(root, id).some(({ path }) => sent.has(path));
+    const find: SharedFiles['find'] = (...key) => {
+      const shared = home.files.find(...key);
+      const folder = shared?.folder;
+      if (folder === undefined) return shared;
+      const readFiles: typeof folder.readFiles = async (ids) => {
+        if (!ids.every(isSent)) await gate.promise;
+        return folder.readFiles(ids);
+      };
+      return { ...shared, folder: { find: folder.find, readFiles } } as SharedFile;
+    };
+    const publisher = await world.peer('publisher', [], { files: { find, findFile: () => undefined } });
+    world.sources.set(PUBLICATION, [publisher.offer()]);
+    return { open: gate.resolve };
+  }
+  const smallFiles = Object.fromEntries(
+    Array.from({ length: 40 }, (_, n) => [`${n}.bin`, seededBytes(200_000, n)] as const),
+  );
+  const holding = (user: Reader): number => {
+    const entries = user.downloads.shared.find(PUBLICATION, published.fileId)?.folder?.entries?.() ?? [];
+    return entries.reduce((sum, [from, to]) => sum + to - from, 0);
+  };
+
+  it('serves the files that have come to others while it fetches the rest', async () => {
+    const publisher = await publishMany();
+    const carol = await reader('carol', true);
+    const port = await world.peer('carol', [], { files: carol.downloads.shared });
+    const getting = carol.downloads.get(folderRequest(published, carol.folder), forever);
+    await waitFor(() => world.holds.includes('part') && holding(carol) > 10);
+    world.list(published, { ...port.offer(), has: 'part' });
+    const fetching = bob.downloads.get(folderRequest(published, bob.folder), forever);
+    await waitFor(() => (bob.downloads.rows()[0]?.files?.done ?? 0) > 10, { what: 'files that carol has' });
+    publisher.open();
+
+    const [, row] = await Promise.all([getting, fetching]);
+
+    expect(await readTree(target())).to.deep.equal(await readTree(root));
+    expect(row.sources.find(({ user }) => user === 'carol')?.verifiedBytes).to.be.at.least(2_000_000);
+    await waitFor(() => world.holds.at(-1) === 'none');
+  });
+
+  it('offers nobody what was on its disk before: who merely knows an id could fetch it that way', async () => {
+    const publisher = await publishMany();
+    const carol = await reader('carol', true);
+    await writeTree(join(carol.folder, 'photos'), { 'mine/0.bin': smallFiles['0.bin'] ?? '', 'large.bin': LARGE });
+    const request = folderRequest(published, carol.folder, { force: true });
+
+    const getting = carol.downloads.get(request, forever);
+    await waitFor(() => holding(carol) > 0 && (carol.downloads.rows()[0]?.resumedBytes ?? 0) >= LARGE.length + 200_000);
+    const { folder } = carol.downloads.shared.find(PUBLICATION, published.fileId) ?? {};
+    const before = folder?.entries?.().flat() ?? [];
+    publisher.open();
+    await getting;
+
+    // In the order of the listing `0.bin` comes first and `large.bin` last.
+    expect(before).to.not.include.members([0]);
+    expect(before.at(-1)).to.be.at.most(40);
+    expect(holding(carol), 'it is over').to.equal(0);
   });
 
   it('goes on with what an earlier run left, and fetches nothing of it again', async () => {

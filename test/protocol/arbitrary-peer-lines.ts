@@ -13,6 +13,7 @@ const ranges: Arbitrary<ChunkRanges> = fc.uniqueArray(index, { maxLength: 40 }).
     (_, pair) => [sorted[2 * pair] ?? 0, sorted[2 * pair + 1] ?? 0] as [number, number],
   );
 });
+const entries = ranges;
 const have = fc.oneof(fc.constant('all' as const), ranges);
 type LineOf<T extends PeerLine['type']> = Extract<PeerLine, { type: T }>;
 
@@ -32,7 +33,10 @@ export const peerLines: { readonly [T in PeerLine['type']]: Arbitrary<LineOf<T>>
     ticketId: publicationId,
     files: fc.array(hex64, { minLength: 1, maxLength: 512 }),
   }),
-  opened: fc.record({ type: fc.constant('opened'), id: number, size: count, chunkSize: count, have }),
+  opened: fc.record(
+    { type: fc.constant('opened' as const), id: number, size: count, chunkSize: count, have, entries },
+    { requiredKeys: ['type', 'id', 'size', 'chunkSize', 'have'] },
+  ) as unknown as Arbitrary<LineOf<'opened'>>,
   run: fc.record({
     type: fc.constant('run'),
     id: number,
@@ -45,7 +49,10 @@ export const peerLines: { readonly [T in PeerLine['type']]: Arbitrary<LineOf<T>>
     { type: fc.constant('queued' as const), id: number, position: positive, etaMs: count },
     { requiredKeys: ['type', 'id', 'position'] },
   ) as unknown as Arbitrary<LineOf<'queued'>>,
-  have: fc.record({ type: fc.constant('have'), ticketId: publicationId, have }),
+  have: fc.record(
+    { type: fc.constant('have' as const), ticketId: publicationId, have, entries },
+    { requiredKeys: ['type', 'ticketId', 'have'] },
+  ) as unknown as Arbitrary<LineOf<'have'>>,
   changed: fc.record({ type: fc.constant('changed'), ticketId: publicationId }),
   cancel: fc.record({ type: fc.constant('cancel'), id: number }),
   'bad-chunk': fc.record({ type: fc.constant('bad-chunk'), ticketId: publicationId, index }),

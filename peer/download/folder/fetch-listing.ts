@@ -22,11 +22,11 @@ export interface ListingOptions extends AbortOptions {
   readonly onCredit: (session: SourceSession, bytes: number) => void;
 }
 
-/** Resolves when the listing lies at `target.path`. @throws {PeerError} */
-export async function fetchListing(options: ListingOptions): Promise<void> {
+/** Resolves when the listing lies at `target.path`, with its hashes when they came with it. @throws {PeerError} */
+export async function fetchListing(options: ListingOptions): Promise<Manifest | undefined> {
   const { target, size, sessions, meter, ownPin, onCredit, signal } = options;
   // It was proven before it got that name, in a folder that is ours alone.
-  if ((await lookAt(target.path))?.size === BigInt(size)) return;
+  if ((await lookAt(target.path))?.size === BigInt(size)) return undefined;
   await using part = await PartFile.open(target);
   const manifest = await fetchManifest(options);
   const held = await part.check(manifest, { signal, onProgress: () => undefined });
@@ -52,6 +52,7 @@ export async function fetchListing(options: ListingOptions): Promise<void> {
     await intake.settle();
   }
   await part.publish({ force: true, size });
+  return manifest;
 }
 
 async function fetchManifest({ folderId, size, sessions, signal }: ListingOptions): Promise<Manifest> {

@@ -3,6 +3,7 @@
  * meanwhile, it goes on with the new listing and what it has. It puts parts together as `download.ts` does for a file; each part says
  * what it is.
  */
+import type { Manifest } from '../../../common/content/manifest.js';
 import { safeDisplay } from '../../../common/content/safe-display.js';
 import { type Clock, systemClock } from '../../../common/runtime/clock.js';
 import { type AbortOptions, isAbort, sleep } from '../../../common/runtime/deadline.js';
@@ -16,16 +17,19 @@ import { fileProblem } from '../file-problem.js';
 import type { SourceEntry } from '../source-entry.js';
 import { SourcePool } from '../source-pool.js';
 import type { SourceSession } from '../source-session.js';
+import { SwarmHold } from '../swarm-hold.js';
 import { lookAt, refuseTooLarge, type Target, targetOf } from '../target.js';
+import { ArrivedFiles } from './arrived-files.js';
 import { fetchListing } from './fetch-listing.js';
 import { FolderPlan, type Wanted, type WantedFile } from './folder-plan.js';
 import { filesMissing, folderProblem, largerThanSaid, NewRevision, nothingInside } from './folder-problems.js';
-import { FolderWave, type LocalRoot, SINGLE } from './folder-wave.js';
+import { FolderWave, type LocalRoot } from './folder-wave.js';
 import { insideOf, isPattern } from './inside.js';
 import type { LocalFolders } from './local-folder.js';
 import { OpenSessions } from './open-sessions.js';
 import { placeFile, placeInto, placeNew } from './place-folder.js';
 import { directoriesOf, replacements } from './replacements.js';
+import { SINGLE } from './stage-files.js';
 import { StageThreads } from './stage-threads.js';
 import { Staging } from './staging.js';
 import { unlistedFiles } from './unlisted-files.js';
@@ -55,6 +59,9 @@ export class FolderDownload {
   #checking = 0;
   #done = { bytes: 0, files: 0, resumed: 0 };
   #duplicateBytes = 0;
+  readonly #hold: SwarmHold;
+  /** What of it others may have from here. */
+  #shared: SharedFile | undefined;
   #unlisted: TransferRow['unlisted'];
 
   /** @throws {PeerError} `bad-name`. */
@@ -65,6 +72,7 @@ export class FolderDownload {
     this.#meter = new RateMeter(this.#clock);
     const { directory, fileName, publicationId } = options.request;
     this.#target = targetOf(directory, fileName, publicationId);
+    this.#hold = new SwarmHold(options.tracker, this.#clock);
   }
 
   get target(): Target {
@@ -80,6 +88,8 @@ export class FolderDownload {
       const problem = folderProblem(error, this.#request, this.#target.path);
       this.#settle(problem, signal);
       throw problem;
+    } finally {
+      this.#hold.end({ keeps: this.#request.keepsSharing === true });
     }
   }
 
@@ -109,9 +119,9 @@ export class FolderDownload {
     };
   }
 
-  /** Folders are served when they are whole. */
+  /** What others may fetch of it while it runs: the listing, and the files that have come. */
   shared(): SharedFile | undefined {
-    return undefined;
+    return this.#state === 'fetching' ? this.#shared : undefined;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -154,8 +164,7 @@ export class FolderDownload {
     const until = AbortSignal.any([signal, over.signal]);
     const sessions = new OpenSessions();
     const pool = this.#makePool(sessions);
-    this.#pool = pool;
-    this.#settledSources = undefined;
+    [this.#pool, this.#settledSources] = [pool, undefined];
     this.#setState('fetching');
     const running = pool.run({ signal: until });
     const fetching = this.#fetchAll({ ...work, signal: until }, sessions);
@@ -183,8 +192,7 @@ export class FolderDownload {
   }
 
   async #newRevision(signal: AbortSignal): Promise<NewRevision | undefined> {
-    const { tracker } = this.#options;
-    const latest = await tracker.latest?.(this.#request.publicationId, { signal }).catch(() => undefined);
+    const latest = await this.#options.tracker.latest?.(this.#request.publicationId, { signal }).catch(() => undefined);
     signal.throwIfAborted();
     return latest === undefined || latest.fileId === this.#request.fileId ? undefined : new NewRevision(latest);
   }
@@ -192,27 +200,21 @@ export class FolderDownload {
   #follow({ fileId, size }: NewRevision['latest']): void {
     this.#request = { ...this.#request, fileId, sizeBytes: size };
     this.#plan = undefined;
+    this.#shared = undefined;
     this.#done = { bytes: 0, files: 0, resumed: 0 };
     this.#options.onUpdate();
   }
 
   async #fetchAll(work: Work, sessions: OpenSessions): Promise<FetchedFolder> {
-    const { staging, there, signal } = work;
+    const { staging, threads, there, signal } = work;
     const { fileId, sizeBytes, inside } = this.#request;
     const listing = staging.listing(fileId);
     const onCredit = (session: SourceSession, bytes: number): void => this.#pool?.credit(session, bytes);
-    const meter = this.#meter;
-    const { ownPin } = this.#options;
-    await fetchListing({
-      folderId: fileId,
-      size: sizeBytes,
-      target: listing,
-      sessions,
-      meter,
-      ownPin,
-      onCredit,
-      signal,
+    const manifest = await fetchListing({
+      ...{ folderId: fileId, size: sizeBytes, target: listing },
+      ...{ sessions, meter: this.#meter, ownPin: this.#options.ownPin, onCredit, signal },
     });
+    const arrived = this.#share({ listing: listing.path, manifest, root: staging.files, threads });
     const platform = currentHost().platform;
     const plan = await FolderPlan.read(listing.path, { inside: insideOf(inside), platform, signal });
     if (plan.isEmpty) throw nothingInside(this.#request);
@@ -225,23 +227,16 @@ export class FolderDownload {
     if (plan.bytes > (this.#request.mostBytes ?? plan.bytes)) throw largerThanSaid(this.#request, plan.bytes);
     const local = await this.#readLocal(there, signal);
     await refuseTooLarge(this.#target, local?.isTarget !== true && staging.isNew ? plan.bytes : 0);
-    const fetched: FetchedFolder = { plan, local, staged: new Map() };
+    const fetched: FetchedFolder = { plan, local, arrived, staged: new Map() };
     const missing: WantedFile[] = [];
     const waves: FolderWave[] = [];
-    for await (const wanted of plan.waves()) {
-      const wave = this.#makeWave({ ...work, sessions, fetched, isApart: false, missing });
+    const fetch = (wanted: readonly Wanted[], isApart: boolean): Promise<void> => {
+      const wave = this.#makeWave({ ...work, sessions, fetched, isApart, missing });
       waves.push(wave);
-      await wave.run(wanted);
-    }
-    await this.#fetchMissing(
-      missing,
-      (some) => {
-        const wave = this.#makeWave({ ...work, sessions, fetched, isApart: true, missing });
-        waves.push(wave);
-        return wave.run(some);
-      },
-      signal,
-    );
+      return wave.run(wanted);
+    };
+    for await (const wanted of plan.waves()) await fetch(wanted, false);
+    await this.#fetchMissing(missing, (some) => fetch(some, true), signal);
     for (const wave of waves) await wave.synced();
     return fetched;
   }
@@ -278,6 +273,16 @@ export class FolderDownload {
     }
   }
 
+  /** From now on others find us, and get what has come. */
+  #share({ listing: path, manifest, root, threads }: ListedFolder): ArrivedFiles {
+    const { publicationId, fileId, sizeBytes: size, name } = this.#request;
+    const arrived = new ArrivedFiles({ publicationId, name, root, threads });
+    if (!this.#options.isSharing) return arrived;
+    this.#shared = arrived.behind({ fileId, path, size, manifest });
+    void this.#hold.start(publicationId, fileId).then(() => this.#pool?.lookForOthers());
+    return arrived;
+  }
+
   #makePool(sessions: OpenSessions): SourcePool {
     const { tracker, connector, ownPin, history, rates, onNotice, onUpdate, clock } = this.#options;
     return new SourcePool({
@@ -292,14 +297,14 @@ export class FolderDownload {
         entry.isPreparing = false;
       },
       isWorking: () => this.#checking > 0,
-      onListed: () => undefined,
+      onListed: () => this.#wave?.intake?.setFellows(this.#pool?.fellows() ?? []),
     });
   }
 
   #makeWave(work: WaveWork): FolderWave {
     const { staging, threads, sessions, fetched, isApart, missing, signal } = work;
     const { local } = fetched;
-    const { writer } = this.#options;
+    const { writer, ownPin } = this.#options;
     this.#duplicateBytes += this.#wave?.intake?.duplicateBytes ?? 0;
     this.#wave = new FolderWave({
       ...{ staging, threads, writer, sessions, isApart, signal, meter: this.#meter },
@@ -314,6 +319,8 @@ export class FolderDownload {
         this.#options.onUpdate();
       },
       onMissing: (file) => missing.push(file),
+      onArrived: (file, manifest) => fetched.arrived.add(file, manifest),
+      ...{ ownPin, fellows: () => this.#pool?.fellows() ?? [] },
       onStaged: (file) => {
         if (local?.isTarget === true) fetched.staged.set(file.to, file.entry.executable);
       },
@@ -362,9 +369,18 @@ interface Work extends AbortOptions {
   readonly there: 'nothing' | 'file' | 'folder';
 }
 
+interface ListedFolder {
+  readonly listing: string;
+  readonly manifest: Manifest | undefined;
+  /** Where the files grow. */
+  readonly root: string;
+  readonly threads: StageThreads;
+}
+
 interface FetchedFolder {
   readonly plan: FolderPlan;
   readonly local: LocalRoot | undefined;
+  readonly arrived: ArrivedFiles;
   /** Files that have to be moved there, and whether they are executable. */
   readonly staged: Map<string, boolean>;
 }

@@ -3,11 +3,15 @@
  * hands these out by the same scheduler as chunks of a file, and has what arrives proven and written. Holds the network back while the
  * disk is behind.
  */
+import { randomBytes } from 'node:crypto';
+
 import { chunkHash, type Manifest } from '../../../common/content/manifest.js';
 import type { ProtocolError } from '../../../common/protocol/errors.js';
+import type { ChunkRanges } from '../../../common/protocol/peer-messages.js';
 import type { RateMeter } from '../../file-port/rate-meter.js';
 import { ChunkBuffers } from '../chunk-buffers.js';
 import { ChunkSet } from '../chunk-set.js';
+import { Fellows } from '../fellows.js';
 import { Scheduler, type Span } from '../scheduler.js';
 import type { SessionSink, SpanAnswer, SpanEvents, SpanRequest } from '../session-sink.js';
 import { SourceFault } from '../source-fault.js';
@@ -22,6 +26,8 @@ const GROUP_BYTES = 1024 * 1024;
 const GROUP_FILES = 512;
 /** Asked for ahead at least, bytes: for small files both ends do more between question and answer than for chunks. */
 const LEAST_WINDOW_BYTES = 12 * 1024 * 1024;
+/** With others who fetch the same: what is asked of one source cannot be had from another. */
+const SWARM_WINDOW_BYTES = 2 * GROUP_BYTES;
 const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024;
 
 export interface LargeFile {
@@ -47,10 +53,17 @@ export interface FolderIntakeOptions {
   readonly onWritten: (bytes: number, files: number) => void;
   /** A source has not this file as it was published. */
   readonly onMissing: (file: WantedFile) => void;
+  /** A file is there that came as a whole from sources; with its hash list when it has several chunks. */
+  readonly onArrived: (file: WantedFile, manifest?: Manifest) => void;
+  /** Our own device, and those that fetch the same. */
+  readonly ownPin: string;
+  readonly fellows: readonly string[];
   readonly onFailed: (error: unknown) => void;
 }
 
 interface Placed extends LargeFile {
+  /** Nothing of it was here before. */
+  readonly isNew: boolean;
   /** Of its first chunk in the scheduler. */
   readonly first: number;
 }
@@ -58,7 +71,8 @@ interface Placed extends LargeFile {
 export class FolderIntake implements SessionSink {
   readonly scheduler: Scheduler;
   readonly chunkBytes: number;
-  readonly leastWindowBytes = LEAST_WINDOW_BYTES;
+  readonly #fellows: Fellows;
+  #isSwarm = false;
   /** Resolves when all is written that is not missing. */
   readonly done: Promise<void>;
   readonly #options: FolderIntakeOptions;
@@ -77,7 +91,7 @@ export class FolderIntake implements SessionSink {
     this.#groups = groupsOf(options.small, options.isApart);
     let total = this.#groups.length;
     for (const file of options.large) {
-      this.#large.push({ ...file, first: total });
+      this.#large.push({ ...file, first: total, isNew: file.held.size === 0 });
       total += file.held.total;
     }
     const done = new ChunkSet(total);
@@ -89,7 +103,12 @@ export class FolderIntake implements SessionSink {
     this.chunkBytes = Math.max(1, Math.ceil(bytes / Math.max(1, total)));
     const firsts = new Set(this.#large.map(({ first }) => first));
     const isJoined = (index: number): boolean => index >= this.#groups.length && !firsts.has(index);
-    this.scheduler = new Scheduler({ total, done, isJoined });
+    this.#fellows = new Fellows(options.ownPin, total);
+    this.setFellows(options.fellows);
+    // Alone, in the order of the folder; with others, each somewhere else.
+    const startAt = options.fellows.length === 0 || total === 0 ? 0 : randomBytes(4).readUInt32BE() % total;
+    const placeFor = (index: number): number => this.#fellows.placeFor(index);
+    this.scheduler = new Scheduler({ total, done, startAt, placeFor, isJoined });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.done = promise;
     this.#finish = resolve;
@@ -103,12 +122,40 @@ export class FolderIntake implements SessionSink {
     session.fetch(this);
   }
 
+  get leastWindowBytes(): number {
+    return this.#isSwarm ? SWARM_WINDOW_BYTES : LEAST_WINDOW_BYTES;
+  }
+
+  /** Devices that fetch the same now. */
+  setFellows(devices: readonly string[]): void {
+    this.#isSwarm = devices.length > 0;
+    this.#fellows.set(devices);
+  }
+
+  /** Of one that fetches the folder itself: groups of small files that it has all of, and whole large ones. */
+  chunksOf(session: SourceSession): ChunkRanges | undefined {
+    if (session.hasAllEntries) return undefined;
+    const ranges: ChunkRanges = [];
+    for (const [index, group] of this.#groups.entries())
+      if (group.every((file) => session.hasEntry(file.index))) append(ranges, index, index + 1);
+    for (const { first, held, wanted } of this.#large)
+      if (session.hasEntry(wanted.index)) append(ranges, first, first + held.total);
+    return ranges;
+  }
+
+  entriesCame(session: SourceSession): void {
+    this.scheduler.addChunks(session.sourceId, this.chunksOf(session) ?? 'all');
+    session.pump();
+  }
+
   ask(session: SourceSession, span: Span, events: SpanEvents): SpanRequest {
     const group = this.#groups[span.first];
     return group === undefined ? this.#askChunks(session, span, events) : this.#askFiles(session, span.first, events);
   }
 
-  refused(_session: SourceSession, receiver: SpanAnswer, { code }: ProtocolError): boolean {
+  refused(session: SourceSession, receiver: SpanAnswer, { code }: ProtocolError): boolean {
+    // Who fetches the folder itself said that it has it: it is done, or has given up.
+    if (!session.hasAllEntries) return false;
     if (code !== 'changed' && code !== 'gone' && code !== 'not-found') return false;
     const index = receiver.rest.first;
     if (receiver instanceof FilesReceiver) {
@@ -172,6 +219,7 @@ export class FolderIntake implements SessionSink {
     const bytes = sizeOf(fresh);
     this.duplicateBytes += sizeOf(right) - bytes;
     this.#groups[index] = group.filter((file) => !fresh.includes(file));
+    for (const file of fresh) this.#options.onArrived(file);
     this.#options.onCredit(session, bytes);
     this.#options.onWritten(bytes, fresh.length);
     this.#arrivedWhenEmpty(session, index);
@@ -213,7 +261,7 @@ export class FolderIntake implements SessionSink {
 
   async #takeChunk(
     session: SourceSession,
-    { wanted, manifest, first, held }: Placed,
+    { wanted, manifest, first, held, isNew }: Placed,
     { index, buffer, length, buffers }: { index: number; buffer: Buffer; length: number; buffers: ChunkBuffers },
   ): Promise<boolean> {
     this.#hold(length);
@@ -227,6 +275,7 @@ export class FolderIntake implements SessionSink {
         held.add(index);
         this.#options.onCredit(session, length);
         this.#options.onWritten(length, held.isFull ? 1 : 0);
+        if (held.isFull && isNew) this.#options.onArrived(wanted, manifest);
       }
       return true;
     } catch (error) {
@@ -295,6 +344,12 @@ function groupsOf(files: readonly WantedFile[], isApart: boolean): WantedFile[][
   }
   if (group.length > 0) groups.push(group);
   return groups;
+}
+
+function append(ranges: ChunkRanges, from: number, to: number): void {
+  const last = ranges.at(-1);
+  if (last?.[1] === from) last[1] = to;
+  else ranges.push([from, to]);
 }
 
 function sizeOf(files: readonly WantedFile[]): number {

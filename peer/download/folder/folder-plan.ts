@@ -26,6 +26,8 @@ export interface Wanted {
   /** Where it goes, inside what is made; empty for a file that is made alone. */
   readonly to: string;
   readonly entry: FolderEntry;
+  /** Its line in the listing, from 0. */
+  readonly index: number;
 }
 
 export interface WantedFile extends Wanted {
@@ -94,12 +96,14 @@ export class FolderPlan {
   async *#wanted(options: { readonly isProven: boolean }): AsyncGenerator<Wanted, void, undefined> {
     const { signal, inside } = this.options;
     const reader = new ListingReader(options);
+    let index = -1;
     for await (const bytes of createReadStream(this.listing, { highWaterMark: READ_BYTES, signal })) {
       for (const entry of reader.push(bytes as Buffer)) {
+        index += 1;
         const to = inside(entry);
         if (to === undefined) continue;
         if (!options.isProven) this.#refuseUnstorable(entry.path, to);
-        yield { to, entry };
+        yield { to, entry, index };
       }
     }
     reader.end();

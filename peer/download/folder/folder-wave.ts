@@ -6,7 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 
 import { chunkSizeFor } from '../../../common/content/chunk-size.js';
 import { ContentError } from '../../../common/content/content-error.js';
-import { parseManifest } from '../../../common/content/manifest.js';
+import { type Manifest, parseManifest } from '../../../common/content/manifest.js';
 import type { AbortOptions } from '../../../common/runtime/deadline.js';
 import type { RateMeter } from '../../file-port/rate-meter.js';
 import type { ChunkWriter } from '../chunk-writer.js';
@@ -18,7 +18,7 @@ import { isWantedFile, type Wanted, type WantedFile } from './folder-plan.js';
 import type { LocalFolder } from './local-folder.js';
 import type { OpenSessions } from './open-sessions.js';
 import { heldChunks, reuseChunks } from './reuse-chunks.js';
-import type { StagedFile } from './stage-files.js';
+import { SINGLE, stagedFile } from './stage-files.js';
 import type { StageThreads } from './stage-threads.js';
 import type { Staging } from './staging.js';
 
@@ -40,6 +40,11 @@ export interface WaveOptions extends AbortOptions {
   readonly onResumed: (bytes: number) => void;
   readonly onWritten: (bytes: number, files: number) => void;
   readonly onMissing: (file: WantedFile) => void;
+  /** A file came as a whole from sources, and others may have it from here. */
+  readonly onArrived: (file: WantedFile, manifest?: Manifest) => void;
+  /** Our own device, and those that fetch the same. */
+  readonly ownPin: string;
+  readonly fellows: () => readonly string[];
   /** A file has to be moved from the staging folder to its place. */
   readonly onStaged: (file: WantedFile) => void;
   /** Files on this disk are looked at, and no source is needed, from +1 to -1. */
@@ -190,7 +195,7 @@ export class FolderWave {
     const { sessions, signal } = this.#options;
     const { fileId, size } = wanted.entry;
     for (;;) {
-      const session = await sessions.any({ signal });
+      const session = await sessions.any({ signal }, (one) => one.hasEntry(wanted.index));
       try {
         const bytes = await session.fetchManifest({ file: fileId, size });
         parseManifest(bytes, fileId, size);
@@ -200,7 +205,7 @@ export class FolderWave {
         if (error instanceof ContentError)
           session.fail(new SourceFault('lied', `sent a manifest that does not belong to ${wanted.entry.path}`));
         else if (!(error instanceof SourceFault)) throw error;
-        else if (isWithoutContent(error)) {
+        else if (isWithoutContent(error) && session.hasAllEntries) {
           this.#options.onMissing(wanted);
           return undefined;
         } else session.fail(error);
@@ -209,11 +214,13 @@ export class FolderWave {
   }
 
   async #fetch(small: readonly WantedFile[], large: readonly LargeFile[]): Promise<void> {
-    const { sessions, meter, isApart, staging, writer, onCredit, onWritten, onMissing, signal } = this.#options;
+    const { sessions, meter, isApart, staging, writer, signal } = this.#options;
+    const { onCredit, onWritten, onMissing, onArrived, ownPin, fellows } = this.#options;
     using _large = writer.expect(large.reduce((sum, { manifest }) => sum + manifest.size, 0));
     const failed = Promise.withResolvers<never>();
     const intake = new FolderIntake({
-      ...{ small, large, isApart, meter, onCredit, onWritten, onMissing },
+      ...{ small, large, isApart, meter, onCredit, onWritten, onMissing, onArrived },
+      ...{ ownPin, fellows: fellows() },
       sessions: () => sessions,
       writeSmall: (files, bytes) => this.#writeSmall(files, bytes),
       writeChunk: ({ to, entry }, chunk) =>
@@ -265,13 +272,6 @@ export class FolderWave {
       this.#syncs.push(syncing);
     }
   }
-}
-
-/** Name in the staging folder of a file that is made alone. */
-export const SINGLE = 'file';
-
-function stagedFile({ to, entry: { size, fileId, executable } }: WantedFile): StagedFile {
-  return { to: to === '' ? SINGLE : to, size, fileId, executable };
 }
 
 function bytesOf(held: LargeFile['held'], { size, chunkSize }: LargeFile['manifest']): number {

@@ -11,6 +11,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readFileSync,
   rmSync,
   writeSync,
 } from 'node:fs';
@@ -20,6 +21,7 @@ import { blake3 } from '../../../common/content/blake3.js';
 import { chunkSizeFor } from '../../../common/content/chunk-size.js';
 import { fileIdOf } from '../../../common/content/manifest.js';
 import { hashOpenFile } from '../../library/hashing/hash-open-file.js';
+import type { WantedFile } from './folder-plan.js';
 
 export interface StagedFile {
   /** Inside the staging folder. */
@@ -29,6 +31,15 @@ export interface StagedFile {
   readonly executable: boolean;
 }
 
+/** Name in the staging folder of a file that is made alone. */
+export const SINGLE = 'file';
+
+export function stagedFile({ to, entry: { size, fileId, executable } }: WantedFile): StagedFile {
+  return { to: to === '' ? SINGLE : to, size, fileId, executable };
+}
+
+/** Contents of files that are read by one call end at about so many bytes. */
+const READ_BYTES = 1024 * 1024;
 const WRITE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | (constants.O_NOFOLLOW ?? 0);
 const CHECK_FLAGS = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
@@ -92,6 +103,42 @@ function isThere(path: string, { size, fileId, executable }: StagedFile): boolea
     const wanted = modeFor(mode, executable);
     if ((mode & 0o777) !== wanted) fchmodSync(fd, wanted);
     return true;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Contents of the first `files`: up to one that is not what it must be (`wrong`), or as many as are enough (`full`). */
+export function readFiles(
+  root: string,
+  files: readonly StagedFile[],
+): { readonly bytes: Uint8Array[]; readonly isCut: 'no' | 'full' | 'wrong' } {
+  const contents: Uint8Array[] = [];
+  let total = 0;
+  for (const { to, size, fileId } of files) {
+    if (total > 0 && total + size > READ_BYTES) return { bytes: contents, isCut: 'full' };
+    const content = readOne(join(root, to), size);
+    if (content === undefined || idOf(content) !== fileId) return { bytes: contents, isCut: 'wrong' };
+    contents.push(content);
+    total += size;
+  }
+  return { bytes: contents, isCut: 'no' };
+}
+
+function readOne(path: string, size: number): Uint8Array | undefined {
+  try {
+    const content = readFileSync(path);
+    return content.length === size ? content : undefined;
+  } catch {
+    return undefined; // It has been moved to its place, or removed by hand: others have it.
+  }
+}
+
+/** Chunk hashes of a file; undefined when it has not `size` bytes. @throws the system's error. */
+export function hashesOf(path: string, size: number): Uint8Array | undefined {
+  const fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  try {
+    return hashOpenFile(fd, size)?.hashes;
   } finally {
     closeSync(fd);
   }

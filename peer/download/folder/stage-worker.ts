@@ -1,9 +1,9 @@
 /** Runs in a thread of its own: does what `stage-files.ts` can for `stage-threads.ts`. */
 import { parentPort } from 'node:worker_threads';
 
-import { checkFiles, copyFile, makeDirectories, syncPaths, writeFiles } from './stage-files.js';
+import { checkFiles, copyFile, hashesOf, makeDirectories, readFiles, syncPaths, writeFiles } from './stage-files.js';
 
-const METHODS = { checkFiles, copyFile, makeDirectories, syncPaths, writeFiles } as const;
+const METHODS = { checkFiles, copyFile, hashesOf, makeDirectories, readFiles, syncPaths, writeFiles } as const;
 
 export type StageMethods = typeof METHODS;
 

@@ -1,0 +1,57 @@
+/** What one source says that it has: chunks of what its ticket is for, and of a folder the files in it. */
+import { chunkCount } from '../../common/content/chunk-range.js';
+import { chunkSizeFor } from '../../common/content/chunk-size.js';
+import { MAX_FOLDER_FILES } from '../../common/protocol/limits.js';
+import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
+import { ChunkSet } from './chunk-set.js';
+import type { SessionSink } from './session-sink.js';
+import type { SourceSession } from './source-session.js';
+
+/** What a line tells. */
+export interface HaveNews {
+  readonly have: 'all' | ChunkRanges;
+  readonly entries?: ChunkRanges | undefined;
+}
+
+export class SourceHoldings {
+  /** What it said of chunks before there was a scheduler to hear it. */
+  #early: 'all' | ChunkSet | undefined;
+  /** Lines of the folder's listing whose files it has; undefined: all. */
+  #entries: ChunkSet | undefined;
+
+  /** @param size bytes of what the ticket is for. */
+  constructor(private readonly size: number) {}
+
+  /** Every file of the folder. */
+  get hasAllEntries(): boolean {
+    return this.#entries === undefined;
+  }
+
+  /** The file in line `index` of the folder's listing. */
+  hasEntry(index: number): boolean {
+    return this.#entries?.has(index) ?? true;
+  }
+
+  /** A ticket was accepted: this is what it has now. */
+  setEntries(entries: ChunkRanges | undefined): void {
+    if (entries === undefined) this.#entries = undefined;
+    else this.#entries ??= new ChunkSet(MAX_FOLDER_FILES);
+  }
+
+  /** `session` fetches into `sink` from now on. */
+  startIn(sink: SessionSink, session: SourceSession): void {
+    sink.scheduler.setSource(session.sourceId, sink.chunksOf?.(session) ?? this.#early ?? []);
+    // Who has all has it for whatever is fetched next, as the files behind a listing.
+    if (this.#early !== 'all') this.#early = undefined;
+  }
+
+  take({ have, entries }: HaveNews, sink: SessionSink | undefined, { sourceId }: SourceSession): void {
+    if (entries !== undefined) this.#entries?.addRanges(entries);
+    if (sink !== undefined) sink.scheduler.addChunks(sourceId, have);
+    else if (have === 'all' || this.#early === 'all') this.#early = 'all';
+    else {
+      this.#early ??= new ChunkSet(chunkCount(this.size, chunkSizeFor(this.size)));
+      this.#early.addRanges(have);
+    }
+  }
+}
