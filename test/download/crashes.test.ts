@@ -1,27 +1,19 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { expect } from 'chai';
 
 import type { FaultLabel } from '../../peer/download/fault-point.js';
-import { listProcess } from '../support/leftovers.js';
 import { sameBytes } from '../support/temp.js';
-import type { ChildOutcome, ChildTask } from './download-child.js';
+import type { ChildTask } from './download-child.js';
+import { type Ended, runChild as run } from './run-child.js';
 import { type Publication, requestFor, World } from './swarm-fixture.js';
 
-const CHILD = fileURLToPath(new URL('./download-child.js', import.meta.url));
 const CHUNK = 256 * 1024;
 const CHUNKS = 6;
-
-interface Ended {
-  readonly signal: string | null;
-  readonly outcome: ChildOutcome | undefined;
-}
 
 describe('Download in a process that dies', function () {
   this.timeout(60_000);
@@ -49,22 +41,8 @@ describe('Download in a process that dies', function () {
   });
   afterEach(() => world[Symbol.asyncDispose]());
 
-  async function runChild(env: Record<string, string> = {}, wrapper: string[] = []): Promise<Ended> {
-    const [command = '', ...args] = [...wrapper, process.execPath, CHILD];
-    // One thread for files: strace counts calls by thread, and a kill then comes between two steps and not inside one.
-    const child = spawn(command, args, {
-      env: { ...process.env, UV_THREADPOOL_SIZE: '1', DOWNLOAD_TASK: JSON.stringify(task), ...env },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const done = listProcess(child.pid ?? 0, 'a downloading process');
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (part: string) => {
-      text += part;
-    });
-    const [, signal] = (await once(child, 'close')) as [number | null, string | null];
-    done();
-    return { signal, outcome: text === '' ? undefined : (JSON.parse(text) as ChildOutcome) };
-  }
+  const runChild = (env: Record<string, string> = {}, wrapper: string[] = []): Promise<Ended> =>
+    run(task, { env, wrapper });
 
   const points: [FaultLabel, number, string][] = [
     ['part-opened', 1, 'nothing'],

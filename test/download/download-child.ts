@@ -21,6 +21,8 @@ export interface ChildOutcome {
   readonly message?: string;
   readonly receivedBytes?: number;
   readonly resumedBytes?: number;
+  /** The most memory it had, bytes. */
+  readonly peakBytes?: number;
 }
 
 async function main(): Promise<ChildOutcome> {
@@ -48,4 +50,5 @@ async function main(): Promise<ChildOutcome> {
   }
 }
 
-process.stdout.write(`${JSON.stringify(await main())}\n`);
+const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
+process.stdout.write(`${JSON.stringify({ ...(await main()), peakBytes: peakBytes() })}\n`);
