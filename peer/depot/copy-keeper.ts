@@ -8,7 +8,7 @@ import { PeerError } from '../api.js';
 import type { DownloadRequest } from '../download/download-request.js';
 import type { Downloads } from '../download/downloads.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
-import { of } from './copy-name.js';
+import { copyName } from './copy-name.js';
 import type { CopyKey, DepotCopies } from './depot-copies.js';
 import type { CopyReader } from './read-copy.js';
 
@@ -82,7 +82,7 @@ export class CopyKeeper {
       await copies.setAside(row);
       notice(
         'error',
-        `The stored copy of ${of(row)} is damaged on this disk: ${path}. It is set aside, and fetched again. Check the disk.`,
+        `The stored copy of ${copyName(row)} is damaged on this disk: ${path}. It is set aside, and fetched again. Check the disk.`,
       );
     }
     return false;

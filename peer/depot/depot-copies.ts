@@ -47,8 +47,12 @@ export class DepotCopies {
   readonly shared: SharedFiles;
   #usedBytes = 0;
 
+  /** How far they have been read again. */
+  readonly scrubFile: string;
+
   private constructor(directory: string, trash: DepotTrash, { index, folders }: DepotCopiesOptions) {
     this.#directory = join(directory, 'files');
+    this.scrubFile = join(directory, 'scrub.json');
     this.#index = new Library(join(directory, 'depot.sqlite'));
     this.#folders = folders;
     this.trash = trash;
@@ -84,6 +88,11 @@ export class DepotCopies {
 
   get(publicationId: string): LibraryEntry | undefined {
     return this.#index.byPublication(publicationId);
+  }
+
+  /** The recorded copy that comes next by its id; '' for the first. */
+  after(publicationId: string): string | undefined {
+    return this.#index.publicationAfter(publicationId);
   }
 
   nameOf({ name }: LibraryEntry): string {

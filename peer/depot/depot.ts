@@ -14,7 +14,8 @@ import { errnoOf, fileProblem } from '../download/file-problem.js';
 import { retryDelay } from '../download/retry-delay.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
 import { CopyKeeper, type CopyKeeperOptions, roomFor } from './copy-keeper.js';
-import { of } from './copy-name.js';
+import { copyName } from './copy-name.js';
+import { scrub } from './scrub.js';
 
 /** Also without being told: an event may have been lost with a restart of the tracker. */
 const LOOK_EVERY_MS = 30_000;
@@ -57,7 +58,7 @@ export class Depot implements Part {
   readonly #rests = new Map<string, Rest>();
   /** Stored copies that have to be looked at: the tracker names them at logins only. */
   readonly #doubtful = new Map<string, WorkRow>();
-  #running: Promise<void> | undefined;
+  #running: Promise<unknown> | undefined;
   #mustLook = true;
   #looksAtAll = true;
   #lastProblem = '';
@@ -72,7 +73,7 @@ export class Depot implements Part {
   loggedIn(): void {
     this.#looksAtAll = true;
     this.told();
-    this.#running ??= this.#run(this.#stopping);
+    this.#running ??= Promise.all([this.#run(this.#stopping), this.#scrub(this.#stopping)]);
   }
 
   /** There may be work. */
@@ -87,6 +88,22 @@ export class Depot implements Part {
     if (row === undefined) return;
     this.#doubtful.set(publicationId, row);
     this.#look();
+  }
+
+  /** Reads a copy whatever it looks like, and deals with what is found; resolves when it was read, or cannot be now. */
+  async #recheck(publicationId: string): Promise<void> {
+    const row = this.#keeper.doubt(publicationId);
+    if (row === undefined) return;
+    this.#doubtful.set(publicationId, row);
+    this.#begin(row);
+    await this.#underWay.get(publicationId)?.over;
+  }
+
+  #scrub({ signal }: AbortOptions): Promise<void> {
+    const { copies, clock, notice } = this.#options;
+    const next = (after: string): string | undefined => copies.after(after);
+    const check = (publicationId: string): Promise<void> => this.#recheck(publicationId);
+    return scrub({ file: copies.scrubFile, next, check, notice, clock }, { signal });
   }
 
   async stop(): Promise<void> {
@@ -219,7 +236,7 @@ export class Depot implements Part {
     const dueAt = clock.monotonic() + Math.min(MAX_REST_MS, retryDelay(problem, tries));
     this.#rests.set(row.publicationId, { aim: aimOf(row), tries, code: problem.code, dueAt });
     if (before?.code !== problem.code && problem.code !== 'tracker-unreachable')
-      notice('warning', `${of(row)} ${FAILED[row.do]}: ${problem.message} It is tried again by itself.`);
+      notice('warning', `${copyName(row)} ${FAILED[row.do]}: ${problem.message} It is tried again by itself.`);
     if (problem.code !== 'disk-full') return;
     // Said again at the next try, if the tracker does not hear it now.
     await this.#keeper.say(row, 'full', { signal }).catch(() => undefined);

@@ -165,6 +165,12 @@ export class Library {
     for (const row of this.#select('1 ORDER BY name').iterate()) yield entryOf(row) as LibraryEntry;
   }
 
+  /** The publication that comes next by its id, for who goes through them slowly; '' for the first. */
+  publicationAfter(publicationId: string): string | undefined {
+    const row = this.#select('publication_id > ? ORDER BY publication_id LIMIT 1').get(publicationId);
+    return entryOf(row)?.publicationId;
+  }
+
   /** True when something must be told to the tracker. */
   hasUnsettled(): boolean {
     const where = `state <> 'published' OR wished_name IS NOT NULL OR is_described = 0 OR wished_rights IS NOT NULL

@@ -89,6 +89,20 @@ describe('Depot', () => {
     });
   });
 
+  it('reads what it stores again from time to time, says what its disk has lost, and fetches that anew', async () => {
+    const file = await storedCopy({ stays: true });
+    await writeFile(world.pathOf(file), 'what a failing disk makes of it');
+
+    await waitFor(() => {
+      world.clock.advance(60_000);
+      return world.tracker.said.includes('none');
+    });
+
+    await told('damaged');
+    await waitFor(() => world.tracker.isStored(file), { what: 'a whole copy' });
+    expect(await bytesAt(world.pathOf(file))).to.have.length(file.size);
+  });
+
   describe('after a restart', () => {
     it('reads a copy whose time or inode has changed, and keeps it', async () => {
       const file = await storedCopy();
