@@ -46,6 +46,8 @@ export interface StoringRow {
   /** Of one copy, where several are wanted. */
   readonly doneBytes: number;
   readonly sizeBytes: number;
+  /** Nothing has moved for a while: the depots that it waits for, or none when the tracker does not answer. */
+  readonly waitsFor?: readonly string[];
 }
 
 export interface StoringEvent extends StoringRow {

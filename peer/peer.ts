@@ -326,6 +326,7 @@ class RunningParts implements Peer {
         news: this.#news,
         uploads: () => this.#fileServer?.rows() ?? [],
         onStoring: (...row) => this.#board.storing(...row),
+        clock: this.#clock,
       },
       links: this.#fileServer?.linkMaker((port) => this.#reachedAt(port)),
       isOwn: (devicePin) => devicePin === this.#identity.pin,

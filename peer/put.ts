@@ -1,9 +1,10 @@
 /** `put`: publishes, asks depots to fetch it, and waits until it is durable there. Until then this peer is the source. */
 import { MAX_COPIES_ASKED } from '../common/protocol/limits.js';
+import type { Clock } from '../common/runtime/clock.js';
 import type { AbortOptions } from '../common/runtime/deadline.js';
 import type { Pulse } from '../common/runtime/pulse.js';
 import { type CommandOptions, PeerError, type PeerProblem, type PublishOutcome, type UploadRow } from './api.js';
-import type { PutInput, PutOutcome } from './api-depot.js';
+import type { PutInput, PutOutcome, StoringRow } from './api-depot.js';
 import type { Publisher } from './library/publisher.js';
 import { problemOf } from './tracker-client/problems.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
@@ -12,6 +13,8 @@ import type { TrackerClient } from './tracker-client/tracker-client.js';
 const LOOK_EVERY_MS = 1_000;
 /** Bars move so often, ms. */
 const SHOW_EVERY_MS = 200;
+/** Without a byte for so long people ask what it waits for, ms. */
+const STILL_MS = 10_000;
 const BULK_NAMES = 500;
 
 export interface PutParts {
@@ -20,8 +23,9 @@ export interface PutParts {
   /** Beats when the tracker has news of copies. */
   readonly news: Pulse;
   readonly uploads: () => readonly UploadRow[];
-  /** How far one is; undefined bytes: it is over. */
-  onStoring(name: string, doneBytes: number | undefined, sizeBytes: number): void;
+  /** How far one is; without a row it is over. */
+  onStoring(name: string, row: StoringRow | undefined): void;
+  readonly clock: Clock;
 }
 
 type Published = PublishOutcome & { readonly ok: true };
@@ -48,7 +52,7 @@ export async function put(parts: PutParts, input: PutInput, options: CommandOpti
       else outcomes.set(item.path, await refused(parts, item, problemOf(result?.error ?? INTERNAL), options));
     }
   }
-  for (const outcome of await untilStored(parts, accepted, options)) outcomes.set(outcome.path, outcome);
+  for (const outcome of await untilStored(parts, { accepted, depots }, options)) outcomes.set(outcome.path, outcome);
   return published.map((outcome) => (outcome.ok ? (outcomes.get(outcome.path) ?? lost(outcome)) : outcome));
 }
 
@@ -73,14 +77,14 @@ async function refused(
 ): Promise<PutOutcome> {
   if (change === 'new') await publisher.withdraw([publication.name], options);
   const message = problem.code === 'too-many' ? QUOTA : problem.message;
-  return { ok: false, path, problem: { ...problem, message: `${publication.name}: ${message}` } };
+  return { ok: false, path, problem: { ...problem, message } };
 }
 
 const QUOTA = 'Your quota of stored bytes is used up. Remove something with del first.';
 
 async function untilStored(
   parts: PutParts,
-  accepted: readonly Published[],
+  { accepted, depots }: { readonly accepted: readonly Published[]; readonly depots: readonly string[] | undefined },
   options: CommandOptions,
 ): Promise<PutOutcome[]> {
   const { signal } = options;
@@ -90,6 +94,7 @@ async function untilStored(
   try {
     while (waiting.length > 0) {
       const copies = await copiesOf(parts.tracker, waiting, { signal });
+      for (const [id, states] of copies) copies.set(id, ofNamed(states, depots));
       const later: Published[] = [];
       for (const item of waiting) {
         const states = copies.get(item.publication.publicationId) ?? [];
@@ -100,7 +105,7 @@ async function untilStored(
           continue;
         }
         outcomes.push(outcome);
-        progress.end(item.publication.name);
+        parts.onStoring(item.publication.name, undefined);
       }
       waiting = later;
       for (let turns = 1; waiting.length > 0 && turns <= LOOK_EVERY_MS / SHOW_EVERY_MS; turns += 1) {
@@ -110,32 +115,44 @@ async function untilStored(
     }
     return outcomes;
   } finally {
-    for (const { publication } of waiting) progress.end(publication.name);
+    for (const { publication } of waiting) parts.onStoring(publication.name, undefined);
   }
+}
+
+/** With `--to` only those count: an earlier `put` may have chosen a depot that is gone for good. */
+function ofNamed(states: readonly CopyState[], depots: readonly string[] | undefined): readonly CopyState[] {
+  const named = new Set(depots?.map((name) => name.toLowerCase()));
+  const found = states.filter(({ depot }) => named.has(depot.toLowerCase()));
+  return found.length === 0 ? states : found;
 }
 
 /** How far each is, never backwards: a depot that was killed begins to count anew, though not to fetch. */
 class Progress {
-  readonly #shown = new Map<string, number>();
+  readonly #shown = new Map<string, StoringRow & { readonly movedAt: number }>();
 
   constructor(
     private readonly parts: PutParts,
     private readonly options: CommandOptions,
   ) {}
 
-  show(item: Published, states: readonly CopyState[]): void {
-    const { name, sizeBytes } = item.publication;
+  show({ publication }: Published, states: readonly CopyState[]): void {
+    const { name, sizeBytes } = publication;
     const before = this.#shown.get(name);
-    const doneBytes = Math.max(before ?? 0, storedBytes(item, states, this.parts.uploads()));
-    if (doneBytes === before) return;
-    this.#shown.set(name, doneBytes);
-    this.parts.onStoring(name, doneBytes, sizeBytes);
-    this.options.onProgress?.({ event: 'storing', name, doneBytes, sizeBytes });
+    const doneBytes = Math.max(before?.doneBytes ?? 0, storedBytes(publication, states, this.parts.uploads()));
+    const hasMoved = before === undefined || doneBytes > before.doneBytes;
+    const now = this.parts.clock.monotonic();
+    const movedAt = hasMoved ? now : before.movedAt;
+    const waitsFor = now - movedAt < STILL_MS ? undefined : waitedFor(states);
+    if (!hasMoved && waitsFor?.join() === before.waitsFor?.join()) return;
+    const row: StoringRow = { name, doneBytes, sizeBytes, ...(waitsFor && { waitsFor }) };
+    this.#shown.set(name, { ...row, movedAt });
+    this.parts.onStoring(name, row);
+    this.options.onProgress?.({ event: 'storing', ...row });
   }
+}
 
-  end(name: string): void {
-    this.parts.onStoring(name, undefined, 0);
-  }
+function waitedFor(states: readonly CopyState[]): string[] {
+  return states.filter(({ depot, state }) => state === 'wanted' && depot !== '').map(({ depot }) => depot);
 }
 
 /** Undefined while it is not decided. */
@@ -164,7 +181,11 @@ interface CopyState {
 }
 
 /** Of one copy, on average. */
-function storedBytes({ publication }: Published, states: readonly CopyState[], uploads: readonly UploadRow[]): number {
+function storedBytes(
+  publication: Published['publication'],
+  states: readonly CopyState[],
+  uploads: readonly UploadRow[],
+): number {
   const { name, sizeBytes } = publication;
   const done = states.map(({ depot, state }) => {
     if (state === 'stored') return sizeBytes;

@@ -58,10 +58,10 @@ export class StateBoard {
     this.touch();
   }
 
-  /** `doneBytes` undefined: that one is stored, or not to be stored. */
-  storing(name: string, doneBytes: number | undefined, sizeBytes: number): void {
-    if (doneBytes === undefined) this.#storing.delete(name);
-    else this.#storing.set(name, { name, doneBytes, sizeBytes });
+  /** Without a row that one is stored, or not to be stored. */
+  storing(name: string, row: StoringRow | undefined): void {
+    if (row === undefined) this.#storing.delete(name);
+    else this.#storing.set(name, row);
     this.touch();
   }
 

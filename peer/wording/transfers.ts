@@ -68,15 +68,30 @@ export function hashingRow({ path, doneBytes, sizeBytes }: HashingRow, width: nu
 }
 
 /** One file on its way to the depots. */
-export function storingRow({ name, doneBytes, sizeBytes }: StoringRow, width: number): Row {
+export function storingRow({ name, doneBytes, sizeBytes, waitsFor }: StoringRow, width: number): Row {
   return progressRow({
     name: safeDisplay(name),
     fraction: fractionOf(doneBytes, sizeBytes),
     percent: formatPercent(doneBytes, sizeBytes),
-    details: [`storing ${formatSize(sizeBytes)}`],
-    tone: 'accent',
+    details: waitsFor === undefined ? [`storing ${formatSize(sizeBytes)}`] : [`waits for ${depotsText(waitsFor)}`],
+    tone: waitsFor === undefined ? 'accent' : 'warning',
     width,
   });
+}
+
+/** What a `put` that does not move waits for, and what to do; undefined while it moves. */
+export function storingAdvice({ name, waitsFor }: StoringRow): string | undefined {
+  if (waitsFor === undefined) return undefined;
+  const what = `${safeDisplay(name)} waits for ${depotsText(waitsFor)}`;
+  if (waitsFor.length === 0) return `${what}, which does not answer. It goes on by itself.`;
+  return (
+    `${what}: offline, or busy with others. It goes on by itself. To store it elsewhere, stop this and use put with --to USER, ` +
+    'another depot; to give it up, use unp.'
+  );
+}
+
+function depotsText(depots: readonly string[]): string {
+  return depots.length === 0 ? 'the tracker' : depots.map((depot) => safeDisplay(depot)).join(' and ');
 }
 
 /** One file being sent. */

@@ -2,15 +2,17 @@ import { rm, symlink, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { CopyRow } from '../../common/protocol/depot-fields.js';
 import type { Request } from '../../common/protocol/messages.js';
-import { systemClock } from '../../common/runtime/clock.js';
+import { systemClock, VirtualClock } from '../../common/runtime/clock.js';
 import { Pulse } from '../../common/runtime/pulse.js';
 import { PeerError, type PutOutcome, type UploadRow } from '../../peer/api.js';
-import type { PutInput, StoringEvent } from '../../peer/api-depot.js';
+import type { PutInput, StoringEvent, StoringRow } from '../../peer/api-depot.js';
 import { Folders } from '../../peer/library/folders/folders.js';
 import { FileHasher } from '../../peer/library/hashing/hash-file.js';
 import { Library } from '../../peer/library/library.js';
 import { Publisher } from '../../peer/library/publisher.js';
 import { put } from '../../peer/put.js';
+import { putOutcome } from '../../peer/wording/depots.js';
+import { rowText } from '../../peer/wording/row.js';
 import { writeTree } from '../download/folder-fixture.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 
@@ -82,6 +84,7 @@ describe('put', () => {
   let folders: Folders;
   let tracker: StoringTracker;
   let uploads: () => UploadRow[];
+  let clock: VirtualClock;
   let events: StoringEvent[];
   /** What a screen shows. */
   let bars: Map<string, number>;
@@ -93,6 +96,7 @@ describe('put', () => {
     folders = new Folders({ stateDir: dir.path, hasher, clock: systemClock });
     tracker = new StoringTracker();
     uploads = () => [];
+    clock = new VirtualClock();
     events = [];
     bars = new Map();
   });
@@ -107,16 +111,14 @@ describe('put', () => {
     const own = { user: () => 'alice', now: () => 0, onHashing: () => undefined, notice: () => undefined };
     const publisher = new Publisher({ library, hasher, folders, tracker: tracker as never, ...own });
     const news = new Pulse();
-    const onStoring = (name: string, done: number | undefined): void =>
-      void (done === undefined ? bars.delete(name) : bars.set(name, done));
+    const onStoring = (name: string, row: StoringRow | undefined): void =>
+      void (row === undefined ? bars.delete(name) : bars.set(name, row.doneBytes));
     const beat = setInterval(() => news.beat(), 1);
     const onProgress = (event: { readonly event: string }): void =>
       void (event.event === 'storing' && events.push(event as StoringEvent));
     try {
-      return await put({ tracker: tracker as never, publisher, news, uploads: () => uploads(), onStoring }, input, {
-        signal,
-        onProgress,
-      });
+      const parts = { tracker: tracker as never, publisher, news, uploads: () => uploads(), onStoring, clock };
+      return await put(parts, input, { signal, onProgress });
     } finally {
       clearInterval(beat);
     }
@@ -211,6 +213,44 @@ describe('put', () => {
 
     expect(events.map(({ doneBytes }) => doneBytes)).to.deep.equal([40, 60, 100]);
     expect([...bars]).to.deep.equal([]);
+  });
+
+  it('says which depots it waits for when nothing moves, once, and no more when it goes on', async () => {
+    const [stored, wanted] = [
+      { depot: 'attic', state: 'stored' },
+      { depot: 'cellar', state: 'wanted' },
+    ] as const;
+    tracker.answers.set('a', [...Array.from({ length: 5 }, () => [stored, wanted]), [stored]]);
+    uploads = () => {
+      clock.advance(5_000);
+      return [];
+    };
+
+    await run({ paths: [await file('a', 'x'.repeat(100))], copies: 2 });
+
+    expect(events.map(({ doneBytes, waitsFor }) => [doneBytes, waitsFor])).to.deep.equal([
+      [50, undefined],
+      [50, ['cellar']],
+      [100, undefined],
+    ]);
+  });
+
+  it('waits only for the depots that are named, whatever an earlier one waits for', async () => {
+    const gone: CopyRow = { depot: 'cellar', state: 'wanted' };
+    tracker.answers.set('a', [[gone, { depot: 'Attic', state: 'stored' }]]);
+
+    expect(codes(await run({ paths: [await file('a')], depots: ['attic'] }))).to.deep.equal(['Attic']);
+  });
+
+  it('names the file once when no depot takes it, and says so once', async () => {
+    const path = await file('a');
+    tracker.refuses.set('a', 'no-depot');
+
+    const [outcome] = await run({ paths: [path] });
+
+    const text = rowText(putOutcome(outcome as PutOutcome));
+    expect(text.match(/No depot/g)).to.have.length(1);
+    expect(text.replace(path, '')).not.to.match(/\ba:/);
   });
 
   it('asks for what was wished: which depots, how many, and who may remove it', async () => {

@@ -1,6 +1,7 @@
 /** Words about stored copies. */
-import type { CommandInput, CommandResult } from '../../api.js';
+import type { CommandInput, CommandResult, ProgressEvent } from '../../api.js';
 import { delEach, listAtRisk, putWish, readersNote } from '../../wording/depots.js';
+import { storingAdvice } from '../../wording/transfers.js';
 import type { CommandContext } from '../context.js';
 import { openPeer } from '../open-peer.js';
 import { passcodeSource } from '../passcode.js';
@@ -15,7 +16,12 @@ export async function put(context: CommandContext): Promise<number> {
   const input = { ...(await publishInput(context)), ...where };
   const peer = await openPeer(context, { door: context.openDoor(), serving: true });
   try {
-    const { outcomes } = await call(context, peer, 'put', input);
+    const onProgress = (event: ProgressEvent): void => {
+      const advice = event.event === 'storing' ? storingAdvice(event) : undefined;
+      if (advice !== undefined) output.note(advice);
+      output.progress(event);
+    };
+    const { outcomes } = await peer.call('put', input, { signal: context.process.signal, onProgress });
     const note = readersNote(outcomes);
     if (note !== undefined) output.note(note);
     return sayOutcomes(context, 'put', outcomes);
