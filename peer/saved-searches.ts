@@ -14,6 +14,7 @@ import { PeerError, type PublicationRow, type SavedSearchRow, type SaveInput, ty
 import { search } from './commands/search.js';
 import { type SavedSearch, SavedSearchFile } from './saved-search-file.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
+import { selectorFor } from './wording/selector.js';
 
 /** What was committed late, or seen by a clock that was set back, is looked for once more, ms. What was told is not told again. */
 const LOOK_BACK_MS = 60_000;
@@ -195,14 +196,20 @@ export class SavedSearches implements Part {
       this.parts.notice('info', `${safeDisplay(row.name)} was fetched into ${safeDisplay(into)}.`);
     } catch (error) {
       if (error instanceof PeerError && error.code === 'interrupted') return;
-      const reason = error instanceof Error ? error.message : String(error);
-      this.parts.notice('warning', `${safeDisplay(row.name)} was not fetched: ${reason}`);
+      this.parts.notice('warning', `${safeDisplay(row.name)} was not fetched: ${reasonOf(error, row)}`);
     }
   }
 
   #newId(): string {
     for (let number = 1; ; number += 1) if (this.#file.find(`s${number}`) === undefined) return `s${number}`;
   }
+}
+
+/** A passcode is asked for where somebody types: so it says what to type. */
+function reasonOf(error: unknown, row: PublicationRow): string {
+  if (error instanceof PeerError && error.code === 'passcode-needed')
+    return `it has a passcode. Type get ${selectorFor(row)} to give it; it then goes to the download folder.`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The same publication with other content is news again. */

@@ -5,9 +5,9 @@ import { ARGON2_DEFAULTS, type Argon2Hash, formatPhc, HASH_BYTES, parsePhc, SALT
 
 const derive = promisify(argon2);
 
-/** A PHC string of the password, with a salt of its own. */
-export async function hashPassword(password: string): Promise<string> {
-  const parameters = { ...ARGON2_DEFAULTS, salt: randomBytes(SALT_BYTES), hash: Buffer.alloc(HASH_BYTES) };
+/** A PHC string of the password, by default with a salt of its own. */
+export async function hashPassword(password: string, salt: Buffer = randomBytes(SALT_BYTES)): Promise<string> {
+  const parameters = { ...ARGON2_DEFAULTS, salt, hash: Buffer.alloc(HASH_BYTES) };
   return formatPhc({ ...parameters, hash: await hashOf(password, parameters) });
 }
 

@@ -13,7 +13,7 @@ export async function changeRights(
   mine: OwnNames & { readonly library: Library },
   { signal }: AbortOptions,
 ): Promise<RightsOutcome[]> {
-  const wish = { rights, terms: terms && (await wireTerms(terms)) };
+  const wish = { rights, terms: terms && (await wireTerms(terms, mine.library)) };
   const outcomes: RightsOutcome[] = [];
   for (const selector of selectors) {
     try {

@@ -3,6 +3,7 @@
  * It knows neither tracker nor network; `publisher.ts` keeps both in step. A row is written before the tracker hears of it and
  * removed after the tracker has forgotten it, so a crash between the two loses nothing and revives nothing.
  */
+import { randomBytes } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
 import type { Terms } from '../../common/protocol/messages.js';
@@ -79,6 +80,7 @@ const SCHEMA = `
 `;
 /** Several commands of one user may open it at once, and opening locks it for a moment: so long one waits, ms. */
 const LOCK_WAIT_MS = 5_000;
+const LOCK_KEY_BYTES = 32;
 const FILE_COLUMNS = 'name, path, file_id, size, dev, ino, mtime_ns, ctime_ns, publication_id';
 /** Columns that a library of an earlier version has not. */
 const LATER_COLUMNS = {
@@ -123,6 +125,13 @@ export class Library {
     this.#db
       .prepare(`INSERT INTO setting VALUES ('revision', ?) ON CONFLICT DO UPDATE SET value = excluded.value`)
       .run(value);
+  }
+
+  /** A secret of this library alone, 32 bytes, made when it is first asked for: salts of passcodes come from it. */
+  lockKey(): Uint8Array {
+    this.#db.prepare(`INSERT OR IGNORE INTO setting VALUES ('lock-key', ?)`).run(randomBytes(LOCK_KEY_BYTES));
+    const row = this.#db.prepare(`SELECT value FROM setting WHERE key = 'lock-key'`).get();
+    return row?.['value'] as Uint8Array;
   }
 
   byName(name: string): LibraryEntry | undefined {

@@ -69,7 +69,7 @@ export class Publisher {
     if (input.as !== undefined && input.paths.length !== 1) {
       throw new PeerError({ code: 'usage', message: '--as names one file, so give it one path.' });
     }
-    const wish = { rights: input.rights, terms: input.terms && (await wireTerms(input.terms)) };
+    const wish = { rights: input.rights, terms: input.terms && (await wireTerms(input.terms, this.#options.library)) };
     const prepared = await Promise.all(
       input.paths.map((path) =>
         this.#prepare(path, { ...input, wish }, options).catch((error: unknown) => {

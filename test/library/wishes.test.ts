@@ -139,6 +139,18 @@ describe('wishes of the library', () => {
     expect(library.hasUnsettled()).to.equal(false);
   });
 
+  it('make the same lock of the same passcode, also of one given with pub, and another of another', async () => {
+    const lock = (passcode: string) => changeRights({ selectors: ['a.txt'], terms: { passcode } }, parts(), { signal });
+    await publisher.publish({ paths: [await file('a.txt', 'a')], terms: { passcode: 'open sesame' } }, { signal });
+    for (const passcode of ['open sesame', 'open barley']) await lock(passcode);
+
+    const sent = [...tracker.bodies('publish'), ...tracker.bodies('rights')];
+    const [first, same, other] = sent.map(({ terms }) => (terms as { passcodeHash: string }).passcodeHash);
+    expect(same).to.equal(first);
+    expect(other).not.to.equal(first);
+    expect(await isPasswordOf('open barley', other ?? '')).to.equal(true);
+  });
+
   it('show no passcode in the outcome of rights', async () => {
     const input = { selectors: ['a.txt'], terms: { passcode: 'open sesame' } };
 

@@ -104,6 +104,17 @@ describe('SavedSearches', () => {
     expect(told.at(-1)).to.equal('… and 7 files more match your saved search s1.');
   });
 
+  it('say what to type when what they are to fetch has a passcode', async () => {
+    const searches = await open({
+      fetch: () => Promise.reject(new PeerError({ code: 'passcode-needed', message: 'Passcode needed.' })),
+    });
+    const { searchId } = await searches.save({ text: '', into: '/into' }, NEVER);
+
+    matched(searches, searchId, tracker.publish(1));
+
+    await waitFor(() => notices.some((text) => text.includes("Type get '@alice/file 1'")), { what: 'the advice' });
+  });
+
   it('are told to the tracker at each login, which then looks for what was missed since the last', async () => {
     await (await open()).save({ text: 'file', endings: ['bin'], minSize: 5 }, NEVER);
     tracker.now += 3_600_000;
