@@ -38,6 +38,7 @@ export async function startBenchTracker(dir: TempDir, sessionCount: number): Pro
   const owner = parts.use(await logIn(dir, handle, 'alice'));
   const reader = parts.use(await logIn(dir, handle, 'bob'));
   parts.use(keepAlive(owner));
+  parts.use(keepAlive(reader));
   const groups = [];
   for (const crowd of crowds) groups.push(await openGroup(dir, handle, crowd, sessionCount));
   const owned = parts.move();
@@ -58,7 +59,7 @@ async function logIn(dir: TempDir, { host, port, pin }: TrackerHandle, user: str
   return RawSession.open({ host, port, pin }, { transport: 'tcp', user, password: passwordOf(user), device, presence });
 }
 
-/** Whoever stops sending is offline, and what he publishes is not found any more. */
+/** Whoever stops sending is offline, what he publishes is not found any more, and a silent connection is closed. */
 function keepAlive(session: RawSession): Disposable {
   const timer = setInterval(() => void session.request('heartbeat', {}).catch(() => undefined), 1_000);
   return { [Symbol.dispose]: () => clearInterval(timer) };

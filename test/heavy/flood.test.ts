@@ -192,8 +192,7 @@ async function openWorld(cleanUp: AsyncDisposableStack): Promise<World> {
   const tracker = cleanUp.use(
     await startTrackerProcess({ users: [...users, 'watcher'], args: ['--status-port', '0'] }),
   );
-  const listening = await tracker.process.waitForEvent('listening', { timeoutMs: 1_000 });
-  const statusPort = Number(listening['statusPort']);
+  const statusPort = Number(tracker.process.jsonEvents().find(({ event }) => event === 'listening')?.['statusPort']);
   const place = placeOf(tracker);
   const peers: HonestPeer[] = [];
   for (const user of users) {
