@@ -27,9 +27,15 @@ import type { Router } from '../router.js';
 import type { Services } from '../services.js';
 import { readRequest, refusal, tooLong } from './read-request.js';
 import { SourceBuckets } from './source-buckets.js';
+import { Turns } from './turns.js';
 
 /** About 6,500 small datagrams: what may arrive while the event loop is busy. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** Logins whose seal is opened at once: public-key work of a millisecond each, between which heartbeats must be read. */
+const LOGINS_AT_ONCE = 2;
+/** Others that wait for it: what is opened in about a tenth of a second. */
+const MAX_WAITING_LOGINS = 64;
 
 export interface UdpOptions {
   readonly services: Services;
@@ -72,6 +78,7 @@ export class UdpTransport implements Part {
   readonly #refusedResumes: SourceBuckets;
   /** By user: one account that resumes or forks in a loop must not keep the tracker from all others. */
   readonly #resumesOfUser: SourceBuckets;
+  readonly #logins = new Turns({ atOnce: LOGINS_AT_ONCE, waiting: MAX_WAITING_LOGINS });
   readonly #kemKeys: KemKeys;
   readonly #socket: Socket;
   #closed: Promise<unknown> | undefined;
@@ -166,11 +173,13 @@ export class UdpTransport implements Part {
   #takeLogin(datagram: Buffer, { cookie }: Datagram & { kind: typeof KIND.login }, { address }: From): void {
     if (!this.#cookies.check(cookie, address.host, address.port)) return void this.#drop('badCookie');
     if (!this.#buckets.take(address.host)) return void this.#drop('overRate');
+    if (this.#logins.isFull) return void this.#drop('tooMany'); // the peer sends it again, and goes over to TCP
     this.#detach(this.#login(Buffer.from(datagram), address));
   }
 
   async #login(datagram: Buffer, address: Address): Promise<void> {
-    const opened = await openLogin(datagram, { kemKeys: this.#kemKeys, trackerPin: this.#services.identity.pin });
+    const keys = { kemKeys: this.#kemKeys, trackerPin: this.#services.identity.pin };
+    const opened = await this.#logins.run(() => openLogin(datagram, keys));
     if (opened === undefined) return void this.#drop('badSeal');
     const request = readRequest(opened.plaintext);
     const reply = await this.#enter(request, carrierOf(address, MAX_SEALED_LOGIN_REPLY_BYTES));
