@@ -259,7 +259,17 @@ function nodeGroup(
     services.nodes = nodes;
     services.nodesChangedAt = clock.monotonic();
   };
-  const group = new NodeGroup(store, { registry, matches, clock, log, own, keys, pin: identity.pin, onNodes, onCutOff });
+  const group = new NodeGroup(store, {
+    registry,
+    matches,
+    clock,
+    log,
+    own,
+    keys,
+    pin: identity.pin,
+    onNodes,
+    onCutOff,
+  });
   dialBack.onProven((session) => registry.noteChange(session));
   services.otherNodes = group;
   return group;

@@ -1,13 +1,8 @@
 /** `NodeStore` in PostgreSQL. Leases are judged by the server's clock alone. */
 import type { PoolClient } from 'pg';
+import { ClaimGroup, type SlotClaim } from './claim-group.js';
 import { foldUser } from './fold-user.js';
-import {
-  type Heard,
-  type NodeFacts,
-  type NodeNews,
-  type NodeStore,
-  type OwnNews,
-} from './node-store.js';
+import type { Heard, NodeFacts, NodeNews, NodeStore, OwnNews } from './node-store.js';
 import type { Connections } from './postgres-connections.js';
 import { fromPostgres } from './postgres-errors.js';
 import { IS_ALIVE } from './postgres-lease.js';
@@ -37,11 +32,12 @@ export function postgresNodes(connections: Connections, { url, shown: place }: P
       throw fromPostgres(error, place);
     }
   };
+  const claims = new ClaimGroup((slots) => inStep((client) => claimAll(client, slots)));
   return {
     join: (facts, keys) => inStep((client) => join(client, facts, keys)),
     tell: (node, news) => inStep((client) => tell(client, node, news)),
     hear: (node, heard) => inStep((client) => hear(client, node, heard)),
-    claim: (slot) => inStep((client) => claim(client, slot)),
+    claim: (slot) => claims.claim(slot),
     leave: (node) => inStep((client) => remove(client, [node])),
     listen: (onNews) => new PostgresNews(url, onNews),
   };
@@ -185,17 +181,18 @@ async function rowsOf(
   return rows;
 }
 
-async function claim(
-  client: PoolClient,
-  { user, session, node }: { readonly user: string; readonly session: string; readonly node: string },
-): Promise<number | undefined> {
-  const { rowCount } = await client.query(
-    `INSERT INTO slots VALUES ($1, $2, $3) ON CONFLICT (user_fold) DO UPDATE SET session = $2, node = $3
-      WHERE slots.session = $2 OR slots.node = $3
-        OR NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.node = slots.node AND ${IS_ALIVE})`,
-    [foldUser(user), session, node],
+/** In the order of users, so that two nodes that take the same ones do not wait for each other. */
+async function claimAll(client: PoolClient, slots: ReadonlyMap<string, SlotClaim>): Promise<Map<string, number>> {
+  const all = [...slots];
+  const { rows } = await client.query<{ user_fold: string; claim: number }>(
+    `WITH taken AS (
+      INSERT INTO slots SELECT u, s, n FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (u, s, n) ORDER BY u COLLATE "C"
+        ON CONFLICT (user_fold) DO UPDATE SET session = excluded.session, node = excluded.node
+          WHERE slots.session = excluded.session OR slots.node = excluded.node
+            OR NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.node = slots.node AND ${IS_ALIVE})
+        RETURNING user_fold)
+      SELECT user_fold, nextval('claims') AS claim FROM taken`,
+    [all.map(([fold]) => fold), all.map(([, { session }]) => session), all.map(([, { node }]) => node)],
   );
-  if (rowCount !== 1) return undefined;
-  const { rows } = await client.query("SELECT nextval('claims') AS claim");
-  return rows[0]?.claim;
+  return new Map(rows.map(({ user_fold, claim }) => [user_fold, claim]));
 }

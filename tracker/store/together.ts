@@ -9,7 +9,10 @@ type Values<T extends readonly Step[]> = { [K in keyof T]: T[K] extends () => Pr
  * On PostgreSQL they are sent at once: it carries them out in their order, and none behind one that failed. Ends when all have ended, as none
  * may go on behind the end of its transaction. On SQLite, which may end a transaction itself when the disk is full, one after the other.
  */
-export async function together<T extends readonly Step[]>(db: Kysely<Tables>, steps: readonly [...T]): Promise<Values<T>> {
+export async function together<T extends readonly Step[]>(
+  db: Kysely<Tables>,
+  steps: readonly [...T],
+): Promise<Values<T>> {
   if (!(db.getExecutor().adapter instanceof PostgresAdapter)) return (await inTurn(steps)) as Values<T>;
   const running = steps.map((step) => step());
   await Promise.allSettled(running);
