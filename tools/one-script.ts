@@ -18,20 +18,28 @@ const STARTED = [
   'tools/single-file/main.js',
 ];
 
+/** The folder of a package, one inside another too. */
+const PACKAGE = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/;
+
 /**
  * Writes `program.js` and `program.cache` into `folder`. The script is an asynchronous function of the path of the module that is to
  * run, below dist/ or the project, and of the URL of dist/, from which the modules make their own. It resolves with the exports.
+ * Returns the folders of the npm packages that are in it.
  */
-export async function makeScript(folder: string): Promise<void> {
+export async function makeScript(folder: string): Promise<string[]> {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'program.js'), await bundle());
+  const { script, packages } = await bundle();
+  writeFileSync(join(folder, 'program.js'), script);
   execFileSync(process.execPath, [join(ROOT, 'dist/tools/one-script/warm-up.js'), folder], { stdio: 'ignore' });
+  return packages;
 }
 
-async function bundle(): Promise<string> {
+async function bundle(): Promise<{ readonly script: string; readonly packages: string[] }> {
   const paths = globSync(STARTED, { cwd: ROOT }).map((path) => path.replaceAll('\\', '/'));
   const lines = paths.map((path) => `${JSON.stringify(belowDist(path))}: () => import('./${path}'),`);
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: ROOT,
+    metafile: true,
     stdin: { contents: `__loaded = await ({\n${lines.join('\n')}\n})[__part]();`, resolveDir: ROOT },
     bundle: true,
     write: false,
@@ -50,7 +58,11 @@ async function bundle(): Promise<string> {
     plugins: [builtIns, ownNames, replacements],
   });
   const [{ text } = { text: '' }] = outputFiles;
-  return `(async (__part, __base) => {'use strict';let __loaded;${text};return __loaded;})`;
+  const packages = Object.keys(metafile.inputs).flatMap((path) => PACKAGE.exec(path)?.[0] ?? []);
+  return {
+    script: `(async (__part, __base) => {'use strict';let __loaded;${text};return __loaded;})`,
+    packages: [...new Set(packages)].map((path) => join(ROOT, path)),
+  };
 }
 
 function belowDist(path: string): string {

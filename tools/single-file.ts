@@ -1,13 +1,14 @@
 /**
  * `npm run build:single [-- FOLDER]`: one executable file with all of Shoal and the Node that runs this script, for its platform.
- * What runs first in it lies in tools/single-file/.
+ * What runs first in it lies in tools/single-file/. Beside it LICENSES.txt, which whoever passes the file on passes on with it.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { makeScript, ROOT } from './one-script.js';
+import { licensesText } from './single-file/licenses.js';
 
 const TOOLS = join(ROOT, 'tools', 'single-file');
 const FOLDER = resolve(process.argv[2] ?? join(ROOT, 'dist', 'single'));
@@ -15,10 +16,12 @@ const OUTPUT = join(FOLDER, process.platform === 'win32' ? 'shoal.exe' : 'shoal'
 const PARTS = join(FOLDER, 'parts');
 
 async function buildSingleFile(): Promise<void> {
-  await makeScript(PARTS);
+  const packages = await makeScript(PARTS);
+  const native = dirname(nativeAddOn());
   writeFileSync(part('sea.json'), JSON.stringify(description()));
   execFileSync(process.execPath, [`--build-sea=${part('sea.json')}`], { stdio: ['ignore', 'ignore', 'inherit'] });
   renameSync(part('shoal'), OUTPUT); // an older one may be running
+  writeFileSync(join(FOLDER, 'LICENSES.txt'), licensesText(ROOT, [...packages, native, join(native, '../blake-hash')]));
   rmSync(PARTS, { recursive: true });
   process.stdout.write(`${OUTPUT}\n`);
 }
