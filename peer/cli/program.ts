@@ -142,19 +142,12 @@ function addFileWords(program: Command, found: Found): void {
   pub
     .option('--as <NAME>', 'publish one file or folder under another name')
     .option('--watch', 'folders: publish again whenever something in them changes')
-    .option('--replace', 'take over a name that another path of yours holds')
-    .option('--for <USERS>', 'only for these users: names with commas between them')
-    .option('--for-group <GROUPS>', 'only for the members of these groups')
-    .option('--public', 'for everybody (the default for new names)');
+    .option('--replace', 'take over a name that another path of yours holds');
   const rights = add(program, 'rights <NAME...>', {
     does: 'change who may fetch files of yours and on which terms, at once',
     run: 'rights',
     found,
   });
-  rights
-    .option('--public', 'everybody')
-    .option('--for <USERS>', 'only these users: names with commas between them')
-    .option('--for-group <GROUPS>', 'only the members of these groups');
   const put = add(program, 'put <PATH...>', {
     does: 'publish files and store them in a depot, where they stay when you leave',
     run: 'put',
@@ -165,11 +158,8 @@ function addFileWords(program: Command, found: Found): void {
     .option('--copies <NUMBER>', 'at so many depots (default: 1)')
     .option('--open', 'whoever may fetch it may remove it; with a passcode, whoever knows that; else you alone')
     .option('--as <NAME>', 'store one file under another name')
-    .option('--replace', 'take over a name that another path of yours holds')
-    .option('--for <USERS>', 'only for these users: names with commas between them')
-    .option('--for-group <GROUPS>', 'only for the members of these groups')
-    .option('--public', 'for everybody (the default for new names)');
-  for (const command of [pub, rights, put]) addTermOptions(command);
+    .option('--replace', 'take over a name that another path of yours holds');
+  for (const command of [pub, rights, put]) addTermOptions(addRightsOptions(command));
   add(program, 'del <SELECTOR...>', { does: 'remove what is stored, with all copies', run: 'del', found }).option(
     '--passcode-file <FILE>',
     'file whose first line is the passcode; or set SHOAL_PASSCODE',
@@ -189,6 +179,13 @@ function addFileWords(program: Command, found: Found): void {
   add(program, 'links', { does: 'list the links of the running peer', run: 'links', found });
   add(program, 'unlink <LINK>', { does: 'end a link', run: 'unlink', found });
   add(program, 'id <FILE>', { does: "print the id of a file's content, offline", run: 'id', found });
+}
+
+function addRightsOptions(command: Command): Command {
+  return command
+    .option('--for <USERS>', 'only for these users: names with commas between them')
+    .option('--for-group <GROUPS>', 'only for the members of these groups')
+    .option('--public', 'for everybody (as new names are, if nothing is said)');
 }
 
 function addTermOptions(command: Command): void {

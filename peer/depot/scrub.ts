@@ -72,7 +72,7 @@ async function step({ file, next, check, clock }: ScrubOptions, { signal }: Abor
 /** Undefined when there is none, or none that can be read: then all is read anew. */
 async function readRound(file: string): Promise<Round | undefined> {
   try {
-    const { startedAt, after } = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+    const { startedAt, after } = (JSON.parse(await readFile(file, 'utf8')) ?? {}) as Record<string, unknown>;
     if (typeof startedAt !== 'number') return undefined;
     return { startedAt, after: typeof after === 'string' ? after : undefined };
   } catch (error) {

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { writeFileDurably } from '../../common/runtime/files.js';
 import { TRANSFER_PRIORITIES, type TransferPriority } from '../api.js';
 import type { DownloadRequest } from './download-request.js';
-import { errnoOf } from './file-problem.js';
+import { readSavedList } from './saved-list.js';
 
 /** Whether all of a `.part` was fetched under the publication of its download, or some of it perhaps under another one. */
 export type PartOrigin = 'own' | 'mixed';
@@ -26,6 +25,7 @@ export interface SavedDownload {
 const VERSION = 1;
 /** More than this no one has under way; a longer file was not written by us. */
 const MAX_SAVED = 10_000;
+const FORM = { version: VERSION, field: 'downloads', most: MAX_SAVED, isItem: isSaved };
 
 /** The downloads that go on after a restart, in `downloads.json` of the state folder. Each change is durable when its promise resolves. */
 export class SavedDownloads {
@@ -43,7 +43,7 @@ export class SavedDownloads {
   /** What an earlier run left; a file that cannot be understood counts as empty: downloads can be asked for again. */
   async load(): Promise<SavedDownload[]> {
     if (this.#path === undefined) return [];
-    const saved = parse(await read(this.#path));
+    const saved = await readSavedList(this.#path, FORM);
     for (const download of saved) this.#saved.set(download.transferId, download);
     return saved;
   }
@@ -71,26 +71,6 @@ export class SavedDownloads {
     this.#next = this.#writing.then(write);
     this.#writing = this.#next.catch(() => undefined); // Whoever asked for that write hears of it; the next one is tried all the same.
     return this.#next;
-  }
-}
-
-async function read(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return '';
-    throw error;
-  }
-}
-
-function parse(text: string): SavedDownload[] {
-  if (text === '') return [];
-  try {
-    const value = JSON.parse(text) as { v?: unknown; downloads?: unknown };
-    if (value.v !== VERSION || !Array.isArray(value.downloads)) return [];
-    return value.downloads.slice(0, MAX_SAVED).filter(isSaved);
-  } catch {
-    return []; // Not JSON: as above.
   }
 }
 

@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import { writeFileDurably } from '../../common/runtime/files.js';
-import { errnoOf } from './file-problem.js';
+import { readSavedList } from './saved-list.js';
 
 /** A source that sent what does not belong to a file. */
 export interface Lie {
@@ -22,6 +21,7 @@ const VERSION = 1;
 const KEPT_MS = 30 * 24 * 3_600_000;
 /** The latest are kept. */
 const MAX_KEPT = 10_000;
+const FORM = { version: VERSION, field: 'lies', most: MAX_KEPT, isItem: isLie };
 
 /**
  * Which devices lied about which files, in `lies.json` of the state folder: they are not used again for those files, by no download and
@@ -73,7 +73,7 @@ export class SourceHistory {
   /** Adds what another process has noted meanwhile. */
   async #merge(): Promise<void> {
     if (this.#path === undefined) return;
-    for (const lie of parse(await read(this.#path))) {
+    for (const lie of await readSavedList(this.#path, FORM)) {
       const key = keyOf(lie.fileId, lie.device);
       if (!this.#lies.has(key)) this.#lies.set(key, lie);
     }
@@ -82,25 +82,6 @@ export class SourceHistory {
 
 function keyOf(fileId: string, device: string): string {
   return `${fileId} ${device}`;
-}
-
-async function read(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return '';
-    throw error;
-  }
-}
-
-function parse(text: string): Lie[] {
-  if (text === '') return [];
-  try {
-    const value = JSON.parse(text) as { v?: unknown; lies?: unknown };
-    return value.v === VERSION && Array.isArray(value.lies) ? value.lies.slice(0, MAX_KEPT).filter(isLie) : [];
-  } catch {
-    return []; // Not JSON: as above.
-  }
 }
 
 function isLie(value: unknown): value is Lie {
