@@ -108,9 +108,7 @@ class RunningParts implements Peer {
     this.#lifecycle.defer(() => this.#board.close());
     this.#makeTracker();
     const revocations = new RevocationList(this.#tracker, () => this.#fileServer?.recheck());
-    this.#onEpoch = (epoch) => {
-      if (serving) revocations.told(epoch, this.#stopping);
-    };
+    if (serving) this.#onEpoch = (epoch) => revocations.told(epoch, this.#stopping);
     this.#makePublisher();
     await this.#openRates();
     if (serving) await this.#listen(revocations);
@@ -248,13 +246,12 @@ class RunningParts implements Peer {
   }
 
   async #openRates(): Promise<void> {
-    const { stateDir, settings } = this.#options;
-    const { uploadLimit, downloadLimit } = settings;
+    const { uploadLimit, downloadLimit } = this.#options.settings;
     const onSent: PeerRatesOptions['onSent'] = (limits) => {
       this.#fileServer?.setLimits(limits);
       this.#board.touch();
     };
-    const options = { uploadLimit, downloadLimit, stateDir, onSent, clock: this.#clock };
+    const options = { uploadLimit, downloadLimit, stateDir: this.#options.stateDir, onSent, clock: this.#clock };
     this.#rates = this.#lifecycle.add(await PeerRates.open(options));
   }
 
@@ -337,7 +334,7 @@ class RunningParts implements Peer {
   #makeSearches(): void {
     const { serving, stateDir, downloads, settings } = this.#options;
     this.#folder = new DownloadFolder({ stateDir, configured: settings.downloads, usual: downloads });
-    this.#searches = new SavedSearches({
+    const searches = new SavedSearches({
       tracker: this.#tracker,
       stateDir,
       isServing: serving,
@@ -345,7 +342,7 @@ class RunningParts implements Peer {
       waiting: this.#downloads,
       fetch: (selector, directory) => this.call('get', { selector, directory }, this.#stopping),
     });
-    this.#lifecycle.add(this.#searches);
+    this.#searches = this.#lifecycle.add(searches);
   }
 
   async #makeDepot(): Promise<void> {

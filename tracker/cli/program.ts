@@ -130,7 +130,9 @@ function runCommand(process: CliProcess): Command {
 
 function userCommand(root: Command, process: CliProcess): Command {
   const user = new Command('user')
-    .description('Manages accounts, also while the tracker runs. Of a tracker elsewhere: shoal admin --tracker HOST:PORT.')
+    .description(
+      'Manages accounts, also while the tracker runs. Of a tracker elsewhere: shoal admin --tracker HOST:PORT.',
+    )
     .copyInheritedSettings(root);
   const word = (name: string, argument: string | undefined, description: string): Command => {
     const command = user.command(name).description(description).allowExcessArguments(false);

@@ -2,7 +2,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { AtRiskQuery, RiskRow } from './depot-store.js';
 import { foldUser } from './fold-user.js';
-import { inOrder, toRow } from './publications-table.js';
+import { inOrder, toRow } from './publication-rows.js';
 import type { Tables } from './tables.js';
 
 type Db = Kysely<Tables>;

@@ -5,7 +5,7 @@ import { ProtocolError } from '../../common/protocol/errors.js';
 import type { ReplyBody } from '../../common/protocol/messages.js';
 import type { DepotStore, DepotWork, HeldCopy } from './depot-store.js';
 import { foldUser } from './fold-user.js';
-import { allRows, toRow } from './publications-table.js';
+import { allRows, toRow } from './publication-rows.js';
 import type { Change, DeviceKey, PublicationRow } from './store.js';
 import type { Tables } from './tables.js';
 

@@ -1,16 +1,13 @@
-/** Publications in SQL: what `publish` and `unpublish` do to them, and how their rows are read. */
-import { type Kysely, type RawBuilder, sql } from 'kysely';
+/** Publications in SQL: what `publish` and `unpublish` do to them. Neighbour: `publication-rows.ts` reads them. */
+import type { Kysely } from 'kysely';
 import { ERROR_TEXTS, type ErrorCode } from '../../common/protocol/errors.js';
 import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
-import type { SearchOrder } from '../../common/protocol/search-fields.js';
 import { deviceOf } from './accounts-table.js';
 import { dialectOf } from './dialect.js';
-import { foldUser } from './fold-user.js';
-import { noteFolders, totalsOf } from './folders-table.js';
-import { keepFromUnnamed, mayFetch, resolveRights, setRights } from './rights-table.js';
+import { noteFolders } from './folders-table.js';
+import { keepFromUnnamed, resolveRights, setRights } from './rights-table.js';
 import { searchFold } from './search-fold.js';
-import { ORDERS } from './search-order.js';
-import type { Change, PublicationRow, PublishEntry, RowKey, SearchKey } from './store.js';
+import type { Change, PublishEntry } from './store.js';
 import { isBeyondStored } from './stored-quota.js';
 import type { Tables } from './tables.js';
 import { expire, setTerms } from './terms-table.js';
@@ -274,133 +271,4 @@ export async function applyChanges(db: Db, accountId: number, changes: LibraryCh
 
 export function errorOf(code: ErrorCode): ErrorBody {
   return { code, message: ERROR_TEXTS[code] };
-}
-
-/** Rows that `viewer` may fetch, owner and device joined; order and range are the caller's. All that is hidden stays behind this line. */
-export function selectRows(db: Db, viewer: string) {
-  return allRows(db).where(mayFetch(viewer));
-}
-
-export function allRows(db: Db) {
-  return db
-    .selectFrom('publications as p')
-    .innerJoin('accounts as a', 'a.id', 'p.account_id')
-    .innerJoin('devices as d', 'd.id', 'p.device_id')
-    .leftJoin('folders as fo', 'fo.publication_id', 'p.publication_id')
-    .select([
-      'fo.files',
-      'fo.listing_size',
-      'p.publication_id',
-      'p.published_at',
-      'p.name',
-      'p.fold',
-      'a.user',
-      'd.pin',
-      'p.size',
-      'p.file_id',
-      'p.kind',
-      'p.revision',
-      'd.last_seen_at',
-      'p.passcode_hash',
-      'p.expires_at',
-      'p.max_downloads',
-      'p.burns',
-      'p.downloads',
-      namesOf(sql`SELECT string_agg(u."user", ',' ORDER BY u.user_fold) FROM publication_users AS pu
-        JOIN accounts AS u ON u.id = pu.account_id WHERE pu.row_id = p.row_id`).as('users'),
-      namesOf(sql`SELECT string_agg(g.name, ',' ORDER BY g.fold) FROM publication_groups AS pg
-        JOIN groups AS g ON g.id = pg.group_id WHERE pg.row_id = p.row_id`).as('groups'),
-    ]);
-}
-
-/** Of a limited publication, with commas, which no name has. */
-function namesOf(list: RawBuilder<unknown>): RawBuilder<string | null> {
-  return sql`CASE WHEN p.is_public = 1 THEN NULL ELSE coalesce((${list}), '') END`;
-}
-
-export type SelectedRow = Awaited<ReturnType<ReturnType<typeof selectRows>['execute']>>[number];
-
-export function toRow(row: SelectedRow): PublicationRow {
-  return {
-    publicationId: row.publication_id,
-    publishedAt: row.published_at,
-    name: row.name,
-    owner: row.user,
-    device: row.pin,
-    size: row.size,
-    fileId: row.file_id,
-    kind: row.kind,
-    ...totalsOf(row),
-    revision: row.revision,
-    rights:
-      row.users === null || row.groups === null
-        ? 'public'
-        : { users: splitNames(row.users), groups: splitNames(row.groups) },
-    passcodeHash: row.passcode_hash ?? undefined,
-    expiresAt: row.expires_at ?? undefined,
-    downloads:
-      row.max_downloads === null
-        ? undefined
-        : { most: row.max_downloads, burn: row.burns === 1, left: Math.max(0, row.max_downloads - row.downloads) },
-    lastSeenAt: row.last_seen_at ?? undefined,
-  };
-}
-
-function splitNames(names: string): string[] {
-  return names === '' ? [] : names.split(',');
-}
-
-export async function findPublication(
-  db: Db,
-  publicationId: string,
-  viewer: string,
-): Promise<PublicationRow | undefined> {
-  const row = await selectRows(db, viewer).where('p.publication_id', '=', publicationId).executeTakeFirst();
-  return row === undefined ? undefined : toRow(row);
-}
-
-export async function listPublished(
-  db: Db,
-  list: { user: string; limit: number; after?: RowKey | undefined },
-): Promise<PublicationRow[]> {
-  const account = await db
-    .selectFrom('accounts')
-    .select('id')
-    .where('user_fold', '=', foldUser(list.user))
-    .executeTakeFirst();
-  if (account === undefined) return [];
-  const { user, limit } = list;
-  const after = list.after && { value: list.after.publishedAt, publicationId: list.after.publicationId };
-  const rows = await inOrder(db, { order: 'newest', limit, after, viewer: user })
-    .where('p.account_id', '=', account.id)
-    .execute();
-  return rows.map(toRow);
-}
-
-interface Place {
-  readonly order: SearchOrder;
-  readonly after: SearchKey | undefined;
-}
-
-/** The next `limit` rows behind `after`. */
-export function inOrder(db: Db, wanted: Place & { readonly limit: number; readonly viewer: string }) {
-  const { order, limit, after, viewer } = wanted;
-  const { column, isDescending } = ORDERS[order];
-  const direction = isDescending ? 'desc' : 'asc';
-  const rows = selectRows(db, viewer).orderBy(column, direction).orderBy('p.publication_id', direction).limit(limit);
-  return after === undefined ? rows : rows.where(isBehind(order, after));
-}
-
-/** The same places, hidden ones among them, from the index alone. */
-export function keysInOrder(db: Db, { order, after }: Place) {
-  const { column, isDescending } = ORDERS[order];
-  const direction = isDescending ? 'desc' : 'asc';
-  const keys = db.selectFrom('publications as p').orderBy(column, direction).orderBy('p.publication_id', direction);
-  return after === undefined ? keys : keys.where(isBehind(order, after));
-}
-
-function isBehind(order: SearchOrder, { value, publicationId }: SearchKey): RawBuilder<boolean> {
-  const { column, isDescending } = ORDERS[order];
-  const place = sql`(${sql.ref(column)}, ${sql.ref('p.publication_id')})`;
-  return sql<boolean>`${place} ${sql.raw(isDescending ? '<' : '>')} (${value}, ${publicationId})`;
 }

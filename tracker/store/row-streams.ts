@@ -3,7 +3,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { SearchOrder } from '../../common/protocol/search-fields.js';
 import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
-import { inOrder, keysInOrder, selectRows, toRow } from './publications-table.js';
+import { inOrder, keysInOrder, selectRows, toRow } from './publication-rows.js';
 import { compareKeys, keyOf, ORDERS } from './search-order.js';
 import type { DeviceKey, PublicationRow, RowKey, SearchKey } from './store.js';
 import type { Tables } from './tables.js';

@@ -7,7 +7,7 @@ import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
 import type { LiveSet } from './live-set.js';
 import type { PathKey, PathPage, PathQuery, PathRow } from './path-rows.js';
-import { inOrder, selectRows, toRow } from './publications-table.js';
+import { inOrder, selectRows, toRow } from './publication-rows.js';
 import { isNewer } from './row-streams.js';
 import type { SearchPlace } from './search.js';
 import { searchFold } from './search-fold.js';

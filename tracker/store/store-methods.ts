@@ -10,7 +10,7 @@ import * as groups from './groups-table.js';
 import type { LiveSet } from './live-set.js';
 import * as outcomes from './outcomes-table.js';
 import { changePolicy, policy } from './policy-table.js';
-import * as publications from './publications-table.js';
+import * as rows from './publication-rows.js';
 import { revocations } from './revocations-table.js';
 import { search } from './search.js';
 import { searchPaths } from './search-paths.js';
@@ -62,10 +62,10 @@ export function methodsOver(
     resumeFacts: (resume) => accounts.resumeFacts(db, resume),
     mutate: (mutation) => outcomes.mutate(db, mutation),
     acknowledge: (session, requestIds, at) => outcomes.acknowledge(db, { session, requestIds, at }),
-    listPublished: (list) => publications.listPublished(db, list),
+    listPublished: (list) => rows.listPublished(db, list),
     search: (query) => search(place, query),
     searchPaths: (query) => searchPaths(place, query),
-    findPublication: (publicationId, viewer) => publications.findPublication(db, publicationId, viewer),
+    findPublication: (publicationId, viewer) => rows.findPublication(db, publicationId, viewer),
     countPublications: (devices, viewer) => accounts.countPublications(db, devices, viewer),
     recordTicket: (ticket) => tickets.recordTicket(db, ticket),
     admit: (ticket, proof) => tickets.admit(db, ticket, proof),
