@@ -268,6 +268,7 @@ function nodeGroup(
     keys,
     pin: identity.pin,
     onNodes,
+    onRound: (hasWorked) => services.health.noteRound(hasWorked),
     onCutOff,
   });
   dialBack.onProven((session) => registry.noteChange(session));

@@ -1,8 +1,10 @@
 /** Three nodes of one tracker on one PostgreSQL, inside the test: whichever is asked, the answer is the same. */
+import { once } from 'node:events';
 import { expect } from 'chai';
 import { Client } from 'pg';
 import { VirtualClock } from '../../common/runtime/clock.js';
 import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
+import { connectPinned } from '../../common/wire/pinned-tls.js';
 import type { NodeStore } from '../../tracker/store/node-store.js';
 import { configOf } from '../../tracker/store/postgres-connections.js';
 import { type MigrationStep, migrate, STEPS } from '../../tracker/store/postgres-migrations.js';
@@ -281,6 +283,33 @@ describe('three nodes of one tracker', () => {
 
     const openAnother = (): Promise<unknown> =>
       TestTracker.start({ postgres: { url, identity } }).catch((error: Error) => error);
+  });
+
+  it('are not ready while they cannot write to the store: none sends its peers to another that cannot either', async () => {
+    const answerOf = async ({ port }: TestTracker): Promise<string> => {
+      const place = { host: '127.0.0.1', port, pin: identity.pin, alpn: 'http/1.1', timeoutMs: 5_000 };
+      const { socket } = await connectPinned({ ...place, signal: new AbortController().signal });
+      socket.write('GET /readyz HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n');
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      socket.destroy();
+      return answer.toString('latin1');
+    };
+    const until = async (words: RegExp): Promise<void> => {
+      for (const node of nodes) await waitFor(async () => words.test(await answerOf(node)), { what: String(words) });
+    };
+    const database = new URL(url).pathname.slice(1);
+    const set = async (change: string): Promise<void> => {
+      await server.run(url, `BEGIN READ WRITE; ALTER DATABASE ${database} ${change}; COMMIT`);
+      const all = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`;
+      await server.run(url, `${all} AND pid <> pg_backend_pid()`);
+    };
+    await until(/^HTTP\/1\.1 200 /);
+
+    // As after a switch to a standby that is none yet, or on a full disk: everything can still be read.
+    await set('SET default_transaction_read_only = on');
+    await until(/^HTTP\/1\.1 503 [^]*database/);
+    await set('RESET default_transaction_read_only');
+    await until(/^HTTP\/1\.1 200 /);
   });
 
   it('are refused with other keys than the first has', async () => {

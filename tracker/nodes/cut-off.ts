@@ -17,6 +17,8 @@ export interface CutOffPlace {
   readonly clock: Clock;
   /** That all nodes have: 64 hex digits. */
   readonly pin: string;
+  /** Told after every try to reach the store: a node that cannot is not ready, so that of several none sends its peers to another. */
+  onRound(hasWorked: boolean): void;
   /** Told whenever it begins, or ends, that peers should be elsewhere. */
   onCutOff(isCutOff: boolean): void;
 }
@@ -32,12 +34,14 @@ export class CutOff {
   /** The store was reached just now. */
   reached(): void {
     this.#reachedAt = this.place.clock.monotonic();
+    this.place.onRound(true);
     this.#set(false);
   }
 
   /** The store was not reached. `others` are asked whether they can. */
   async missed(others: readonly Address[], { signal }: AbortOptions): Promise<void> {
-    const { clock, pin } = this.place;
+    const { clock, pin, onRound } = this.place;
+    onRound(false);
     if (this.#isCutOff || clock.monotonic() - this.#reachedAt < PATIENCE_MS) return;
     using deadline = withDeadline(signal, ANSWER_MS, clock);
     const asked = others.map(async (node) => {

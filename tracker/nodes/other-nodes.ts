@@ -63,6 +63,8 @@ export interface NodePlace {
   readonly pin: string;
   /** Told where peers find nodes, this one first, whenever it changes. */
   onNodes(nodes: readonly Address[]): void;
+  /** Told after every try to reach the others through the store. */
+  onRound(hasWorked: boolean): void;
   /** Told when peers should be at another node, as this one has lost the store, and when it is back. */
   onCutOff(isCutOff: boolean): void;
 }

@@ -9,6 +9,8 @@ const ANSWER_MS = 2_000;
 export class Health {
   isClosing = false;
   #writeProblem: ErrorCode | undefined;
+  /** When this node last heard the others, monotonic ms; -Infinity: its last try has failed. Undefined where there are no others. */
+  #heardAt: number | undefined;
 
   constructor(
     private readonly store: Pick<Store, 'revocations'>,
@@ -21,6 +23,11 @@ export class Health {
   noteWrite(code: ErrorCode | 'ok'): void {
     if (code === 'storage' || code === 'internal') this.#writeProblem = code;
     else if (code === 'ok') this.#writeProblem = undefined;
+  }
+
+  /** Whether this node could just tell and hear the others through the store. */
+  noteRound(hasWorked: boolean): void {
+    this.#heardAt = hasWorked ? this.clock.monotonic() : -Infinity;
   }
 
   /** Why the process should be started anew; undefined when it is alive. */
@@ -45,6 +52,8 @@ export class Health {
     if (this.isClosing) return 'the tracker is shutting down';
     if (this.#writeProblem !== undefined)
       return `the store cannot be written (${this.#writeProblem}): look at its disk, or at the database`;
+    if (this.#heardAt !== undefined && this.clock.monotonic() - this.#heardAt > ANSWER_MS)
+      return 'the store that the nodes share cannot be reached or written: look at the database';
     return this.#storeProblem();
   }
 }
