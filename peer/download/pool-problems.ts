@@ -19,11 +19,12 @@ export function hopelessProblem(
       message: `${name} was changed by its publisher, and nobody has the old content any more. Search again and get the new one.`,
     };
   }
-  const publishers = entries.filter(({ claimsAll }) => claimsAll);
-  if (publishers.length > 0 && publishers.every(({ fault }) => fault !== undefined && isWithoutContent(fault))) {
+  const holders = entries.filter(({ claimsAll }) => claimsAll);
+  const isPublisherThere = holders.some(({ user }) => user === request.owner);
+  if (isPublisherThere && holders.every(({ fault }) => fault !== undefined && isWithoutContent(fault))) {
     return {
       code: 'changed',
-      message: `${name} is not there any more as it was published: ${blame(publishers)}. Get it again when they have published it anew.`,
+      message: `${name} is not there any more as it was published: ${blame(holders)}. Get it again when they have published it anew.`,
     };
   }
   if (kinds.includes('lied')) {

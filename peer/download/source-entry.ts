@@ -6,6 +6,8 @@ import type { SourceSession } from './source-session.js';
 
 /** After this many connections without one proven chunk a source is tried on, but nobody waits for it any more. */
 const MAX_FRUITLESS = 3;
+/** What has changed is read again by its publisher, who may find the same in it: that is final only when it was said so often. */
+const MOST_CHANGED = 3;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 10_000;
 
@@ -31,6 +33,7 @@ export class SourceEntry {
   #via: Via | undefined;
   #failures = 0;
   #fruitless = 0;
+  #changed = 0;
   #hasLied = false;
 
   constructor({ device, user, addresses, publicationId, has }: OfferedSource) {
@@ -51,11 +54,10 @@ export class SourceEntry {
     return this.#has === 'all';
   }
 
-  /** Its file has changed or is gone: it cannot become what it was by being asked again. */
+  /** Its file has changed or is gone, and it is no use to ask again. */
   get isSpent(): boolean {
-    return (
-      this.claimsAll && this.session === undefined && (this.fault?.kind === 'changed' || this.fault?.kind === 'gone')
-    );
+    if (!this.claimsAll || this.session !== undefined) return false;
+    return this.fault?.kind === 'gone' || (this.fault?.kind === 'changed' && this.#changed >= MOST_CHANGED);
   }
 
   /** It fetches the same file itself. */
@@ -111,6 +113,7 @@ export class SourceEntry {
     this.verifiedBytes += bytes;
     this.#failures = 0;
     this.#fruitless = 0;
+    this.#changed = 0;
     if (!this.#hasLied) this.fault = undefined;
   }
 
@@ -128,6 +131,7 @@ export class SourceEntry {
     this.isPreparing = false;
     this.fault = fault;
     if (fault.kind === 'lied') this.#hasLied = true;
+    if (fault.kind === 'changed') this.#changed += 1;
     const growing = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
     this.#failures += 1;
     this.retryAt = now + Math.max(growing, fault.retryAfterMs ?? 0);

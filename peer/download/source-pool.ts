@@ -315,9 +315,13 @@ export class SourcePool {
   #isHopeless(forMs: number): boolean {
     if (this.#isOutdated) return true;
     const entries = [...this.#entries.values()];
-    if (entries.length > 0 && entries.every((entry) => entry.isStruckOut || entry.isSpent))
-      return forMs >= ONLY_LIARS_MS || (this.#isListNew && entries.every((entry) => entry.isSpent));
-    return forMs >= NO_SOURCE_MS;
+    if (entries.length === 0 || !entries.every((entry) => entry.isStruckOut || entry.isSpent))
+      return forMs >= NO_SOURCE_MS;
+    if (entries.every((entry) => entry.isStruckOut)) return forMs >= ONLY_LIARS_MS;
+    // Attacker: somebody who has the file, or says so, and says that it is gone while its publisher is away for a moment.
+    if (!entries.some((entry) => entry.isSpent && entry.user === this.#options.request.owner))
+      return forMs >= NO_SOURCE_MS;
+    return forMs >= ONLY_LIARS_MS || (this.#isListNew && entries.every((entry) => entry.isSpent));
   }
 
   #report(entry: SourceEntry, fault: SourceFault): void {

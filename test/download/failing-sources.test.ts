@@ -1,6 +1,6 @@
 // Sources that die or whose file changes in the middle of a download, with real sockets and files: F04 and F12 of the fault catalogue.
 import { execFile } from 'node:child_process';
-import { appendFile, chmod, copyFile, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, copyFile, open, readFile, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 
@@ -8,7 +8,7 @@ import type { TransferRow } from '../../peer/api.js';
 import { sameBytes } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
 import { problemOf } from './expect-problem.js';
-import { type Publication, type Reader, requestFor, type TestPeer, World } from './swarm-fixture.js';
+import { type Publication, type Reader, requestFor, sharedFile, type TestPeer, World } from './swarm-fixture.js';
 
 const MIB = 1024 * 1024;
 const CHUNK = 256 * 1024;
@@ -111,7 +111,7 @@ describe('Download from sources that fail in the middle', function () {
     removed: [(path) => rm(path), /alice says that the file (is gone|has changed)/],
   };
   for (const [what, [change, words]] of Object.entries(ends)) {
-    it(`says at once that the file of the only source was ${what}, and what to do`, async () => {
+    it(`says soon that the file of the only source was ${what}, and what to do`, async () => {
       await world.peer('alice', [publication], LIMITED);
       const getting = bob.downloads.get(requestFor(publication, bob.folder), forever);
       await untilDone(0.2);
@@ -128,7 +128,35 @@ describe('Download from sources that fail in the middle', function () {
       expect(problem.message).to.match(words);
       expect(problem.message).to.include('Get it again when');
       // Who waits for somebody else asks the tracker again and again.
-      expect(world.asked.length - asked).to.be.at.most(4);
+      expect(world.asked.length - asked).to.be.at.most(8);
     });
   }
+
+  it('goes on when the file of the only source was touched, and its publisher has found the same in it', async () => {
+    const alice = await world.peer('alice', [publication]);
+    const { publicationId, path } = publication;
+    await utimes(path, 1, 1);
+    const fresh = { ...(await world.publishFile(path)), publicationId };
+
+    const getting = bob.downloads.get(requestFor(publication, bob.folder), forever);
+    await Promise.race([getting, waitFor(() => alice.changed.length > 0, { what: 'alice to be asked' })]);
+    alice.files.set(publicationId, sharedFile(fresh));
+    const done = await getting;
+
+    expect(await sameBytes(original, done.path)).to.equal(true);
+  });
+
+  it('waits for the publisher when somebody else says that the file is gone', async () => {
+    await world.peer('carol', [{ ...publication, path: world.dir.join('nowhere') }]);
+
+    const getting = bob.downloads.get(requestFor(publication, bob.folder), forever);
+    await Promise.race([
+      getting,
+      waitFor(() => row()?.sources[0]?.problem !== undefined && world.asked.length > 1, { what: 'her answer' }),
+    ]);
+    await world.peer('alice', [publication]);
+    const done = await getting;
+
+    expect(await sameBytes(original, done.path)).to.equal(true);
+  });
 });
