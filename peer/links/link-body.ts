@@ -69,6 +69,7 @@ export async function sendBody(response: ServerResponse, body: LinkBody, { signa
 
 /** Resolves when the bytes have left: then the block may be filled again. A closed answer never says so, hence the signal. */
 async function write(response: ServerResponse, bytes: Buffer, { signal }: AbortOptions): Promise<void> {
+  signal.throwIfAborted(); // the block was read while the one before left: that it was judged then says nothing
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onAbort = (): void => reject(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });

@@ -307,7 +307,7 @@ describe('three nodes of one tracker', () => {
 
     // As after a switch to a standby that is none yet, or on a full disk: everything can still be read.
     await set('SET default_transaction_read_only = on');
-    await until(/^HTTP\/1\.1 503 [^]*database/);
+    await until(/^HTTP\/1\.1 503 .*database/s);
     await set('RESET default_transaction_read_only');
     await until(/^HTTP\/1\.1 200 /);
   });
