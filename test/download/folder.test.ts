@@ -12,6 +12,8 @@ import { type Publication, type Reader, type TestPeer, World } from './swarm-fix
 const CHUNK = 256 * 1024;
 const PUBLICATION = 'folder-of-alice______';
 const forever = { signal: new AbortController().signal };
+/** For machines that do much else. */
+const PATIENT = { timeoutMs: 50_000 };
 const LARGE = seededBytes(5 * CHUNK + 9, 7);
 
 describe('Download of a folder', function () {
@@ -207,17 +209,18 @@ describe('Download of a folder', function () {
     const carol = await reader('carol', true);
     const port = await world.peer('carol', [], { files: carol.downloads.shared });
     const getting = carol.downloads.get(folderRequest(published, carol.folder), forever);
-    await waitFor(() => world.holds.includes('part') && holding(carol) > 10);
+    getting.catch(() => undefined); // It is awaited below, unless something else fails first.
+    await waitFor(() => world.holds.includes('part') && holding(carol) > 10, PATIENT);
     world.list(published, { ...port.offer(), has: 'part' });
     const fetching = bob.downloads.get(folderRequest(published, bob.folder), forever);
-    await waitFor(() => (bob.downloads.rows()[0]?.files?.done ?? 0) > 10, { what: 'files that carol has' });
+    await waitFor(() => (bob.downloads.rows()[0]?.files?.done ?? 0) > 10, { what: 'files that carol has', ...PATIENT });
     publisher.open();
 
     const [, row] = await Promise.all([getting, fetching]);
 
     expect(await readTree(target())).to.deep.equal(await readTree(root));
     expect(row.sources.find(({ user }) => user === 'carol')?.verifiedBytes).to.be.at.least(2_000_000);
-    await waitFor(() => world.holds.at(-1) === 'none');
+    await waitFor(() => world.holds.at(-1) === 'none', PATIENT);
   });
 
   it('offers nobody what was on its disk before: who merely knows an id could fetch it that way', async () => {
@@ -227,7 +230,10 @@ describe('Download of a folder', function () {
     const request = folderRequest(published, carol.folder, { force: true });
 
     const getting = carol.downloads.get(request, forever);
-    await waitFor(() => holding(carol) > 0 && (carol.downloads.rows()[0]?.resumedBytes ?? 0) >= LARGE.length + 200_000);
+    await waitFor(
+      () => holding(carol) > 0 && (carol.downloads.rows()[0]?.resumedBytes ?? 0) >= LARGE.length + 200_000,
+      PATIENT,
+    );
     const { folder } = carol.downloads.shared.find(PUBLICATION, published.fileId) ?? {};
     const before = folder?.entries?.().flat() ?? [];
     publisher.open();
