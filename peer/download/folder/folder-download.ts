@@ -337,7 +337,9 @@ export class FolderDownload {
     if (local?.isTarget === true) {
       await placeInto(staging.files, this.#target.path, replacements(plan, local.folder, staged));
       // Where only what fits a pattern was asked for, other files mean nothing.
-      if (!isPattern(this.#request.inside ?? '')) this.#unlisted = await unlistedFiles(plan, local.folder);
+      if (isPattern(this.#request.inside ?? '')) return;
+      // All is in place: that this cannot be told must not fail it.
+      this.#unlisted = await unlistedFiles(plan, local.folder).catch(() => undefined);
       return;
     }
     const directories = await directoriesOf(plan);
