@@ -26,6 +26,7 @@ export interface CutOffPlace {
 export class CutOff {
   #isCutOff = false;
   #reachedAt: number;
+  #askedAt = -Infinity;
 
   constructor(private readonly place: CutOffPlace) {
     this.#reachedAt = place.clock.monotonic();
@@ -42,7 +43,9 @@ export class CutOff {
   async missed(others: readonly Address[], { signal }: AbortOptions): Promise<void> {
     const { clock, pin, onRound } = this.place;
     onRound(false);
-    if (this.#isCutOff || clock.monotonic() - this.#reachedAt < PATIENCE_MS) return;
+    const now = clock.monotonic();
+    if (now - Math.max(this.#reachedAt, this.#askedAt) < PATIENCE_MS) return;
+    this.#askedAt = now;
     using deadline = withDeadline(signal, ANSWER_MS, clock);
     const asked = others.map(async (node) => {
       if (!(await isReady(node, { pin, signal: deadline.signal }))) throw new Error('it is not ready');
@@ -51,7 +54,7 @@ export class CutOff {
       () => true,
       () => false,
     );
-    if (isAnyReady && !signal.aborted) this.#set(true);
+    if (!signal.aborted) this.#set(isAnyReady);
   }
 
   #set(isCutOff: boolean): void {
