@@ -49,5 +49,5 @@ function noneText(word: TransferWord, wanted: string | undefined, known: readonl
   if (wanted === undefined) return `${NONE[word]}. "status" lists them.`;
   const last = known.at(-1);
   if (last === undefined) return `There is no download called ${safeDisplay(wanted)}. "status" lists them.`;
-  return `${safeDisplay(last.name)} is ${last.state}, so ${word} does nothing. "status" lists all downloads.`;
+  return `No change: ${safeDisplay(last.name)} is ${last.state}, so ${word} does nothing. "status" lists all downloads.`;
 }

@@ -35,7 +35,9 @@ export function limitInput({ transfer, at, remove, rateOf }: LimitWish): LimitIn
   );
   const names = Object.keys(rates);
   if (remove && (at === undefined || names.length > 0)) throw usage('--remove takes only --at WHEN with it.');
-  if (transfer !== undefined && (at !== undefined || remove || names.join() !== 'down'))
+  if (transfer !== undefined && at !== undefined)
+    throw usage(`One download has no times. Quote a time with a space: --at "${safeDisplay(`${at} ${transfer}`)}"`);
+  if (transfer !== undefined && (remove || names.join() !== 'down'))
     throw usage('For one download say --down RATE, or --down none, and nothing else.');
   const which = { ...(transfer === undefined ? {} : { transfer }), ...(at === undefined ? {} : { at }) };
   return { ...rates, ...which, ...(remove ? { remove } : {}) };

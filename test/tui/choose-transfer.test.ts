@@ -56,7 +56,7 @@ describe('chooseTransfer', () => {
   it('says why there is none, without control characters', () => {
     expect(refusal('resume', undefined, [row('a')])).to.match(/^not-found: No download is paused/);
     expect(refusal('resume', 'a.bin', rows)).to.equal(
-      'not-found: a.bin is fetching, so resume does nothing. "status" lists all downloads.',
+      'not-found: No change: a.bin is fetching, so resume does nothing. "status" lists all downloads.',
     );
     expect(refusal('pause', 'no\x1b[31m', rows)).to.match(/^not-found: There is no download called no/);
     expect(refusal('pause', 'no\x1b[31m', rows)).not.to.contain('\x1b');

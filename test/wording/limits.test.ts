@@ -1,0 +1,27 @@
+import { expect } from 'chai';
+
+import { type LimitWish, limitInput } from '../../peer/wording/limits.js';
+
+describe('a line of limit', () => {
+  it('asks for rates, for times, and for one download', () => {
+    expect(limitInput(wish({ rates: { down: '300K' } }))).to.deep.equal({ down: 307_200 });
+    expect(limitInput(wish({ rates: { up: 'none' }, at: 'sat,sun' }))).to.deep.equal({ up: 0, at: 'sat,sun' });
+    expect(limitInput(wish({ rates: { down: '1M' }, transfer: 'a.bin' }))).to.deep.equal({
+      down: 1_048_576,
+      transfer: 'a.bin',
+    });
+  });
+
+  it('says how to quote a time that was taken for the name of a download', () => {
+    const unquoted = wish({ rates: { down: '300K' }, at: 'mon-fri', transfer: '08:00-18:00' });
+
+    expect(() => limitInput(unquoted)).to.throw(
+      'One download has no times. Quote a time with a space: --at "mon-fri 08:00-18:00"',
+    );
+    expect(() => limitInput(wish({ rates: { up: '1M' }, transfer: 'a.bin' }))).to.throw('For one download say --down');
+  });
+});
+
+function wish({ rates, ...rest }: Partial<LimitWish> & { readonly rates: Record<string, string> }): LimitWish {
+  return { transfer: undefined, at: undefined, remove: false, ...rest, rateOf: (flag) => rates[flag.slice('--'.length)] };
+}
