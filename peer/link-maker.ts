@@ -31,7 +31,7 @@ export class LinkMaker {
     if (entry.kind === 'folder')
       throw new PeerError({
         code: 'is-directory',
-        message: `${selector} is a folder, and a link is for one file. Publish the file by itself, then link it.`,
+        message: `A link is for one file, and ${selector} has many. Publish the one you mean by itself, then link it.`,
       });
     return links.make({
       fileId: entry.fileId,

@@ -23,5 +23,11 @@ describe('a line of limit', () => {
 });
 
 function wish({ rates, ...rest }: Partial<LimitWish> & { readonly rates: Record<string, string> }): LimitWish {
-  return { transfer: undefined, at: undefined, remove: false, ...rest, rateOf: (flag) => rates[flag.slice('--'.length)] };
+  return {
+    transfer: undefined,
+    at: undefined,
+    remove: false,
+    ...rest,
+    rateOf: (flag) => rates[flag.slice('--'.length)],
+  };
 }
