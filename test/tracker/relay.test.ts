@@ -216,13 +216,14 @@ describe('the relay', () => {
 
   it('is told to a source that comes back meanwhile, behind the reply that brings its new key', async () => {
     const { client: before } = alice;
+    const { libraryRevision } = await before.ask(publishOf('plan.bin'));
     before.socket.destroy();
     await before.closed();
     const token = newToken();
     await ask(bob, token);
 
     const client = await tracker.tcp();
-    const grant = grantOf(await client.ask(resumeOf(alice.grant)));
+    const grant = grantOf(await client.ask(resumeOf(alice.grant, { libraryRevision })));
     alice = { client, grant };
     await client.event('reach');
     const [a, b] = [await come(helloOf(bob.grant, token)), await come(helloOf(grant, token))];
