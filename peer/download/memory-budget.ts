@@ -6,11 +6,11 @@ const MAX_SOURCES = 16;
 const MAX_COMING_BYTES = 64 * MIB;
 /**
  * Whole chunks that wait to be proven and written are all that is lost when the program is killed: as many as come in this time, ms,
- * within these bounds. At a gigabyte a second 2 MiB are so little that network and disk wait for each other in turns.
+ * within these bounds. At half a gigabyte a second 2 MiB are so little that network and disk wait for each other in turns.
  */
-const WAITING_MS = 16;
+const WAITING_MS = 8;
 const LEAST_WAITING_BYTES = 2 * MIB;
-const MOST_WAITING_BYTES = 8 * MIB;
+const MOST_WAITING_BYTES = 4 * MIB;
 /** While one is written another may wait, as long as both are not larger than this. */
 const MAX_TWO_WAITING_BYTES = 32 * MIB;
 

@@ -24,6 +24,6 @@ describe('What a download holds in memory', () => {
     const chunkSize = chunkSizeFor(GIB);
 
     expect(mostWaitingBytes(chunkSize, 50 * MIB)).to.be.at.most(2 * MIB);
-    expect(mostWaitingBytes(chunkSize, GIB)).to.be.at.most(8 * MIB);
+    expect(mostWaitingBytes(chunkSize, GIB)).to.be.at.most(4 * MIB);
   });
 });

@@ -47,16 +47,17 @@ describe('a store after a power loss at any moment', function () {
   it('is found wanting when its syncs are left out: the states are those that matter', async () => {
     const unsynced = events.filter(({ kind }) => kind !== 'sync');
 
-    const moments = await wrongMoments(unsynced, { random: randomFrom(seedFor('without syncs')), states: 100 });
+    const random = randomFrom(seedFor('without syncs'));
+    const moments = await wrongMoments(unsynced, { random, states: 100, most: 1 });
 
     expect(moments).to.not.deep.equal([]);
   });
 });
 
-/** In how many states, and after how many calls, there was something else than there had to be. */
+/** In which states there was something else than there had to be, and after how many calls; looks no further than `most` of them. */
 async function wrongMoments(
   events: readonly FileEvent[],
-  { random, states }: { random: Random; states: number },
+  { random, states, most = Infinity }: { random: Random; states: number; most?: number },
 ): Promise<string[]> {
   await using dir = await tempDir({ ram: true });
   const model = new CrashModel();
@@ -67,6 +68,7 @@ async function wrongMoments(
     for (; made < ((index + 1) / events.length) * states; made += 1) {
       const problem = await problemOf(model.state(random), { folder: dir.join('state'), least: model.acknowledged });
       if (problem !== undefined) wrong.push(`after call ${index} of ${events.length}: ${problem}`);
+      if (wrong.length >= most) return wrong;
     }
   }
   return wrong;

@@ -38,8 +38,9 @@ export async function commit(engine: Engine, ...names: readonly string[]): Promi
   engine.guard.afterCommit();
 }
 
+/** Moves pages to the database every few dozen commits. */
 export async function openWithAlice(path: string): Promise<Engine> {
-  const engine = openEngine({ path, shouldVerify: true });
+  const engine = openEngine({ path, shouldVerify: true, moveAtPages: 1_000 });
   await engine.methods.addAccounts([{ user: 'alice', passwordHash: 'hash', at: NOW }]);
   return engine;
 }

@@ -8,8 +8,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { appendSums, compactSums, dropSums, loadSums, replaceSums, sumOf, sumsOfFile } from './page-sums.js';
 import { scanWal, type WalScan } from './wal-scan.js';
 
-/** Pages in the log at which they are moved to the database, about 32 MiB: what many writes touch is moved once, not by each of them. */
-const CHECKPOINT_FRAMES = 8_000;
+/** About 32 MiB: what many writes touch is moved once, not by each of them. */
+const MOVE_AT_PAGES = 8_000;
 /** How long the end of a process waits for another one that writes, ms. */
 const CLOSE_WAIT_MS = 5_000;
 
@@ -17,6 +17,8 @@ export interface GuardOptions {
   readonly path: string;
   /** A file descriptor of the database, open for as long as the guard: to close one would drop SQLite's locks. */
   readonly fd: number;
+  /** Pages in the log at which they are moved to the database. */
+  readonly moveAtPages?: number | undefined;
 }
 
 export class PageGuard {
@@ -106,7 +108,7 @@ export class PageGuard {
     try {
       if (readSync(fd, this.#header, 0, 16, 8) < 16) return false;
       const frameBytes = 24 + this.#header.readUInt32BE(0);
-      const at = 32 + (CHECKPOINT_FRAMES - 1) * frameBytes;
+      const at = 32 + ((this.options.moveAtPages ?? MOVE_AT_PAGES) - 1) * frameBytes;
       return readSync(fd, this.#frame, 0, 8, at + 8) === 8 && this.#frame.equals(this.#header.subarray(8, 16));
     } finally {
       closeSync(fd);

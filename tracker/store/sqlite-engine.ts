@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly maxBytes?: number | undefined;
   /** Look for damage first; not while a tracker runs on the store. */
   readonly shouldVerify?: boolean | undefined;
+  /** For tests: pages in the log at which they are moved to the database. */
+  readonly moveAtPages?: number | undefined;
 }
 
 export interface Engine {
@@ -41,7 +43,7 @@ export interface Engine {
 }
 
 /** @throws {StoreError} when the file cannot be opened, is no store, is damaged, or was written by a newer version. */
-export function openEngine({ path, maxBytes, shouldVerify = false }: EngineOptions): Engine {
+export function openEngine({ path, maxBytes, shouldVerify = false, moveAtPages }: EngineOptions): Engine {
   using opened = new DisposableStack();
   try {
     const isNew = !existsSync(path);
@@ -57,7 +59,7 @@ export function openEngine({ path, maxBytes, shouldVerify = false }: EngineOptio
       requireSound(database, path);
       dropSums(path);
     }
-    const guard = opened.adopt(new PageGuard(database, { path, fd }), (open) => open.close());
+    const guard = opened.adopt(new PageGuard(database, { path, fd, moveAtPages }), (open) => open.close());
     if (maxBytes !== undefined) database.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`);
     migrate(database);
     if (shouldVerify) guard.begin();
