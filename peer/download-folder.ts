@@ -39,6 +39,7 @@ export class DownloadFolder {
 
   /** The folder, which exists then. @throws {PeerError} `unwritable`; one that was chosen is never made anew: a disk may be missing. */
   async ready(): Promise<string> {
+    // A folder that could not be made is told of below, by what is at its place.
     if (this.#chosen === undefined) await mkdir(this.options.usual, { recursive: true }).catch(() => undefined);
     await requireFolder(this.path);
     return this.path;

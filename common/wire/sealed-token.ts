@@ -9,9 +9,9 @@ import fernet from 'fernet';
 const MAX_TOKEN_LENGTH = 4_096;
 const KEY_BYTES = 32;
 const VERSION = 0x80;
-/** Version, timestamp, IV and MAC. */
 const BLOCK_BYTES = 16;
 const MAC_BYTES = 32;
+/** Behind version and timestamp. */
 const IV_AT = 1 + 8;
 const CIPHER_AT = IV_AT + BLOCK_BYTES;
 const OVERHEAD_BYTES = CIPHER_AT + MAC_BYTES;

@@ -112,7 +112,7 @@ describe('Download and its target', () => {
   });
 
   it('says that a read-only disk is not writable', async function () {
-    if (!(await mountTmpfs(reader.folder, 'ro,size=1m'))) return this.skip();
+    if (!(await mountTmpfs(reader.folder, 'ro,size=1m'))) return this.skip(); // only root may mount
     try {
       expect((await problemOf(get())).code).to.equal('unwritable');
     } finally {
@@ -146,7 +146,7 @@ describe('Download and its target', () => {
   });
 
   it('refuses what does not fit on the disk before a byte moves', async function () {
-    if (!(await mountTmpfs(reader.folder, 'size=17m'))) return this.skip();
+    if (!(await mountTmpfs(reader.folder, 'size=17m'))) return this.skip(); // only root may mount
     try {
       const { bavail, bsize } = statfsSync(reader.folder);
       expect(bavail * bsize - 16 * MIB).to.be.lessThan(SIZE);
@@ -162,7 +162,7 @@ describe('Download and its target', () => {
   });
 
   it('says that the disk is full when it has no room for one more name, and goes on when it has', async function () {
-    if (!(await mountTmpfs(reader.folder, 'size=64m,nr_inodes=2'))) return this.skip();
+    if (!(await mountTmpfs(reader.folder, 'size=64m,nr_inodes=2'))) return this.skip(); // only root may mount
     try {
       await writeFile(join(reader.folder, 'other'), 'x');
 
@@ -176,7 +176,7 @@ describe('Download and its target', () => {
   });
 
   it('stops when the disk fills up, keeps what it has, and goes on when there is room again', async function () {
-    if (!(await mountTmpfs(reader.folder, 'size=24m'))) return this.skip();
+    if (!(await mountTmpfs(reader.folder, 'size=24m'))) return this.skip(); // only root may mount
     try {
       const big = await world.publish('big.bin', 6 * MIB, { seed: 2 });
       const slow = await world.peer('dora', [big], { uploadLimitBytesPerSecond: 6 * MIB });
