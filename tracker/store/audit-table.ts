@@ -11,16 +11,19 @@ const BATCH = 500;
 
 export async function recordAudit(db: Db, rows: readonly AuditRow[]): Promise<void> {
   for (let start = 0; start < rows.length; start += BATCH) {
-    const values = rows.slice(start, start + BATCH).map(({ at, kind, user, device, address, subject, detail }) => ({
-      at,
-      kind,
-      user,
-      user_fold: foldUser(user),
-      device: device ?? null,
-      address: address ?? null,
-      subject: subject ?? null,
-      detail: detail ?? null,
-    }));
+    const values = rows
+      .slice(start, start + BATCH)
+      .map(({ at, kind, user, device, address, subject, detail, proof }) => ({
+        at,
+        kind,
+        user,
+        user_fold: foldUser(user),
+        device: device ?? null,
+        address: address ?? null,
+        subject: subject ?? null,
+        detail: detail ?? null,
+        proof: proof ?? null,
+      }));
     await db.insertInto('audit').values(values).execute();
   }
 }
@@ -37,12 +40,13 @@ export async function listAudit(
   if (since !== undefined) query = query.where('at', '>=', since);
   if (until !== undefined) query = query.where('at', '<', until);
   const rows = await query.execute();
-  return rows.map(({ user_fold: _fold, device, address, subject, detail, ...row }) => ({
+  return rows.map(({ user_fold: _fold, device, address, subject, detail, proof, ...row }) => ({
     ...row,
     device: device ?? undefined,
     address: address ?? undefined,
     subject: subject ?? undefined,
     detail: detail ?? undefined,
+    proof: proof ?? undefined,
   }));
 }
 

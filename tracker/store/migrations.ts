@@ -307,7 +307,21 @@ ALTER TABLE copies ADD COLUMN is_named INTEGER NOT NULL DEFAULT 0;
 UPDATE copies SET is_named = 1 WHERE publication_id IN (SELECT publication_id FROM publications WHERE is_public = 0);
 `;
 
-const STEPS: readonly string[] = [INITIAL, RIGHTS, TERMS, POLICY, SIZES, DEPOTS, FOLDERS, FOLDER_COPIES, NAMED_DEPOTS];
+/** What two devices have signed about a download. */
+const RECEIPTS = 'ALTER TABLE audit ADD COLUMN proof TEXT;';
+
+const STEPS: readonly string[] = [
+  INITIAL,
+  RIGHTS,
+  TERMS,
+  POLICY,
+  SIZES,
+  DEPOTS,
+  FOLDERS,
+  FOLDER_COPIES,
+  NAMED_DEPOTS,
+  RECEIPTS,
+];
 
 /**
  * Brings the file to the newest schema, each step in its own transaction.

@@ -297,7 +297,13 @@ export interface MigrationStep {
   readonly isAdditive: boolean;
 }
 
-export const STEPS: readonly MigrationStep[] = [INITIAL, NODES, WAKING].map((sql) => ({ sql, isAdditive: true }));
+/** What two devices have signed about a download. */
+const RECEIPTS = 'ALTER TABLE audit ADD COLUMN proof text;';
+
+export const STEPS: readonly MigrationStep[] = [INITIAL, NODES, WAKING, RECEIPTS].map((sql) => ({
+  sql,
+  isAdditive: true,
+}));
 
 /** Of the advisory lock under which steps are taken: several nodes may start at once. */
 const LOCK = 7_546_501;

@@ -374,6 +374,8 @@ export interface AuditRow {
   /** To what: a publicationId, a name. */
   readonly subject?: string | undefined;
   readonly detail?: string | undefined;
+  /** Of a receipt: what was signed, as JSON. */
+  readonly proof?: string | undefined;
 }
 
 export interface AuditEntry extends AuditRow {

@@ -110,6 +110,7 @@ export interface Tables {
     address: string | null;
     subject: string | null;
     detail: string | null;
+    proof: string | null;
   };
   copies: {
     copy_id: Generated<number>;
