@@ -4,7 +4,7 @@ const TRACKER_WORDS = ['tracker', 'user', 'group', 'admin'];
 /** `shoal WORDS…`: picks the program and leaves everything else to it. Resolves with the exit code. */
 export async function runShoal(words) {
   // `admin` with --tracker speaks to it over the network, as its user: that is the peer's work.
-  const isRemote = words[0] === 'admin' && namesTracker(words);
+  const isRemote = words[0] === 'admin' && words[1] !== 'verify' && namesTracker(words);
   if (TRACKER_WORDS.includes(words[0]) && !isRemote) {
     const { main } = await import('../dist/tracker/main.js');
     // The tracker and the peer know nothing of each other: a depot in the tracker's process is put together here.

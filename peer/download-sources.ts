@@ -7,8 +7,16 @@ import { safeDisplay } from '../common/content/safe-display.js';
 import type { Publication, ReplyBody } from '../common/protocol/messages.js';
 import type { AbortOptions } from '../common/runtime/deadline.js';
 import { PeerError, type PublicationRow } from './api.js';
-import type { DownloadTracker, OfferedSource, SourcesOfPublication, SourcesWish } from './download/download-tracker.js';
+import type {
+  DownloadTracker,
+  OfferedSource,
+  OwedReceipt,
+  SourcesOfPublication,
+  SourcesWish,
+} from './download/download-tracker.js';
+import type { PeerConnection } from './file-port/peer-connection.js';
 import { dialable } from './reach/addresses.js';
+import type { FetchReceipts } from './receipts/fetch-receipts.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
 
 type ListedSource = ReplyBody<'sources'>['sources'][number];
@@ -22,12 +30,22 @@ export class DownloadSources implements DownloadTracker {
   readonly #tracker: Pick<TrackerClient, 'request'>;
   /** Where the tracker sees us. */
   readonly #observedHost: () => string;
+  readonly #receipts: Pick<FetchReceipts, 'settle'> | undefined;
   /** In memory alone: a download that lasts for days must not ask again each day. */
   readonly #passcodeByPublication = new Map<string, string>();
 
-  constructor(tracker: Pick<TrackerClient, 'request'>, observedHost: () => string) {
+  constructor(
+    tracker: Pick<TrackerClient, 'request'>,
+    observedHost: () => string,
+    receipts?: Pick<FetchReceipts, 'settle'>,
+  ) {
     this.#tracker = tracker;
     this.#observedHost = observedHost;
+    this.#receipts = receipts;
+  }
+
+  async receipt(connection: PeerConnection, owed: OwedReceipt): Promise<void> {
+    await this.#receipts?.settle(connection, owed);
   }
 
   /**

@@ -13,6 +13,7 @@ import { LinkServer } from './links/link-server.js';
 import { Links } from './links/links.js';
 import type { DirectionLimits } from './rates/rate-shares.js';
 import { rangeOf } from './reach/addresses.js';
+import type { SourceReceipts } from './receipts/lane-receipts.js';
 import type { RevocationList } from './revocation-list.js';
 import { sharedLibrary } from './shared-library.js';
 import { joinSharedFiles, type SharedFiles } from './upload/shared-file.js';
@@ -31,6 +32,7 @@ export interface FileServerOptions {
   readonly clock: Clock;
   uploadLimits(): DirectionLimits;
   readonly log: ActivityLog;
+  readonly receipts: SourceReceipts;
   trackerNow(): number;
   /** Running downloads, which serve what they have. */
   downloads(): SharedFiles;
@@ -94,8 +96,19 @@ export class FileServer implements Part {
 
   /** From now on tickets signed by this tracker are honoured. */
   openTickets(trackerSpki: Buffer): void {
-    const { library, folders, revocations, clock, downloads, onChanged, onUpdate, trackerNow, uploadLimits, log } =
-      this.#options;
+    const {
+      library,
+      folders,
+      revocations,
+      clock,
+      downloads,
+      onChanged,
+      onUpdate,
+      trackerNow,
+      uploadLimits,
+      log,
+      receipts,
+    } = this.#options;
     const tickets = new TicketGate({ trackerSpki, trackerNow, revocations });
     const files = joinSharedFiles(sharedLibrary(library, folders), {
       find: (...key) => downloads().find(...key),
@@ -108,6 +121,7 @@ export class FileServer implements Part {
       onUpdate,
       onChanged: (publicationId) => onChanged(publicationId),
       limits: uploadLimits(),
+      receipts,
       onServed: (row) => log.served(row),
     });
     this.#linkServer = new LinkServer({

@@ -37,6 +37,7 @@ import { PeerReach } from './peer-reach.js';
 import { peerState } from './peer-state.js';
 import { PeerRates, type PeerRatesOptions } from './rates/peer-rates.js';
 import { defaultListenHost } from './reach/addresses.js';
+import { PeerReceipts } from './receipts/peer-receipts.js';
 import { RevocationList } from './revocation-list.js';
 import { SavedSearches } from './saved-searches.js';
 import { SavedSessionFile } from './saved-session-file.js';
@@ -70,6 +71,7 @@ class RunningParts implements Peer {
   #activity!: ActivityLog;
   #identity!: Identity;
   #tracker!: TrackerClient;
+  #receipts!: PeerReceipts;
   #library!: Library;
   #publisher!: Publisher;
   #folders!: FolderParts;
@@ -219,6 +221,7 @@ class RunningParts implements Peer {
       onEpoch: (epoch) => this.#onEpoch(epoch),
     });
     this.#lifecycle.defer(() => this.#leave());
+    this.#receipts = this.#lifecycle.add(new PeerReceipts(this.#tracker, this.#identity, this.#clock));
   }
 
   #tellEvent(event: TrackerEvent): void {
@@ -260,16 +263,13 @@ class RunningParts implements Peer {
     const { host = defaultListenHost(tracker.host), port = 0 } = settings;
     this.#fileServer = this.#lifecycle.add(
       await FileServer.listen({
-        identity: this.#identity,
-        host,
-        port,
-        stateDir,
+        ...{ identity: this.#identity, host, port, stateDir },
         uploadLimits: () => this.#rates.sent,
         log: this.#activity,
+        receipts: this.#receipts.served,
         library: this.#library,
         folders: this.#folders.index,
-        revocations,
-        clock: this.#clock,
+        ...{ revocations, clock: this.#clock },
         trackerNow: () => this.#tracker.trackerNow(),
         downloads: () => joinSharedFiles(...(this.#depot ? [this.#depot.shared] : []), this.#downloads.shared),
         onBack: (connection, token) => this.#reach.awaited.take(connection, token),
@@ -291,7 +291,7 @@ class RunningParts implements Peer {
 
   #makeDownloads(): void {
     const { serving, stateDir } = this.#options;
-    const sources = new DownloadSources(this.#tracker, () => this.#observedHost);
+    const sources = new DownloadSources(this.#tracker, () => this.#observedHost, this.#receipts.fetched);
     this.#downloads = this.#lifecycle.add(
       new Downloads({
         tracker: sources,
@@ -354,6 +354,7 @@ class RunningParts implements Peer {
       maxRunning: settings.maxDownloads,
       tracker: this.#tracker,
       observedHost: () => this.#observedHost,
+      receipts: this.#receipts.fetched,
       ownPin: this.#identity.pin,
       connector: this.#reach.connector,
       hasher: this.#folders.hasher,
@@ -392,8 +393,7 @@ class RunningParts implements Peer {
       tracker: this.#tracker,
       fileServer: this.#fileServer,
       ownPin: () => this.#identity.pin,
-      downloads: [this.#downloads, this.#depot?.downloads],
-      rates: this.#rates,
+      ...{ downloads: [this.#downloads, this.#depot?.downloads], rates: this.#rates },
     });
   }
 }

@@ -24,6 +24,7 @@ import { paths } from './handlers/paths.js';
 import { publish } from './handlers/publish.js';
 import { put } from './handlers/put.js';
 import { reach } from './handlers/reach.js';
+import { receipt } from './handlers/receipt.js';
 import { rename } from './handlers/rename.js';
 import { resume } from './handlers/resume.js';
 import { revocations } from './handlers/revocations.js';
@@ -56,6 +57,7 @@ const HANDLERS: { readonly [T in SessionVerb]: Handler<T> } = {
   searchPaths,
   sources,
   hold,
+  receipt,
   reach,
   put,
   del,

@@ -11,6 +11,7 @@ import type { Address } from './carrier.js';
 import type { OtherNodes } from './nodes/other-nodes.js';
 import type { AuditTrail } from './operate/audit-trail.js';
 import type { Health } from './operate/health.js';
+import type { ReceiptLog } from './operate/receipt-log.js';
 import type { TrackerMetrics } from './operate/tracker-metrics.js';
 import type { Policy } from './policy/policy.js';
 import type { Rates } from './policy/rates.js';
@@ -43,6 +44,7 @@ export interface Services {
   readonly policy: Policy;
   readonly rates: Rates;
   readonly audit: AuditTrail;
+  readonly receipts: ReceiptLog;
   readonly metrics: TrackerMetrics;
   readonly health: Health;
   /** Bytes that the stored copies of one user may have together. */

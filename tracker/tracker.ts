@@ -23,6 +23,7 @@ import { ResumeTokens } from './auth/resume-tokens.js';
 import { ALONE, NodeGroup } from './nodes/other-nodes.js';
 import { AuditTrail } from './operate/audit-trail.js';
 import { Health } from './operate/health.js';
+import { ReceiptLog } from './operate/receipt-log.js';
 import { TrackerMetrics } from './operate/tracker-metrics.js';
 import { type DefaultLimits, Policy } from './policy/policy.js';
 import { PolicyWatch } from './policy/policy-watch.js';
@@ -214,6 +215,7 @@ function makeServices({
     policy,
     rates: new Rates(policy, clock),
     audit: new AuditTrail(store, clock, log),
+    receipts: new ReceiptLog(clock),
     metrics: new TrackerMetrics(clock),
     health: new Health(store, clock, store.nodes !== undefined),
     putQuotaBytes,

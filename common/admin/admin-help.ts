@@ -6,6 +6,7 @@ Words:
   status, sessions                          what goes on now (asks a running tracker: --tracker)
   users, groups, bans, limits               what is decided
   audit                                     who did what, newest first (--since, --until, --user, --kind, --limit, --csv)
+  verify FILE                               judges the receipts of an audit exported with --json; asks nobody
   ban user|group|network WHOM               ends their sessions and keeps them out (--for TIME, --reason TEXT)
   unban user|group|network WHOM
   limit user|group WHOM NAME NUMBER         NAME is ${LIMIT_NAMES.join(', ')}; NUMBER or "default"

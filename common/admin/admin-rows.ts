@@ -5,10 +5,13 @@ import type { AdminRow } from '../protocol/admin-messages.js';
 /** Columns that hold ms since epoch. */
 const MOMENTS = new Set(['at', 'until', 'since', 'createdAt']);
 
+/** For programs: a person reads in `detail` what it says. */
+const NOT_SHOWN = 'proof';
+
 /** A table for people: a line of column names, then a line a row. Others' text is made visible. */
 export function adminTable(rows: readonly AdminRow[]): string {
   if (rows.length === 0) return 'None.';
-  const columns = columnsOf(rows);
+  const columns = columnsOf(rows).filter((column) => column !== NOT_SHOWN);
   const lines = [columns, ...rows.map((row) => columns.map((column) => safeDisplay(cell(column, row[column]))))];
   const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index]?.length ?? 0)));
   return lines

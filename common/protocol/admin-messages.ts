@@ -74,5 +74,5 @@ export type AdminAction = z.output<typeof adminAction>;
 export type AdminList = AdminAction & { readonly do: 'list' };
 
 /** One row of a list: columns by name. */
-export const adminRow = z.record(z.string().max(32), z.union([z.string().max(1_000), z.number(), z.boolean()]));
+export const adminRow = z.record(z.string().max(32), z.union([z.string().max(2_000), z.number(), z.boolean()]));
 export type AdminRow = z.output<typeof adminRow>;

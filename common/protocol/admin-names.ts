@@ -7,6 +7,7 @@ export const AUDIT_KINDS = [
   'rights',
   'ticket',
   'fetched',
+  'receipt',
   'put',
   'stored',
   'del',

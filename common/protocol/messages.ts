@@ -4,7 +4,6 @@
  */
 import { z } from 'zod';
 import { adminAction, adminRow } from './admin-messages.js';
-import { isBase64url } from './base64url.js';
 import {
   atRiskFields,
   copiesFields,
@@ -17,7 +16,7 @@ import {
   workRow,
 } from './depot-fields.js';
 import { type ErrorBody, errorBody } from './error-body.js';
-import { fileId, publicationId, safeInteger, text, userName } from './fields.js';
+import { base64url, fileId, pin, publicationId, safeInteger, text, userName } from './fields.js';
 import { folderTotals, foundPath, pathsFields, publicationKind } from './folder-fields.js';
 import {
   MAX_ADVERTISE_LENGTH,
@@ -29,6 +28,7 @@ import {
   MAX_UNACKNOWLEDGED,
 } from './limits.js';
 import { reachFields } from './reach-fields.js';
+import { receiptFields } from './receipt-fields.js';
 import { password, rights, shownTerms, terms } from './rights.js';
 import { SEARCH_ORDERS, savedSearch, searchFilters, searchIds, searchText } from './search-fields.js';
 
@@ -37,15 +37,8 @@ export type { Rights, Terms } from './rights.js';
 
 export const PROTOCOL_VERSION = 1;
 
-const base64url = (bytes: number) =>
-  z
-    .string()
-    .max(Math.ceil((bytes * 4) / 3))
-    .refine((value) => isBase64url(value, bytes), 'not base64url');
 const port = z.number().int().min(1).max(65_535);
 export const requestId = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/);
-/** SHA-256 of a public key (SPKI DER): 64 hex digits, without the `sha256:` of screens. */
-const pin = z.string().regex(/^[0-9a-f]{64}$/);
 /** At most 255 bytes of UTF-8; the full name rules are `common/content/file-name.ts`, answered with `bad-name`. */
 const publicationName = text(255).min(1);
 const cursor = z.string().max(128);
@@ -216,6 +209,8 @@ export const requestSchemas = {
     fileId,
     has: z.enum(['all', 'part', 'none']),
   }),
+  /** What was fetched from whom, signed by them. */
+  receipt: z.object({ ...envelope, type: z.literal('receipt'), ...receiptFields }),
   reach: z.object({ ...envelope, type: z.literal('reach'), ...reachFields }),
   put: z.object({ ...envelope, type: z.literal('put'), ...putFields }),
   del: z.object({
@@ -358,6 +353,7 @@ export const replySchemas = {
     cursor: cursor.optional(),
   }),
   hold: z.object({}),
+  receipt: z.object({}),
   reach: z.object({}),
   put: z.object({ results: z.array(putResult) }),
   del: z.object({ publicationId }),

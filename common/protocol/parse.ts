@@ -16,6 +16,7 @@ import {
 } from './messages.js';
 import { type PeerLine, peerLine, type Ticket, ticketSchema } from './peer-messages.js';
 import { type RelayAnswer, type RelayHello, relayAnswer, relayHello } from './reach-fields.js';
+import { type KeptReceipt, keptReceipt } from './receipt-fields.js';
 
 /** A request that cannot be served; answered when `requestId` is there, otherwise there is no one to answer. */
 export class RequestError extends ProtocolError {
@@ -114,6 +115,11 @@ export function parseRelayAnswer(bytes: Uint8Array): RelayAnswer {
 /** The payload of a ticket, not its signature; see `common/wire/ticket.ts`. @throws {ProtocolError} `bad-message`. */
 export function parseTicket(bytes: Uint8Array): Ticket {
   return checked(ticketSchema, parseJson(bytes), 'The ticket');
+}
+
+/** A receipt of an exported audit; undefined when it is none. */
+export function parseKeptReceipt(value: unknown): KeptReceipt | undefined {
+  return keptReceipt.safeParse(value).data;
 }
 
 function parseRequestJson(bytes: Uint8Array): Record<string, unknown> {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { MAX_FILES_REQUESTED, MAX_FOLDER_FILES, MAX_RANGES, MAX_RUN_BYTES } from './limits.js';
 import { errorBody } from './messages.js';
 import { meetingToken } from './reach-fields.js';
+import { receiptMark } from './receipt-fields.js';
 
 const safeInteger = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -67,6 +68,15 @@ export const peerRequest = z.discriminatedUnion('type', [
     ticketId,
     files: z.array(hex64).min(1).max(MAX_FILES_REQUESTED),
   }),
+  /** What came over this connection under the ticket, and was right, signed by who fetched it. */
+  z.object({
+    id: requestNumber,
+    type: z.literal('receipt'),
+    ticketId,
+    bytes: safeInteger,
+    at: safeInteger,
+    device: receiptMark,
+  }),
 ]);
 export type PeerRequest = z.output<typeof peerRequest>;
 
@@ -88,6 +98,8 @@ export const peerAnswer = z.discriminatedUnion('type', [
     offset: safeInteger,
     bytes: z.number().int().min(1).max(MAX_RUN_BYTES),
   }),
+  /** The same receipt, signed by the source. */
+  z.object({ type: z.literal('receipted'), id: requestNumber, source: receiptMark }),
   /** The request's last run is over. */
   z.object({ type: z.literal('end'), id: requestNumber }),
   z.object({ type: z.literal('error'), id: requestNumber, error: errorBody }),

@@ -1,19 +1,11 @@
 /** How two peers meet that cannot dial one another as usual. See docs/protocol.md "reach" and "Relay". Pure. */
 import { z } from 'zod';
-import { isBase64url } from './base64url.js';
 import { errorBody } from './error-body.js';
-import { publicationId, userName } from './fields.js';
+import { base64url, pin, publicationId, userName } from './fields.js';
 import { MAX_REACH_ADDRESSES } from './limits.js';
 
-const bytes = (count: number) =>
-  z
-    .string()
-    .max(Math.ceil((count * 4) / 3))
-    .refine((value) => isBase64url(value, count), 'not base64url');
-const pin = z.string().regex(/^[0-9a-f]{64}$/);
-
 /** 16 random bytes that the asker chose for one meeting. */
-export const meetingToken = bytes(16);
+export const meetingToken = base64url(16);
 
 const by = z.enum(['back', 'relay']);
 /** `back`: the source dials the asker; `relay`: both meet at the tracker. */
@@ -41,10 +33,10 @@ export const reachEventFields = {
 /** First line of a connection to the relay. */
 export const relayHello = z.object({
   v: z.literal(1),
-  session: bytes(16),
+  session: base64url(16),
   token: meetingToken,
   /** Shows that the sender has the session's access key. */
-  proof: bytes(32),
+  proof: base64url(32),
 });
 export type RelayHello = z.output<typeof relayHello>;
 

@@ -8,6 +8,7 @@ import {
   createPublicKey,
   createSign,
   createVerify,
+  ECDH,
   type KeyObject,
   X509Certificate,
 } from 'node:crypto';
@@ -58,6 +59,26 @@ export function verifySignature(spki: Uint8Array, signature: Uint8Array, ...part
 /** 64 lower-case hex digits. */
 export function pinOfSpki(spki: Uint8Array): string {
   return createHash('sha256').update(spki).digest('hex');
+}
+
+/** What stands before the 65 bytes of its point in the SPKI of every P-256 key. */
+const SPKI_HEAD = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
+const COORDINATE_BYTES = 32;
+
+/** The key of `spki` in its shortest form: the compressed point of SEC 1, 33 bytes. */
+export function compressedKey(spki: Uint8Array): Buffer {
+  const isOdd = (spki.at(-1) ?? 0) % 2 === 1;
+  return Buffer.concat([Buffer.from([isOdd ? 3 : 2]), spki.subarray(-2 * COORDINATE_BYTES, -COORDINATE_BYTES)]);
+}
+
+/** Turns `compressedKey` round; undefined for what is no point of the curve. */
+export function spkiOfCompressed(key: Uint8Array): Buffer | undefined {
+  try {
+    const point = ECDH.convertKey(key, CURVE, undefined, undefined, 'uncompressed') as Buffer;
+    return Buffer.concat([SPKI_HEAD, point]);
+  } catch {
+    return undefined; // bytes of someone else that are no point
+  }
 }
 
 /** As screens and addresses show it. */

@@ -3,18 +3,35 @@
  * merely knows an id could publish it, have it stored, and fetch what was never shared with him.
  */
 import type { AbortOptions } from '../../common/runtime/deadline.js';
-import type { DownloadTracker, OfferedSource, SourcesOfPublication } from '../download/download-tracker.js';
+import type {
+  DownloadTracker,
+  OfferedSource,
+  OwedReceipt,
+  SourcesOfPublication,
+} from '../download/download-tracker.js';
+import type { PeerConnection } from '../file-port/peer-connection.js';
 import { dialable } from '../reach/addresses.js';
+import type { FetchReceipts } from '../receipts/fetch-receipts.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
 
 export class DepotTracker implements DownloadTracker {
   readonly #tracker: Pick<TrackerClient, 'request'>;
   /** Where the tracker sees us. */
   readonly #observedHost: () => string;
+  readonly #receipts: Pick<FetchReceipts, 'settle'> | undefined;
 
-  constructor(tracker: Pick<TrackerClient, 'request'>, observedHost: () => string) {
+  constructor(
+    tracker: Pick<TrackerClient, 'request'>,
+    observedHost: () => string,
+    receipts?: Pick<FetchReceipts, 'settle'>,
+  ) {
     this.#tracker = tracker;
     this.#observedHost = observedHost;
+    this.#receipts = receipts;
+  }
+
+  async receipt(connection: PeerConnection, owed: OwedReceipt): Promise<void> {
+    await this.#receipts?.settle(connection, owed);
   }
 
   async sources(

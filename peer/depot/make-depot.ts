@@ -7,6 +7,7 @@ import { localFolders } from '../folder-parts.js';
 import { FolderIndex } from '../library/folders/folder-index.js';
 import { Folders } from '../library/folders/folders.js';
 import type { FileHasher } from '../library/hashing/hash-file.js';
+import type { FetchReceipts } from '../receipts/fetch-receipts.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
 import type { SharedFiles } from '../upload/shared-file.js';
 import { Depot } from './depot.js';
@@ -22,6 +23,7 @@ export interface MakeDepotOptions {
   readonly maxRunning: number | undefined;
   readonly tracker: Pick<TrackerClient, 'request'>;
   readonly observedHost: () => string;
+  readonly receipts: FetchReceipts;
   readonly ownPin: string;
   readonly connector: Connector;
   readonly hasher: FileHasher;
@@ -46,6 +48,7 @@ export async function makeDepot(lifecycle: Lifecycle, options: MakeDepotOptions)
     maxRunning,
     tracker,
     observedHost,
+    receipts,
     ownPin,
     connector,
     hasher,
@@ -61,7 +64,7 @@ export async function makeDepot(lifecycle: Lifecycle, options: MakeDepotOptions)
   const copies = await DepotCopies.open(dir, { folders, index, clock });
   const downloads = lifecycle.add(
     new Downloads({
-      tracker: new DepotTracker(tracker, observedHost),
+      tracker: new DepotTracker(tracker, observedHost, receipts),
       ownPin,
       isSharing: false,
       maxRunning,

@@ -5,8 +5,7 @@
 import { fromBase64url } from '../../common/protocol/base64url.js';
 import { parseTicket } from '../../common/protocol/parse.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
-import type { SourcesOfPublication } from './download-tracker.js';
-import type { HeldTicket } from './source-session.js';
+import type { HeldTicket, SourcesOfPublication } from './download-tracker.js';
 
 interface Held extends HeldTicket {
   readonly renewAt: number;

@@ -1,4 +1,5 @@
 import type { AbortOptions } from '../../common/runtime/deadline.js';
+import type { PeerConnection } from '../file-port/peer-connection.js';
 
 export interface Address {
   readonly host: string;
@@ -35,10 +36,26 @@ export interface SourcesWish extends AbortOptions {
   readonly fileId?: string;
 }
 
+export interface HeldTicket {
+  readonly text: string;
+  readonly ticketId: string;
+}
+
+/** What came from a source over one connection. */
+export interface OwedReceipt {
+  readonly ticket: HeldTicket;
+  /** Proven ones. */
+  readonly bytes: number;
+  /** Others came that were wrong. */
+  readonly hasLied: boolean;
+}
+
 /** What a download asks of the tracker. Both throw `ProtocolError` with the tracker's code or `PeerError` `tracker-unreachable`. */
 export interface DownloadTracker {
   sources(publicationId: string, wish: SourcesWish): Promise<SourcesOfPublication>;
   /** What the publication is now, to be fetched from here on; undefined when it is withdrawn. */
   latest?(publicationId: string, options: AbortOptions): Promise<{ fileId: string; size: number } | undefined>;
   hold(publicationId: string, fileId: string, has: 'all' | 'part' | 'none', options: AbortOptions): Promise<void>;
+  /** Who fetched what from whom is signed and told; resolves when the connection is not needed for it any more. Never rejects. */
+  receipt?(connection: PeerConnection, owed: OwedReceipt): Promise<void>;
 }

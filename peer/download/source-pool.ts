@@ -104,6 +104,7 @@ export class SourcePool {
 
   /** The source of `session` sent `bytes` proven ones. */
   credit(session: SourceSession, bytes: number): void {
+    session.verifiedBytes += bytes;
     this.#entries.get(session.sourceId)?.addVerified(bytes);
   }
 
@@ -249,7 +250,7 @@ export class SourcePool {
 
   /** Runs one session with the source to its end and returns why it ended. */
   async #use(entry: SourceEntry, signal: AbortSignal): Promise<SourceFault> {
-    const { request, connector, useSession, rates } = this.#options;
+    const { request, tracker, connector, useSession, rates } = this.#options;
     this.#options.onUpdate();
     try {
       const { user, device, addresses } = entry;
@@ -261,6 +262,7 @@ export class SourcePool {
         size: request.sizeBytes,
         isReplaceable: () => this.#hasOther(entry),
         share: rates.open(entry.device),
+        receipt: (owed) => tracker.receipt?.(connection, owed),
         clock: this.#clock,
       });
       entry.begin(session, via);

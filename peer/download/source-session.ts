@@ -9,6 +9,8 @@ import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import type { PeerConnection } from '../file-port/peer-connection.js';
 import { RateMeter } from '../file-port/rate-meter.js';
 import { FREE_SHARE, type RateShare } from '../rates/rate-shares.js';
+import type { HeldTicket, OwedReceipt } from './download-tracker.js';
+import { endConnection } from './end-connection.js';
 import { ManifestReceiver } from './manifest-receiver.js';
 import { Patience } from './patience.js';
 import { ProgressWatch } from './progress-watch.js';
@@ -20,13 +22,6 @@ import { type HaveNews, SourceHoldings } from './source-holdings.js';
 
 /** Requests that wait at once: a source takes no more than 32. */
 const MAX_REQUESTS = 16;
-/** A connection that ends with a last word is closed after this, ms. */
-const LAST_WORD_MS = 500;
-
-export interface HeldTicket {
-  readonly text: string;
-  readonly ticketId: string;
-}
 
 export interface SourceSessionOptions {
   /** The source in the scheduler. */
@@ -36,6 +31,8 @@ export interface SourceSessionOptions {
   readonly isReplaceable: () => boolean;
   /** What it may take from the network; given back when the session ends. Default: all. */
   readonly share?: RateShare | undefined;
+  /** Something came: who is to sign that, while the connection is open. Undefined: nobody. */
+  readonly receipt?: ((owed: OwedReceipt) => Promise<void> | undefined) | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -56,7 +53,9 @@ export class SourceSession {
   readonly #end: (fault: SourceFault) => void;
   #otherRequests = 0;
   #isOver = false;
-  #ticketId = '';
+  #ticket: HeldTicket | undefined;
+  verifiedBytes = 0;
+  readonly #receipt: SourceSessionOptions['receipt'];
   readonly #holdings: SourceHoldings;
   /** It has more of a folder than it had. */
   onEntries: (() => void) | undefined;
@@ -75,6 +74,7 @@ export class SourceSession {
   constructor(options: SourceSessionOptions) {
     const { sourceId, connection, size, isReplaceable, share = FREE_SHARE, clock = systemClock } = options;
     this.sourceId = sourceId;
+    this.#receipt = options.receipt;
     this.#share = share;
     this.#connection = connection;
     this.#size = size;
@@ -92,6 +92,10 @@ export class SourceSession {
       onBye: () => this.#fail(new SourceFault('left', 'is leaving')),
     });
     connection.onClose((error) => this.#fail(closedFault(error)));
+  }
+
+  get #ticketId(): string {
+    return this.#ticket?.ticketId ?? '';
   }
 
   get address(): string {
@@ -128,20 +132,20 @@ export class SourceSession {
   }
 
   /** Shows a ticket, also a renewed one. @throws {SourceFault} */
-  async open({ text, ticketId }: HeldTicket): Promise<void> {
+  async open(ticket: HeldTicket): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#begin();
     this.#connection.request(
-      { type: 'open', ticket: text },
+      { type: 'open', ticket: ticket.text },
       {
         onOpened: ({ size, chunkSize, have, entries }) => {
           this.#finish();
           if (size !== this.#size || chunkSize !== chunkSizeFor(this.#size)) {
             return reject(new SourceFault('lied', `says that the file has ${size} bytes instead of ${this.#size}`));
           }
-          this.#ticketId = ticketId;
+          this.#ticket = ticket;
           this.#holdings.setEntries(entries);
-          this.#takeHave(ticketId, { have, entries });
+          this.#takeHave(ticket.ticketId, { have, entries });
           resolve();
         },
         onEnd: () => reject(new SourceFault('lied', 'answered a ticket with nothing')),
@@ -370,8 +374,11 @@ export class SourceSession {
     this.#share[Symbol.dispose]();
     for (const receiver of this.#requests.values()) receiver.abandon();
     this.#requests.clear();
-    if (fault.kind === 'lied') this.#closeAfterLastWord();
-    else this.#connection.close();
+    const hasLied = fault.kind === 'lied';
+    const bytes = this.verifiedBytes;
+    const ticket = bytes > 0 || hasLied ? this.#ticket : undefined;
+    const receipt = ticket && this.#receipt?.({ ticket, bytes, hasLied });
+    endConnection(this.#connection, { hasLied, receipt, clock: this.#clock });
     this.#endWhenJudged();
   }
 
@@ -380,14 +387,6 @@ export class SourceSession {
     if (this.#fault === undefined || this.#unproven > 0) return;
     this.#sink?.scheduler.removeSource(this.sourceId);
     this.#end(this.#fault);
-  }
-
-  /** `bad-chunk` is worth a moment: the source may not know that its disk is failing. */
-  #closeAfterLastWord(): void {
-    this.#connection.end();
-    const closing = this.#clock.setTimer(() => this.#connection.close(), LAST_WORD_MS);
-    closing.unref();
-    this.#connection.onClose(() => closing.cancel());
   }
 
   async #orEnd<T>(promise: Promise<T>): Promise<T> {

@@ -26,6 +26,7 @@ const MAX_UNREAD_LINE_BYTES = 256 * 1024;
 const MAX_OUTGOING = 1_024;
 
 export type Opened = Extract<PeerAnswer, { type: 'opened' }>;
+export type Receipted = Extract<PeerAnswer, { type: 'receipted' }>;
 export type Queued = Extract<PeerAnswer, { type: 'queued' }>;
 type WithoutId<T> = T extends { id: number } ? Omit<T, 'id'> : never;
 
@@ -33,6 +34,7 @@ type WithoutId<T> = T extends { id: number } ? Omit<T, 'id'> : never;
 export interface AnswerReceiver {
   onOpened?(answer: Opened): void;
   onQueued?(answer: Queued): void;
+  onReceipted?(answer: Receipted): void;
   /** `bytes` bytes from `offset` follow in any number of `onBytes`. */
   onRun?(offset: number, bytes: number): void;
   /** A view that is good only during the call. */
@@ -151,6 +153,16 @@ export class PeerConnection {
     if (this.#receivers.has(id)) this.#send({ type: 'cancel', id });
   }
 
+  /** Nothing that was asked for is wanted any more: what still comes is dropped. Reads on when it was paused. */
+  forsake(): void {
+    for (const [id, receiver] of this.#receivers) {
+      if (receiver === this.#runReceiver) this.#runReceiver = DROPPED;
+      this.#receivers.set(id, DROPPED);
+      this.cancel(id);
+    }
+    this.resume();
+  }
+
   /** Whether a line still waits until the other end takes what is before it: news that will be newer then can wait too. */
   get hasUnreadLines(): boolean {
     return this.#unreadLineBytes > 0;
@@ -254,6 +266,7 @@ export class PeerConnection {
       case 'manifest':
       case 'chunks':
       case 'files':
+      case 'receipt':
         if (this.#server === undefined) this.sendError(line.id, 'not-found');
         else this.#server.onRequest(line);
         return 0;
@@ -302,6 +315,12 @@ export class PeerConnection {
         this.#receivers.delete(line.id);
         receiver.onOpened(line);
         return 0;
+      case 'receipted':
+        if (receiver.onReceipted === undefined)
+          throw new ProtocolError('bad-message', 'the other end signed what was not to be signed');
+        this.#receivers.delete(line.id);
+        receiver.onReceipted(line);
+        return 0;
       case 'end':
         this.#receivers.delete(line.id);
         receiver.onEnd();
@@ -341,6 +360,11 @@ export class ConnectionClosed extends Error {
 }
 
 const NEWLINE = Buffer.from('\n');
+
+const ignore = (): void => undefined;
+const DROPPED: AnswerReceiver = {
+  ...{ onOpened: ignore, onQueued: ignore, onRun: ignore, onBytes: ignore, onEnd: ignore, onError: ignore },
+};
 
 function toProtocolError({
   code,

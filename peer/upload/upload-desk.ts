@@ -3,6 +3,7 @@ import type { FairQueue } from '../file-port/fair-queue.js';
 import type { RateMeter } from '../file-port/rate-meter.js';
 import type { BlockPool } from '../file-port/run-block.js';
 import type { RateShares } from '../rates/rate-shares.js';
+import type { SourceReceipts } from '../receipts/lane-receipts.js';
 import type { ChunkChecks } from './chunk-checks.js';
 import type { ServedFiles } from './served-files.js';
 import type { SharedFile, SharedFiles } from './shared-file.js';
@@ -18,6 +19,7 @@ export interface UploadDesk {
   readonly rates: RateShares;
   readonly blocks: BlockPool;
   readonly meter: RateMeter;
+  readonly receipts: SourceReceipts | undefined;
   readonly clock: Clock;
   /** The file is not any more what was published: everybody who fetches it is told, and the library. */
   fileChanged(shared: SharedFile): void;

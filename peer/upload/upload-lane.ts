@@ -9,6 +9,7 @@ import { MAX_PIPELINED } from '../../common/protocol/limits.js';
 import type { PeerRequest, Ticket } from '../../common/protocol/peer-messages.js';
 import type { PeerConnection, PeerServer } from '../file-port/peer-connection.js';
 import { RunBlock } from '../file-port/run-block.js';
+import { LaneReceipts } from '../receipts/lane-receipts.js';
 import { ChunkSender, type SendTurn, TURN_BYTES } from './chunk-sender.js';
 import { FolderLeases } from './folder-leases.js';
 import { endGrant, type Grant, toProtocolError } from './grant.js';
@@ -33,6 +34,9 @@ const BUSY_RETRY_MS = 1_000;
 type ChunksRequest = Extract<PeerRequest, { type: 'chunks' }>;
 type FilesRequest = Extract<PeerRequest, { type: 'files' }>;
 
+/** Requests for bytes, under a ticket that was shown. */
+type ContentRequest = Exclude<PeerRequest, { type: 'open' | 'receipt' }>;
+
 type Turn = Parameters<ChunkSender['sendTurn']>[0];
 
 interface Work {
@@ -47,6 +51,7 @@ export class UploadLane implements PeerServer {
   readonly #line: Work[] = [];
   readonly #sender: ChunkSender;
   readonly #closed = new AbortController();
+  readonly #receipts: LaneReceipts<UploadTally>;
   #working: Work | undefined;
   #refusals = 0;
   #isLeaving = false;
@@ -57,6 +62,7 @@ export class UploadLane implements PeerServer {
     private readonly newTally: (shared: SharedFile, user: string) => UploadTally,
   ) {
     this.#sender = new ChunkSender(connection, desk);
+    this.#receipts = new LaneReceipts(desk.receipts);
     connection.onClose(() => this.#close());
     connection.serve(this);
   }
@@ -145,8 +151,17 @@ export class UploadLane implements PeerServer {
     if (this.#isLeaving) this.connection.end();
   }
 
-  async #answer({ request, controller, ahead }: Work, signal: AbortSignal): Promise<void> {
+  async #answer(work: Work, signal: AbortSignal): Promise<void> {
+    const { request } = work;
     if (request.type === 'open') return this.#open(request.id, request.ticket);
+    if (request.type !== 'receipt') return this.#sendContent({ ...work, request }, signal);
+    this.connection.send({ type: 'receipted', id: request.id, source: this.#receipts.sign(request) });
+  }
+
+  async #sendContent(
+    { request, controller, ahead }: Work & { readonly request: ContentRequest },
+    signal: AbortSignal,
+  ): Promise<void> {
     const grant = this.#grants.get(request.ticketId);
     if (grant === undefined) throw new ProtocolError('bad-ticket');
     this.desk.tickets.judge(grant.ticket);
@@ -170,7 +185,7 @@ export class UploadLane implements PeerServer {
     this.connection.sendError(request.id, code, retryAfterMs);
     if (code === 'bad-ticket') this.#refusals += 1;
     if (code === 'bad-message' || this.#refusals >= MAX_REFUSALS) this.connection.end();
-    if ((code !== 'changed' && code !== 'gone') || request.type === 'open') return;
+    if ((code !== 'changed' && code !== 'gone') || request.type === 'open' || request.type === 'receipt') return;
     const grant = this.#grants.get(request.ticketId);
     if (grant === undefined) return;
     // Of a folder the other files are as good as before.
@@ -183,7 +198,7 @@ export class UploadLane implements PeerServer {
     const shared = this.desk.files.find(ticket.publicationId, ticket.fileId);
     if (shared === undefined || shared.size !== ticket.size) throw new ProtocolError('not-found');
     if (!this.#grants.has(ticket.ticketId) && this.#grants.size >= MAX_GRANTS) throw new ProtocolError('busy');
-    await this.#grant(ticket, shared);
+    await this.#grant(ticket, { shared, ticketText });
     this.connection.setProven(ticket.user);
     const chunkSize = chunkSizeFor(shared.size);
     const entries = shared.folder?.entries?.();
@@ -191,7 +206,10 @@ export class UploadLane implements PeerServer {
     this.connection.send({ type: 'opened', id, size: shared.size, chunkSize, have: shared.have(), ...folder });
   }
 
-  async #grant(ticket: Ticket, shared: SharedFile): Promise<void> {
+  async #grant(
+    ticket: Ticket,
+    { shared, ticketText }: { readonly shared: SharedFile; readonly ticketText: string },
+  ): Promise<void> {
     let lease: Awaited<ReturnType<UploadDesk['served']['acquire']>>;
     try {
       lease = await this.desk.served.acquire(shared);
@@ -215,7 +233,7 @@ export class UploadLane implements PeerServer {
       shared,
       lease,
       inside,
-      tally: this.newTally(shared, user),
+      tally: this.#receipts.opened(ticketText, ticket, () => this.newTally(shared, user)),
       share,
       running: new Set(),
       [Symbol.dispose]: () => {
@@ -319,6 +337,7 @@ export class UploadLane implements PeerServer {
   #close(): void {
     this.#line.length = 0;
     this.#closed.abort(new ProtocolError('cancelled'));
+    this.#receipts.close();
     for (const ticketId of [...this.#grants.keys()]) this.#drop(ticketId, new ProtocolError('cancelled'));
   }
 }

@@ -11,6 +11,7 @@ import type { PeerConnection } from '../file-port/peer-connection.js';
 import { RateMeter } from '../file-port/rate-meter.js';
 import { BlockPool, MAX_BLOCK_BYTES } from '../file-port/run-block.js';
 import { type DirectionLimits, LEAST_SHARE_BYTES_PER_SECOND, RateShares } from '../rates/rate-shares.js';
+import type { SourceReceipts } from '../receipts/lane-receipts.js';
 import { ChunkChecks } from './chunk-checks.js';
 import { ServedFiles } from './served-files.js';
 import type { SharedFile, SharedFiles } from './shared-file.js';
@@ -38,6 +39,8 @@ export interface UploadsOptions {
   readonly onServed?: ((row: UploadRow) => void) | undefined;
   /** Something in `rows()` began or ended. */
   readonly onUpdate?: (() => void) | undefined;
+  /** Default: nothing is signed. */
+  readonly receipts?: SourceReceipts | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -74,6 +77,7 @@ export class Uploads implements Part {
       rates: this.rates,
       blocks: new BlockPool(MAX_BLOCK_BYTES, KEPT_BLOCKS),
       meter: this.#meter,
+      receipts: options.receipts,
       clock: this.#clock,
       fileChanged: (shared) => this.fileChanged(shared),
       outdated: (shared) => this.outdated(shared),

@@ -1,6 +1,7 @@
 /** One good request of every type, and what its reply must hold. A new type in the schemas does not compile here until it has one. */
 import { expect } from 'chai';
 import type { Reply, RequestType } from '../../common/protocol/messages.js';
+import { signReceipt } from '../../common/wire/receipt.js';
 import { newId, type RawBody, type RawSession, randomFileId } from './raw-session.js';
 
 export interface Sample<T extends RequestType> {
@@ -82,6 +83,19 @@ export const SAMPLES: { readonly [T in SampledType]: Sample<T> } = {
   hold: {
     prepare: (session) => publishOne(session),
     body: (prepared) => ({ publicationId: idOf(prepared), fileId: fileIdOf(prepared), has: 'all' }),
+    check: (reply) => expect(reply.ok).to.equal(true),
+  },
+  receipt: {
+    prepare: async (session) => {
+      const wish = { publicationId: idOf(await publishOne(session)), ticket: true };
+      const reply = await session.request('sources', wish);
+      return reply.ok ? (reply.ticket ?? '') : '';
+    },
+    body: (ticket, session) => {
+      const terms = { ticket, bytes: 5, outcome: 'verified' as const, at: Date.now() };
+      const source = { pin: 'ab'.repeat(32) };
+      return { ...terms, device: signReceipt(terms, source.pin, session.login.device), source };
+    },
     check: (reply) => expect(reply.ok).to.equal(true),
   },
   put: {

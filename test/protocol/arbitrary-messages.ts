@@ -25,6 +25,7 @@ import {
   WORD,
 } from './arbitrary-fields.js';
 
+const mark = fc.record({ key: base64url(33), signature: base64url(64) });
 const token = digits(WORD, 1, 512);
 const host = fc.constantFrom('203.0.113.7', 'fe80::1', 'tracker.example', 'my_host.local');
 const address = fc.record({ host, port });
@@ -130,6 +131,15 @@ export const requests: { readonly [T in RequestType]: Arbitrary<Request<T>> } = 
     ...presence,
   }),
   logout: message<Request<'logout'>>({ ...envelope, type: fc.constant('logout') }),
+  receipt: message<Request<'receipt'>>(
+    {
+      ...{ ...envelope, type: fc.constant('receipt'), ticket: text(2_048), bytes: count, at: count },
+      outcome: fc.constantFrom('verified' as const, 'wrong' as const, 'sent' as const),
+      device: mark,
+      source: fc.oneof(mark, fc.record({ pin: hex64 })) as never,
+    },
+    ['device'],
+  ),
   reach: message<Request<'reach'>>({
     ...{ ...envelope, type: fc.constant('reach'), publicationId, device: hex64 },
     ...{ by: fc.constantFrom('back' as const, 'relay' as const), token: base64url(16) },
@@ -306,6 +316,7 @@ export const replyBodies: { readonly [T in RequestType]: Arbitrary<ReplyBody<T>>
   login: grant,
   resume: grant,
   logout: message<ReplyBody<'logout'>>({}),
+  receipt: message<ReplyBody<'receipt'>>({}),
   reach: message<ReplyBody<'reach'>>({}),
   heartbeat: message<ReplyBody<'heartbeat'>>({ ...beat, nodes }, ['nodes']),
   publish: message<ReplyBody<'publish'>>({

@@ -4,6 +4,7 @@ import type { ChunkRanges, PeerLine, Ticket } from '../../common/protocol/peer-m
 import { base64url, count, error, hex64, positive, publicationId, text, user } from './arbitrary-fields.js';
 
 const number = fc.integer({ min: 1, max: 2 ** 32 - 1 });
+const mark = fc.record({ key: base64url(33), signature: base64url(64) });
 const index = fc.integer({ min: 0, max: 65_535 });
 /** Sorted different numbers, taken in pairs, are ascending ranges that do not touch. */
 const ranges: Arbitrary<ChunkRanges> = fc.uniqueArray(index, { maxLength: 40 }).map((values) => {
@@ -33,6 +34,15 @@ export const peerLines: { readonly [T in PeerLine['type']]: Arbitrary<LineOf<T>>
     ticketId: publicationId,
     files: fc.array(hex64, { minLength: 1, maxLength: 512 }),
   }),
+  receipt: fc.record({
+    id: number,
+    type: fc.constant('receipt'),
+    ticketId: publicationId,
+    bytes: count,
+    at: count,
+    device: mark,
+  }),
+  receipted: fc.record({ type: fc.constant('receipted'), id: number, source: mark }),
   opened: fc.record(
     { type: fc.constant('opened' as const), id: number, size: count, chunkSize: count, have, entries },
     { requiredKeys: ['type', 'id', 'size', 'chunkSize', 'have'] },

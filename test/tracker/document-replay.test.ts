@@ -5,7 +5,18 @@ import { expect } from 'chai';
 import { REQUEST_TYPES, type RequestType } from '../../common/protocol/messages.js';
 import { projectRoot } from '../support/shoal-command.js';
 import type { RawTcp, RawUdp } from './raw-client.js';
-import { loginOf, type RawGrant, type RawReply, type RawRequest, request, resumeOf, userOf } from './raw-messages.js';
+import { newDevice, type RawDevice } from './raw-device.js';
+import {
+  loginOf,
+  type RawGrant,
+  type RawReply,
+  type RawRequest,
+  type RawUser,
+  request,
+  resumeOf,
+  userOf,
+} from './raw-messages.js';
+import { receiptOf } from './raw-receipt.js';
 import { TestTracker } from './test-tracker.js';
 
 const text = readFileSync(join(projectRoot(), 'docs', 'protocol.md'), 'utf8');
@@ -28,6 +39,7 @@ interface Stage {
   readonly tracker: TestTracker;
   readonly alice: Ask;
   readonly bob: Ask;
+  readonly bobsDevice: RawDevice;
   readonly grant: RawGrant;
   readonly udp: RawUdp;
   readonly publicationId: string;
@@ -58,6 +70,12 @@ const REPLAYS: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (stage:
   hold: async ({ bob, publicationId }) => {
     await bob(request('sources', { publicationId, ticket: true }));
     return bob({ ...example('request', 'hold'), publicationId });
+  },
+  receipt: async ({ bob, bobsDevice, publicationId }) => {
+    const { ticket } = await bob(request('sources', { publicationId, ticket: true }));
+    const example_ = example('request', 'receipt');
+    const terms = { ticket, bytes: example_['bytes'] as number, at: Date.now() };
+    return bob({ ...example_, ...receiptOf(terms, { device: bobsDevice }) } as RawRequest);
   },
   reach: async ({ bob, publicationId }) => {
     const { sources } = await bob(request('sources', { publicationId, ticket: true }));
@@ -188,14 +206,16 @@ describe('docs/protocol.md, replayed', () => {
   });
 
   async function setStage(kind: 'TCP' | 'UDP'): Promise<Stage> {
-    const enter = async (user: string): Promise<{ client: RawTcp | RawUdp; grant: RawGrant }> =>
+    const enter = async (user: RawUser): Promise<{ client: RawTcp | RawUdp; grant: RawGrant }> =>
       kind === 'TCP' ? tracker.enterTcp(user) : tracker.enterUdp(user);
-    const [alice, bob] = [await enter('alice'), await enter('bob')];
+    const bobsDevice = newDevice();
+    const [alice, bob] = [await enter(userOf('alice')), await enter(userOf('bob', bobsDevice))];
     const published = await alice.client.ask({ ...example('request', 'publish'), id: 'before' });
     return {
       tracker,
       alice: (message) => alice.client.ask(message),
       bob: (message) => bob.client.ask(message),
+      bobsDevice,
       grant: alice.grant,
       udp: alice.client as RawUdp,
       publicationId: published['results'][0].publicationId,

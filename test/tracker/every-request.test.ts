@@ -2,7 +2,9 @@
 import { expect } from 'chai';
 import { REQUEST_TYPES, type RequestType } from '../../common/protocol/messages.js';
 import { parseReply } from '../../common/protocol/parse.js';
+import { newDevice } from './raw-device.js';
 import { publishOf, type RawGrant, type RawReply, type RawRequest, request, resumeOf, userOf } from './raw-messages.js';
+import { receiptOf } from './raw-receipt.js';
 import { TestTracker } from './test-tracker.js';
 
 interface Prepared {
@@ -13,6 +15,7 @@ interface Prepared {
   readonly folderId: string;
   /** Of another's device, with a ticket. */
   readonly theirs: { readonly publicationId: string; readonly device: string };
+  readonly receipt: object;
 }
 
 /** A request of each type that succeeds; the record is complete or does not compile. */
@@ -35,6 +38,7 @@ const SAMPLES: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (prepar
   searches: () => request('searches', { searches: [{ search: 's1', text: 'bin', endings: ['bin'] }] }),
   sources: ({ publicationId }) => request('sources', { publicationId, ticket: true }),
   hold: ({ publicationId }) => request('hold', { publicationId, fileId: 'ab'.repeat(32), has: 'all' }),
+  receipt: ({ receipt }) => request('receipt', receipt),
   reach: ({ theirs }) => request('reach', { ...theirs, by: 'relay', token: 'A'.repeat(22) }),
   put: () => request('put', { names: ['mine.bin'] }),
   del: ({ publicationId }) => request('del', { publicationId }),
@@ -66,7 +70,9 @@ describe('every request type', () => {
   ): Promise<{ ask: (message: RawRequest) => Promise<RawReply>; prepared: Prepared }> {
     const { client: other } = await tracker.enterTcp('bob');
     await other.ask(publishOf('theirs.bin'));
-    const { client, grant } = kind === 'tcp' ? await tracker.enterTcp('alice') : await tracker.enterUdp('alice');
+    const device = newDevice();
+    const alice = userOf('alice', device);
+    const { client, grant } = kind === 'tcp' ? await tracker.enterTcp(alice) : await tracker.enterUdp(alice);
     const published = await client.ask(publishOf('mine.bin'));
     await tracker.store.appointDepot('alice', true);
     await client.ask(request('depot', { capacity: 1_000 }));
@@ -84,6 +90,7 @@ describe('every request type', () => {
         stored: { publicationId: put['results'][0].publicationId, fileId: 'ab'.repeat(32) },
         folderId: folder['results'][0].publicationId,
         theirs: { publicationId, device: found['sources'][0].device },
+        receipt: receiptOf({ ticket: found['ticket'], bytes: 1_000, at: Date.now() }, { device }),
       },
     };
   }

@@ -51,7 +51,7 @@ describe('publications', () => {
         key: createPrivateKey(identity.keyPem),
         dsaEncoding: 'ieee-p1363',
       }).toString('base64url');
-    const device = { pin: identity.pin, key: identity.spki.toString('base64url'), prove };
+    const device = { pin: identity.pin, key: identity.spki.toString('base64url'), prove, sign: identity.sign };
     return { device, filePort: (server.address() as AddressInfo).port, identity, dials: () => dials };
   }
 

@@ -6,6 +6,8 @@ export interface RawDevice {
   readonly pin: string;
   readonly key: string;
   prove(trackerPin: string, attempt: Buffer): string;
+  /** Over all parts in a row. */
+  sign(...parts: readonly Uint8Array[]): Buffer;
 }
 
 export function newDevice(): RawDevice {
@@ -15,6 +17,7 @@ export function newDevice(): RawDevice {
     pin: pinOfSpki(spki),
     key: spki.toString('base64url'),
     prove: (trackerPin, attempt) => prove(privateKey, trackerPin, attempt),
+    sign: (...parts) => sign('sha256', Buffer.concat(parts), { key: privateKey, dsaEncoding: 'ieee-p1363' }),
   };
 }
 

@@ -7,6 +7,7 @@ import { join as joinPath } from 'node:path';
 import { projectRoot } from '../support/shoal-command.js';
 import {
   ascii,
+  compressedPoint,
   cookieReply,
   dataDatagram,
   dataKey,
@@ -18,6 +19,7 @@ import {
   loginDatagram,
   loginReply,
   p256,
+  receiptSigned,
   resumeDatagram,
   resumeProof,
   resumeReply,
@@ -233,6 +235,23 @@ function signed(): void {
     ...trackerFields,
     ticket,
     text: ticketText(payload, ecdsaSign(tracker.key, ticketSigned(payload))),
+  });
+  const terms = {
+    ticket: ticketText(payload, ecdsaSign(tracker.key, ticketSigned(payload))),
+    bytes: 734_003_200,
+    outcome: 'verified',
+    at: 1_795_219_300_000,
+  };
+  const source = p256(sha256(ascii('vector source')));
+  const mark = ({ key, spki }: typeof source): object => ({
+    key: compressedPoint(spki).toString('base64url'),
+    signature: ecdsaSign(key, receiptSigned(terms, source.pin)).toString('base64url'),
+  });
+  write('receipt', 'A receipt signed by who fetched and by the source.', {
+    ...trackerFields,
+    devicePin: device.pin,
+    sourcePin: source.pin,
+    receipt: { ...terms, device: mark(device), source: mark(source) },
   });
   const proof = ecdsaSign(device.key, deviceProofSigned(tracker.pin, ATTEMPT));
   write('device-proof', 'What a device signs at login.', {

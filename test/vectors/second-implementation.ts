@@ -283,6 +283,13 @@ export function openFernetToken(key: Buffer, token: string): string {
 export const ticketSigned = (payload: Uint8Array): Buffer => join(ascii('shoal/1 ticket'), payload);
 export const ticketText = (payload: Buffer, signature: Buffer): string =>
   `${payload.toString('base64url')}.${signature.toString('base64url')}`;
+export const receiptSigned = (
+  { ticket, bytes, outcome, at }: { ticket: string; bytes: number; outcome: string; at: number },
+  sourcePin: string,
+): Buffer => join(ascii('shoal/1 receipt'), sha256(ascii(ticket)), hex(sourcePin), u64(bytes), u64(at), ascii(outcome));
+/** SEC 1, 2.3.3: whether the second coordinate is odd, and the first one. */
+export const compressedPoint = (spki: Buffer): Buffer =>
+  join(Buffer.from([spki[spki.length - 1]! % 2 === 1 ? 3 : 2]), spki.subarray(-64, -32));
 export const deviceProofSigned = (trackerPin: string, attempt: Buffer): Buffer =>
   join(ascii('shoal/1 device'), hex(trackerPin), attempt);
 export const resumeProof = (resumeKey: Buffer, attempt: Buffer): Buffer =>

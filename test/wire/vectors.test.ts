@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { parseRequest } from '../../common/protocol/parse.js';
 import type { Ticket } from '../../common/protocol/peer-messages.js';
+import type { Receipt } from '../../common/protocol/receipt-fields.js';
 import { VirtualClock } from '../../common/runtime/clock.js';
 import { decodeDatagram, encodeCookie, KIND, readCookieReply } from '../../common/wire/datagrams.js';
 import { deviceProofParts, type Identity, pinOfSpki, verifySignature } from '../../common/wire/identity.js';
 import { KemKeys } from '../../common/wire/kem-keys.js';
+import { judgeReceipt, signReceipt } from '../../common/wire/receipt.js';
 import { deriveKeys, Opener, Sealer } from '../../common/wire/sealed-data.js';
 import { openLogin, sealLogin } from '../../common/wire/sealed-login.js';
 import { openResume, resumeProof, sealResume } from '../../common/wire/sealed-resume.js';
@@ -276,6 +278,21 @@ describe('wire vectors', () => {
       );
       expect(second.ecdsaVerify(identity.spki, raw(ownSignature), second.ticketSigned(raw(ownPayload)))).to.equal(true);
       expect(ownPayload).to.equal(payload);
+    });
+
+    it('receipt: both implementations accept it, and the second one what the program signs', () => {
+      const vector = readVectors<Record<'trackerSpki' | 'devicePin' | 'sourcePin', string> & { receipt: Receipt }>(
+        'receipt',
+      );
+      const { receipt, sourcePin } = vector;
+      const own = signReceipt(receipt, sourcePin, identity);
+
+      const judged = judgeReceipt(receipt, hex(vector.trackerSpki));
+      expect(judged).to.include({ source: sourcePin, isSignedByDevice: true, isSignedBySource: true });
+      expect(judged.ticket.device).to.equal(vector.devicePin);
+      expect(own.key).to.equal(second.compressedPoint(identity.spki).toString('base64url'));
+      const signature = Buffer.from(own.signature, 'base64url');
+      expect(second.ecdsaVerify(identity.spki, signature, second.receiptSigned(receipt, sourcePin))).to.equal(true);
     });
 
     it('device proof: both implementations accept it, and the second one what the program signs', () => {

@@ -185,7 +185,11 @@ function adminCommand(process: CliProcess): Command {
     .option('--json', 'prints the result as JSON')
     .addHelpText('after', ADMIN_HELP);
   for (const [flags, description] of ADMIN_OPTIONS) admin.option(flags, description);
-  return admin.action((words: string[], flags: AdminFlags) => runAdmin(words, flags, process));
+  return admin.action(async (words: string[], flags: AdminFlags) => {
+    const [word, file, ...more] = words;
+    if (word !== 'verify' || file === undefined || more.length > 0) return runAdmin(words, flags, process);
+    return (await import('./verify-receipts.js')).verifyReceipts(file, flags, process);
+  });
 }
 
 function groupCommand(root: Command, process: CliProcess): Command {

@@ -289,7 +289,7 @@ export class FolderDownload {
       // Not the content that was begun, but the present one: what is here of the old one counts for it.
       tracker: {
         sources: (publicationId, { fileId: _, ...wish }) => tracker.sources(publicationId, wish),
-        hold: (...args) => tracker.hold(...args),
+        ...{ hold: (...args) => tracker.hold(...args), receipt: async (...args) => tracker.receipt?.(...args) },
       },
       ...{ request: this.#request, connector, ownPin, history, rates, onNotice, onUpdate, clock },
       useSession: async (session: SourceSession, entry: SourceEntry): Promise<void> => {
