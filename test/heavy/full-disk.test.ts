@@ -25,7 +25,7 @@ describe('a tracker whose disk is full', function () {
     writeFileSync(dir.join('small', 'ballast'), Buffer.alloc(BALLAST_BYTES));
     const data = dir.join('small', 'data');
     const tracker = cleanUp.use(
-      await startTrackerProcess({ data, users: ['alice'], args: ['--status-port', '0', '--json'] }),
+      await startTrackerProcess({ data, users: ['alice', 'bob'], args: ['--status-port', '0', '--json'] }),
     );
     const { statusPort } = JSON.parse(tracker.process.stdout.find((line) => line.includes('listening'))!);
     const place = placeOf(tracker);
@@ -66,6 +66,19 @@ describe('a tracker whose disk is full', function () {
 
     expect(refused.error?.code).to.equal('storage');
     expect((await alice.ask(request('heartbeat'))).ok).to.equal(true);
+    expect(await listed()).to.equal(kept.length);
+    expect(await ready()).to.equal(503);
+
+    // Withdrawing works all the same, as does keeping somebody out; publishing does not eat what is left for them.
+    for (const name of kept.splice(0, 50)) {
+      const asked = request('unpublish', { names: [name], acks });
+      const reply = await alice.ask(asked);
+      acks = [asked.id];
+      expect(reply['results']?.[0], JSON.stringify(reply)).to.include({ ok: true });
+      expect((await publish(200_000)).error?.code).to.equal('storage');
+    }
+    const banned = await runTrackerCommand(['admin', 'ban', 'user', 'bob', '--data', data], { home: dir.path });
+    expect(banned.code, banned.stderr).to.equal(0);
     expect(await listed()).to.equal(kept.length);
     expect(await ready()).to.equal(503);
 

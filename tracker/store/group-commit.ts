@@ -5,10 +5,12 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { sleep } from '../../common/runtime/deadline.js';
-import { fromSqlite, type StoreError } from './store-error.js';
+import { fromSqlite, isDiskFull, StoreError } from './store-error.js';
 
 export interface StoreCall {
   readonly isWrite: boolean;
+  /** It withdraws or revokes: it must work when the disk is full. */
+  readonly isRemoval?: boolean;
   run(): Promise<unknown>;
   resolve(value: unknown): void;
   reject(error: StoreError): void;
@@ -19,6 +21,16 @@ export interface GroupEvents {
   readonly onAnswered?: () => void;
   /** Behind the answers: what is done here delays the next calls, not those. */
   readonly afterCommit?: () => void;
+  readonly reserve?: Reserve | undefined;
+}
+
+/** Room on the disk for removals alone. */
+interface Reserve {
+  /** What is left is for removals. */
+  readonly isShort: boolean;
+  /** Makes some; false when there is none to be made. */
+  release(): boolean;
+  restore(): boolean;
 }
 
 /** Writes of one transaction: a bulk publish of 1,000 counts as one. */
@@ -26,6 +38,8 @@ const MAX_GROUP = 512;
 /** A write waits so long for another process that holds the file, ms; then it is `busy`. */
 const LOCK_WAIT_MS = 30_000;
 const LOCK_RETRY_MS = 5;
+/** Room is made so often for one removal: the reserve may have been given up before. */
+const MAX_RELEASES = 2;
 
 export class GroupCommit {
   #reads: StoreCall[] = [];
@@ -49,7 +63,7 @@ export class GroupCommit {
   async #run(): Promise<void> {
     while (this.#reads.length + this.#writes.length > 0) {
       await this.#runReads();
-      await this.#commit(this.#writes.splice(0, MAX_GROUP));
+      await this.#commit(this.#admitted(this.#writes.splice(0, MAX_GROUP)));
       await new Promise((resolve) => setImmediate(resolve));
     }
     this.#isRunning = false;
@@ -66,7 +80,17 @@ export class GroupCommit {
     this.on.onAnswered?.();
   }
 
-  async #commit(calls: readonly StoreCall[]): Promise<void> {
+  /** What is left of a full disk is for removals: everything else waits until there is room for the reserve again. */
+  #admitted(calls: readonly StoreCall[]): readonly StoreCall[] {
+    const { reserve, onAnswered } = this.on;
+    if (reserve?.isShort !== true || reserve.restore()) return calls;
+    const refusal = new StoreError('storage', "the tracker's store: the disk is full");
+    for (const call of calls) if (call.isRemoval !== true) call.reject(refusal);
+    onAnswered?.();
+    return calls.filter(({ isRemoval }) => isRemoval);
+  }
+
+  async #commit(calls: readonly StoreCall[], tries = 0): Promise<void> {
     if (calls.length === 0) return;
     try {
       const values = await this.#transaction(calls);
@@ -75,10 +99,13 @@ export class GroupCommit {
       this.on.afterCommit?.();
     } catch (error) {
       const reason = fromSqlite(error);
+      const isRemoval = calls.length === 1 && calls[0]?.isRemoval === true;
+      if (isRemoval && tries < MAX_RELEASES && isDiskFull(reason) && this.on.reserve?.release() === true)
+        return this.#commit(calls, tries + 1);
       if (calls.length === 1 || reason.code === 'busy') {
         for (const call of calls) call.reject(reason);
         this.on.onAnswered?.();
-      } else for (const call of calls) await this.#commit([call]); // one that fails must not take the others with it
+      } else for (const call of calls) await this.#commit(this.#admitted([call])); // one that fails must not take the others with it
     }
   }
 

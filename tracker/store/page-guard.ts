@@ -3,8 +3,8 @@
  * write-ahead log to the database only here, after their sums are on the disk. While a page is still in the log, what the database file
  * holds of it does not count.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { appendSums, compactSums, dropSums, loadSums, replaceSums, sumOf, sumsOfFile } from './page-sums.js';
 import { scanWal, type WalScan } from './wal-scan.js';
 
@@ -27,6 +27,8 @@ export class PageGuard {
   readonly #header = Buffer.alloc(16);
   readonly #frame = Buffer.alloc(8);
   #isMoved = false;
+  readonly #pageCount: StatementSync;
+  readonly #pageBytes: number;
 
   constructor(
     private readonly database: DatabaseSync,
@@ -34,6 +36,8 @@ export class PageGuard {
   ) {
     this.#locker = new DatabaseSync(options.path, { timeout: 0 });
     this.#locker.exec('PRAGMA wal_autocheckpoint = 0');
+    this.#pageCount = database.prepare('PRAGMA page_count');
+    this.#pageBytes = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
   }
 
   /** After the schema is there: makes the sums of a store that has none yet. */
@@ -52,6 +56,17 @@ export class PageGuard {
   /** Moves pages to the database when the log has grown long. Never throws: the next commit tries again. */
   afterCommit(): void {
     if (this.#isLong()) this.#tryMove();
+  }
+
+  /** Bytes by which the database is longer once all pages of the log are in it. */
+  growthBytes(): number {
+    const row = this.#pageCount.get();
+    return Math.max(0, Number(row?.['page_count']) * this.#pageBytes - fstatSync(this.options.fd).size);
+  }
+
+  /** Moves all pages, so that the log is written from its beginning again: room on a full disk. False when that cannot be done. */
+  empty(): boolean {
+    return this.#tryMove() && this.#isMoved;
   }
 
   /** The process is about to close its connection, upon which SQLite may move pages by itself. */

@@ -1,9 +1,10 @@
 /** The store's own thread: disk and SQL stay off the event loop that answers datagrams. Talks to `sqlite-store.ts` alone. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { DiskReserve } from './disk-reserve.js';
 import { GroupCommit } from './group-commit.js';
 import { type EngineOptions, openEngine } from './sqlite-engine.js';
 import { fromSqlite, type StoreError, type StoreErrorCode } from './store-error.js';
-import { WRITES } from './store-methods.js';
+import { isRemoval, WRITES } from './store-methods.js';
 
 export interface CallMessage {
   readonly id: number;
@@ -29,13 +30,32 @@ function serve(port: NonNullable<typeof parentPort>, options: EngineOptions): vo
   try {
     const engine = openEngine(options);
     const methods = engine.methods as unknown as AnyMethods;
+    const reserve = new DiskReserve(options.path, { growthBytes: () => engine.guard.growthBytes() });
+    const keeps = options.shouldVerify === true; // a command beside a tracker leaves that to the tracker
+    if (keeps) reserve.keep();
     const queue = new GroupCommit(engine.database, {
       onAnswered: flush,
-      afterCommit: () => engine.guard.afterCommit(),
+      afterCommit: () => {
+        engine.guard.afterCommit();
+        if (!keeps) return;
+        reserve.keep();
+        if (reserve.isShort) engine.guard.empty(); // the log must not eat what is left
+      },
+      reserve: {
+        get isShort() {
+          return keeps && reserve.isShort;
+        },
+        release: () => {
+          const isReleased = reserve.release();
+          return engine.guard.empty() || isReleased;
+        },
+        restore: () => reserve.restore(),
+      },
     });
     const takeCall = ({ id, method, args }: CallMessage): void =>
       queue.push({
         isWrite: WRITES.has(method) || method === 'close',
+        isRemoval: isRemoval(method, args) || method === 'close',
         run: async () => methods[method]?.(...args), // `close` changes nothing by itself
         resolve: (value) => {
           answer({ id, value });

@@ -28,6 +28,7 @@ export class StoreError extends Error {
   }
 }
 
+const FULL = 13;
 // Primary result codes of SQLite; extended ones carry them in their low byte.
 const PRIMARY_CODE: ReadonlyMap<number, StoreErrorCode> = new Map([
   [5, 'busy'],
@@ -35,7 +36,7 @@ const PRIMARY_CODE: ReadonlyMap<number, StoreErrorCode> = new Map([
   [8, 'storage'], // READONLY: the file system was remounted or the rights changed
   [10, 'storage'], // IOERR
   [11, 'corrupt'],
-  [13, 'storage'], // FULL
+  [FULL, 'storage'],
   [14, 'unreadable'], // CANTOPEN
   [26, 'corrupt'], // NOTADB
 ]);
@@ -45,6 +46,11 @@ export function fromSqlite(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new StoreError(codeOf(error), `the tracker's store: ${message}`, { cause: error });
+}
+
+/** The disk is full: less would have had room. Other reasons for `storage` do not pass by making room. */
+export function isDiskFull({ cause }: StoreError): boolean {
+  return cause instanceof Error && 'errcode' in cause && Number(cause.errcode) % 256 === FULL;
 }
 
 function codeOf(error: unknown): StoreErrorCode {

@@ -14,7 +14,7 @@ import * as rows from './publication-rows.js';
 import { revocations } from './revocations-table.js';
 import { search } from './search.js';
 import { searchPaths } from './search-paths.js';
-import type { Store } from './store.js';
+import type { Change, Mutation, Store } from './store.js';
 import type { Tables } from './tables.js';
 import { expire } from './terms-table.js';
 import * as tickets from './tickets-table.js';
@@ -43,6 +43,19 @@ export const WRITES: ReadonlySet<string> = new Set<keyof Methods>([
   'pruneAudit',
   'sweepPaths',
 ]);
+
+const REMOVALS: ReadonlySet<string> = new Set<keyof Methods>([
+  'changeAccount',
+  'changePolicy',
+  'removeGroup',
+  'changeMembers',
+]);
+const REMOVING_CHANGES: ReadonlySet<Change['type']> = new Set(['unpublish', 'del', 'rights']);
+
+/** Withdraws, revokes or bans: a full disk must not be in the way of it. */
+export function isRemoval(method: string, args: readonly unknown[]): boolean {
+  return REMOVALS.has(method) || (method === 'mutate' && REMOVING_CHANGES.has((args[0] as Mutation).change.type));
+}
 
 /** `searchBudgetMs`: one search may hold up the others no longer than this. */
 export function methodsOver(
