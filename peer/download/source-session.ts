@@ -12,6 +12,7 @@ import { FREE_SHARE, type RateShare } from '../rates/rate-shares.js';
 import type { HeldTicket, OwedReceipt } from './download-tracker.js';
 import { endConnection } from './end-connection.js';
 import { ManifestReceiver } from './manifest-receiver.js';
+import { mostUnproven } from './memory-budget.js';
 import { Patience } from './patience.js';
 import { ProgressWatch } from './progress-watch.js';
 import { chunksToAsk } from './request-window.js';
@@ -65,6 +66,7 @@ export class SourceSession {
   /** Whole chunks of it that are not judged yet, and that were right. */
   #unproven = 0;
   #proven = 0;
+  #mostUnproven = 0;
   #fault: SourceFault | undefined;
   readonly #share: RateShare;
   readonly #over = new AbortController();
@@ -244,7 +246,6 @@ export class SourceSession {
         this.meter.add(bytes);
         this.#watch.progress(bytes);
         sink.onBytes(bytes);
-        if (!this.#hasCredit) this.#holdBack('proof');
         if (!this.#share.isFree) this.#owe(bytes);
       },
       onDuplicate: (bytes) => sink.onDuplicate(bytes),
@@ -269,6 +270,8 @@ export class SourceSession {
 
   async #awaitProof(chunk: WholeChunk): Promise<void> {
     this.#unproven += 1;
+    this.#mostUnproven = mostUnproven(this.#proven, this.meter.bytesPerSecond);
+    if (!this.#hasCredit) this.#holdBack('proof');
     this.pump();
     const isRight = await chunk.isRight;
     this.#unproven -= 1;
@@ -278,9 +281,8 @@ export class SourceSession {
     this.#endWhenJudged();
   }
 
-  /** No more is taken unproven from a source than it has proven: one that lies brings us more than it costs. */
   get #hasCredit(): boolean {
-    return this.#unproven <= Math.max(1, this.#proven);
+    return this.#unproven <= this.#mostUnproven;
   }
 
   #holdBack(reason: Hold): void {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
 import { chunkSizeFor, MAX_FILE_BYTES } from '../../common/content/chunk-size.js';
-import { mostWaitingBytes, sourcesAtOnce } from '../../peer/download/memory-budget.js';
+import { mostUnproven, mostWaitingBytes, sourcesAtOnce } from '../../peer/download/memory-budget.js';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -25,5 +25,11 @@ describe('What a download holds in memory', () => {
 
     expect(mostWaitingBytes(chunkSize, 50 * MIB)).to.be.at.most(2 * MIB);
     expect(mostWaitingBytes(chunkSize, GIB)).to.be.at.most(4 * MIB);
+  });
+
+  it('of a source as fast as a gigabit is nothing while a chunk of it waits, of a faster one no more than it has proven', () => {
+    expect(mostUnproven(1_000, 125 * MIB)).to.equal(0);
+    expect(mostUnproven(0, 200 * MIB)).to.equal(1);
+    expect(mostUnproven(7, 200 * MIB)).to.equal(7);
   });
 });
