@@ -290,7 +290,7 @@ export interface UnlistedFiles {
 export interface TransferSource {
   readonly user: string;
   readonly address: string;
-  readonly state: 'connecting' | 'queued' | 'sending' | 'idle' | 'dropped';
+  readonly state: 'connecting' | 'queued' | 'checking' | 'sending' | 'idle' | 'dropped';
   /** The way of the last connection: we dialled, the source did as it was asked to, or both meet at the tracker. */
   readonly via?: 'direct' | 'dialled back' | 'relayed';
   /** Place in the source's upload queue, from 1, while `queued`. */

@@ -38,7 +38,8 @@ export interface FileServerOptions {
   downloads(): SharedFiles;
   /** Somebody dials who says that he was asked to. */
   onBack(connection: PeerConnection, token: string): void;
-  onChanged(publicationId: string): void;
+  /** A promise resolves when the library has looked at it again. */
+  onChanged(publicationId: string): Promise<void> | undefined;
   onUpdate(): void;
 }
 

@@ -275,7 +275,7 @@ class RunningParts implements Peer {
         onBack: (connection, token) => this.#reach.awaited.take(connection, token),
         onChanged: (publicationId) => {
           this.#depot?.depot.suspect(publicationId);
-          void this.#publisher.refresh(publicationId, this.#stopping);
+          return this.#publisher.refresh(publicationId, this.#stopping);
         },
         onUpdate: () => this.#board.touch(),
       }),

@@ -37,6 +37,7 @@ export const ERROR_TEXTS = {
   'ticket-expired': 'The ticket has expired.',
   'ticket-revoked': 'The ticket was revoked.',
   changed: 'The file has changed since it was published.',
+  checking: 'The file was touched and is being read again.',
   gone: 'The file is not there any more.',
   'no-chunk': 'That part is not held here.',
   cancelled: 'The request was cancelled.',

@@ -34,6 +34,7 @@ export class SourceEntry {
   #failures = 0;
   #fruitless = 0;
   #changed = 0;
+  #checkingSince: number | undefined;
   #hasLied = false;
 
   constructor({ device, user, addresses, publicationId, has }: OfferedSource) {
@@ -58,6 +59,11 @@ export class SourceEntry {
   get isSpent(): boolean {
     if (!this.claimsAll || this.session !== undefined) return false;
     return this.fault?.kind === 'gone' || (this.fault?.kind === 'changed' && this.#changed >= MOST_CHANGED);
+  }
+
+  /** Since when it reads its file again, ms of the monotonic clock; undefined when it does not. */
+  get checkingSince(): number | undefined {
+    return this.isListed && this.fault?.kind === 'checking' ? this.#checkingSince : undefined;
   }
 
   /** It fetches the same file itself. */
@@ -114,6 +120,7 @@ export class SourceEntry {
     this.#failures = 0;
     this.#fruitless = 0;
     this.#changed = 0;
+    this.#checkingSince = undefined;
     if (!this.#hasLied) this.fault = undefined;
   }
 
@@ -126,7 +133,8 @@ export class SourceEntry {
   /** Remembers a failure and when to come back: later each time. */
   end(fault: SourceFault, now: number): void {
     this.#dialling = undefined;
-    if (this.session !== undefined) this.#fruitless += 1;
+    if (fault.kind === 'checking') this.#checkingSince ??= now;
+    else if (this.session !== undefined) this.#fruitless += 1;
     this.session = undefined;
     this.isPreparing = false;
     this.fault = fault;
@@ -159,11 +167,17 @@ export class SourceEntry {
       ...(queue?.etaMs === undefined ? {} : { queueEtaMs: queue.etaMs }),
       verifiedBytes: this.verifiedBytes,
       bytesPerSecond: this.session?.meter.bytesPerSecond ?? 0,
-      ...(this.fault === undefined || this.session !== undefined ? {} : { problem: this.fault.problem }),
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
     };
   }
 
+  /** While it reads its file again, nobody knows of one. */
+  get #problem(): TransferSource['problem'] {
+    return this.session !== undefined || this.fault?.kind === 'checking' ? undefined : this.fault?.problem;
+  }
+
   get #state(): TransferSource['state'] {
+    if (this.session === undefined && this.fault?.kind === 'checking') return 'checking';
     if (this.session === undefined)
       return this.#dialling !== undefined || this.fault === undefined ? 'connecting' : 'dropped';
     if (this.session.queue !== undefined) return 'queued';

@@ -5,7 +5,7 @@ import type { PeerProblem } from '../api.js';
 /**
  * Why a source was dropped. `lied`: its bytes or lines are not what they must be. `slow`: below the minimum while another is there.
  * `changed`, `gone`: what it published is not on its disk any more. `lacking`: it does not hold the content, which may come.
- * `refused`: it does not accept us. `expired`: only the ticket is at fault. `left`: it said goodbye.
+ * `checking`: its file was touched, and it reads it again. `refused`: it does not accept us. `expired`: only the ticket is at fault. `left`: it said goodbye.
  */
 export type FaultKind =
   | 'unreachable'
@@ -16,6 +16,7 @@ export type FaultKind =
   | 'changed'
   | 'gone'
   | 'lacking'
+  | 'checking'
   | 'refused'
   | 'expired'
   | 'busy'
@@ -49,6 +50,7 @@ const CODES: Record<FaultKind, PeerProblem['code']> = {
   changed: 'changed',
   gone: 'changed',
   lacking: 'changed',
+  checking: 'no-source',
   refused: 'not-allowed',
   expired: 'not-allowed',
   busy: 'no-source',
@@ -82,6 +84,8 @@ export function answerFault(error: ProtocolError): SourceFault {
   switch (code) {
     case 'changed':
       return new SourceFault('changed', 'says that the file has changed', { cause: error });
+    case 'checking':
+      return new SourceFault('checking', 'reads the file again, which was touched', { cause: error, retryAfterMs });
     case 'gone':
       return new SourceFault('gone', 'says that the file is gone or cannot be read', { cause: error });
     case 'ticket-expired':

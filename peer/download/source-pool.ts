@@ -29,6 +29,9 @@ const ONLY_LIARS_MS = 3_000;
 const SEEK_EVERY_MS = 2_000;
 const LOOK_EVERY_MS = 10_000;
 const FIRST_LOOK_MS = 250;
+/** To read its file again a source may take a moment, ms, and as long as a slow disk does, bytes a second. */
+const CHECKING_MS = 60_000;
+const CHECKED_BYTES_PER_SECOND = 10 * 1024 * 1024;
 /** Hope is judged so often, ms. */
 const JUDGE_EVERY_MS = 500;
 /** Why the tracker gives no tickets: what became of the sources matters less then. */
@@ -301,7 +304,7 @@ export class SourcePool {
   async #judgeHope(signal: AbortSignal): Promise<void> {
     for (;;) {
       const now = this.#clock.monotonic();
-      if (this.#hopeful().length > 0 || this.#options.isWorking()) this.#lastHopeAt = now;
+      if (this.#hopeful().length > 0 || this.#isChecked(now) || this.#options.isWorking()) this.#lastHopeAt = now;
       else if (this.#isHopeless(now - this.#lastHopeAt)) {
         throw (
           this.#refusal ??
@@ -312,6 +315,12 @@ export class SourcePool {
       }
       await this.#pulse.wait(JUDGE_EVERY_MS, { signal });
     }
+  }
+
+  /** Attacker: a publisher who says so without end would hold the download for ever. */
+  #isChecked(now: number): boolean {
+    const mostMs = CHECKING_MS + (this.#options.request.sizeBytes * 1_000) / CHECKED_BYTES_PER_SECOND;
+    return [...this.#entries.values()].some(({ checkingSince }) => now - (checkingSince ?? -Infinity) < mostMs);
   }
 
   #isHopeless(forMs: number): boolean {
@@ -327,6 +336,7 @@ export class SourcePool {
   }
 
   #report(entry: SourceEntry, fault: SourceFault): void {
+    if (fault.kind === 'checking') return; // It is no failure yet.
     const isBad = fault.kind === 'lied' || fault.kind === 'stalled' || fault.kind === 'slow';
     if (!isBad && !(entry.isFirstFailure && entry.verifiedBytes > 0)) return;
     const end = fault.kind === 'lied' ? ', and not used again for this file' : '';

@@ -145,11 +145,16 @@ export class Publisher {
     }
   }
 
-  /** The file behind a publication is not what was hashed: hash it again and publish what it is now. A failure becomes a notice. */
-  refresh(publicationId: string, { signal }: AbortOptions): Promise<void> {
-    const running =
-      this.#refreshing.get(publicationId) ??
-      this.#refresh(publicationId, { signal }).finally(() => this.#refreshing.delete(publicationId));
+  /**
+   * The file behind a publication is not what was hashed: hash it again and publish what it is now. A failure becomes a notice. Undefined
+   * when there is nothing to do.
+   */
+  refresh(publicationId: string, { signal }: AbortOptions): Promise<void> | undefined {
+    const known = this.#refreshing.get(publicationId);
+    if (known !== undefined) return known;
+    const entry = this.#options.library.byPublication(publicationId);
+    if (signal.aborted || entry === undefined || entry.state === 'withdrawing') return undefined;
+    const running = this.#refresh(entry, { signal }).finally(() => this.#refreshing.delete(publicationId));
     this.#refreshing.set(publicationId, running);
     return running;
   }
@@ -333,11 +338,8 @@ export class Publisher {
     library.revision = reply.libraryRevision;
   }
 
-  async #refresh(publicationId: string, { signal }: AbortOptions): Promise<void> {
+  async #refresh(entry: LibraryEntry, { signal }: AbortOptions): Promise<void> {
     const { library, notice } = this.#options;
-    if (signal.aborted) return;
-    const entry = library.byPublication(publicationId);
-    if (entry === undefined || entry.state === 'withdrawing') return;
     if (entry.kind === 'folder') {
       await this.rescan(entry.name, { signal, isStrict: true });
       return;

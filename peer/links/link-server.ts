@@ -185,7 +185,7 @@ export class LinkServer implements Part {
     if (shared === undefined) throw new Refusal(410);
     if (shared.have() !== 'all') throw allTaken();
     const range = this.#rangeOf(request, shared);
-    using lease = await this.#acquire(shared);
+    using lease = await uploads.lease(shared);
     if (request.method === 'HEAD' || range.end === range.start) {
       writeHead(response, link, { shared, range });
       response.end();
@@ -225,15 +225,6 @@ export class LinkServer implements Part {
     return range === undefined ? { start: 0, end: size, isPart: false } : { ...range, isPart: true };
   }
 
-  async #acquire(shared: SharedFile): ReturnType<Uploads['served']['acquire']> {
-    try {
-      return await this.#options.uploads.served.acquire(shared);
-    } catch (error) {
-      this.#options.uploads.fileChanged(shared);
-      throw error;
-    }
-  }
-
   #isGuessing(address: string): boolean {
     const bad = this.#badTokens.get(address);
     if (bad === undefined) return false;
@@ -258,6 +249,7 @@ function allTaken(): Refusal {
 function refusalOf(error: unknown): Refusal {
   const code = error instanceof ProtocolError ? error.code : 'internal';
   if (code === 'changed' || code === 'gone') return new Refusal(410);
+  if (code === 'checking') return allTaken();
   return new Refusal(code === 'shutting-down' ? 503 : 500);
 }
 
@@ -304,5 +296,5 @@ const TEXTS: Record<number, string> = {
   410: 'This link has ended, or the file has changed. Ask for a new one.',
   416: 'The file has no such bytes.',
   429: 'Too many wrong links. Wait a minute.',
-  503: 'All places are taken. Try again in a moment.',
+  503: 'All places are taken, or the file is being looked at. Try again in a moment.',
 };

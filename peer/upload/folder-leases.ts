@@ -1,6 +1,7 @@
 import { ProtocolError } from '../../common/protocol/errors.js';
-import type { Lease, ServedFiles } from './served-files.js';
+import type { Lease } from './served-files.js';
 import type { SharedFile } from './shared-file.js';
+import type { UploadDesk } from './upload-desk.js';
 
 /** Files of a folder that stay open between requests of one connection: a downloader asks for a few large ones at a time. */
 const MAX_OPEN = 4;
@@ -10,11 +11,11 @@ export class FolderLeases implements Disposable {
   readonly #leases = new Map<string, Lease>();
 
   constructor(
-    private readonly served: ServedFiles,
+    private readonly desk: Pick<UploadDesk, 'lease'>,
     private readonly shared: SharedFile,
   ) {}
 
-  /** @throws {ProtocolError} `not-found` when the folder has no such file, `gone`, `changed`. */
+  /** @throws {ProtocolError} `not-found` when the folder has no such file, `gone`, `changed`, `checking`. */
   async open(fileId: string): Promise<Lease['file']> {
     const known = this.#leases.get(fileId);
     if (known !== undefined && !known.file.isChanged) return known.file;
@@ -31,7 +32,7 @@ export class FolderLeases implements Disposable {
     let problem: unknown = new ProtocolError('not-found');
     for (const file of this.shared.folder?.find(fileId) ?? []) {
       try {
-        return await this.served.acquire(file);
+        return await this.desk.lease(file);
       } catch (error) {
         problem = error;
       }

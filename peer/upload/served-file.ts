@@ -12,6 +12,8 @@ import { type OpenFile, openRegularFile } from '../library/hashing/open-regular-
 import type { SharedFile } from './shared-file.js';
 
 const SCRATCH_BYTES = 1024 * 1024;
+/** While a file is read again, who waits for it comes back after this, ms; later each time. */
+const CHECKING_RETRY_MS = 1_000;
 /** Somebody who touches the file at every read makes us try so often, then it counts as changed. */
 const MAX_TRIES = 3;
 
@@ -32,7 +34,10 @@ export class ServedFile {
     private readonly file: OpenFile,
   ) {}
 
-  /** @throws {ProtocolError} `gone` when there is no such file any more (`not-found`: of a download), `changed` when another one is there. */
+  /**
+   * @throws {ProtocolError} `gone` when there is no such file any more (`not-found`: of a download), `changed` when another one is there,
+   * `checking` when only its content would tell.
+   */
   static async open(shared: SharedFile): Promise<ServedFile> {
     let file: OpenFile;
     try {
@@ -42,7 +47,8 @@ export class ServedFile {
     }
     if (shared.identity !== undefined && compareIdentity(shared.identity, file.identity) === 'changed') {
       await file.handle.close();
-      throw new ProtocolError('changed');
+      const isSameSize = shared.identity.size === file.identity.size && shared.isFormer !== true;
+      throw new ProtocolError(isSameSize ? 'checking' : 'changed', undefined, { retryAfterMs: CHECKING_RETRY_MS });
     }
     return new ServedFile(shared, file);
   }

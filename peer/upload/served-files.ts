@@ -23,7 +23,7 @@ export class ServedFiles {
     return this.#entries.size;
   }
 
-  /** @throws {ProtocolError} `gone`, `changed`. */
+  /** @throws {ProtocolError} `gone`, `changed`, `checking`. */
   async acquire(shared: SharedFile): Promise<Lease> {
     const key = `${shared.publicationId} ${shared.fileId} ${shared.path}`;
     const known = this.#entries.get(key);

@@ -5,7 +5,7 @@ import type { BlockPool } from '../file-port/run-block.js';
 import type { RateShares } from '../rates/rate-shares.js';
 import type { SourceReceipts } from '../receipts/lane-receipts.js';
 import type { ChunkChecks } from './chunk-checks.js';
-import type { ServedFiles } from './served-files.js';
+import type { Lease } from './served-files.js';
 import type { SharedFile, SharedFiles } from './shared-file.js';
 import type { TicketGate } from './ticket-gate.js';
 
@@ -13,7 +13,6 @@ import type { TicketGate } from './ticket-gate.js';
 export interface UploadDesk {
   readonly files: SharedFiles;
   readonly tickets: TicketGate;
-  readonly served: ServedFiles;
   readonly checks: ChunkChecks;
   readonly slots: FairQueue;
   readonly rates: RateShares;
@@ -21,10 +20,10 @@ export interface UploadDesk {
   readonly meter: RateMeter;
   readonly receipts: SourceReceipts | undefined;
   readonly clock: Clock;
+  /** Opens it. What is not as it was hashed is told to the library. @throws {ProtocolError} `changed`, `gone`, `checking`. */
+  lease(shared: SharedFile): Promise<Lease>;
   /** The file is not any more what was published: everybody who fetches it is told, and the library. */
   fileChanged(shared: SharedFile): void;
-  /** Another file is at its path: the library is told, and who has the old one open goes on. */
-  outdated(shared: SharedFile): void;
   /** A file inside the folder is not what was published: the library should look at it again. */
   folderChanged(shared: SharedFile): void;
 }

@@ -210,14 +210,7 @@ export class UploadLane implements PeerServer {
     ticket: Ticket,
     { shared, ticketText }: { readonly shared: SharedFile; readonly ticketText: string },
   ): Promise<void> {
-    let lease: Awaited<ReturnType<UploadDesk['served']['acquire']>>;
-    try {
-      lease = await this.desk.served.acquire(shared);
-    } catch (error) {
-      const { code } = toProtocolError(error);
-      if (code === 'changed' || code === 'gone') this.desk.outdated(shared);
-      throw error;
-    }
+    const lease = await this.desk.lease(shared);
     if (!this.connection.isOpen) {
       lease[Symbol.dispose]();
       throw new ProtocolError('cancelled');
@@ -226,7 +219,7 @@ export class UploadLane implements PeerServer {
     const { user, ticketId } = ticket;
     const transfer = `${this.connection.address} ${ticketId}`;
     const share = this.desk.rates.open({ owner: user, peer: this.connection.pin, transfer });
-    const inside = new FolderLeases(this.desk.served, shared);
+    const inside = new FolderLeases(this.desk, shared);
     const undo = announceHave(this.connection, { ticketId, shared, clock: this.desk.clock });
     this.#grants.set(ticketId, {
       ticket,

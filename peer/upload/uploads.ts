@@ -2,6 +2,7 @@
  * Serves this peer's files to others: the one object the composition knows of `peer/upload`. Every connection becomes an `UploadLane`;
  * what they share (places, rate limit, open files, counters) is here.
  */
+import { ProtocolError } from '../../common/protocol/errors.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import { sleep } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
@@ -13,7 +14,8 @@ import { BlockPool, MAX_BLOCK_BYTES } from '../file-port/run-block.js';
 import { type DirectionLimits, LEAST_SHARE_BYTES_PER_SECOND, RateShares } from '../rates/rate-shares.js';
 import type { SourceReceipts } from '../receipts/lane-receipts.js';
 import { ChunkChecks } from './chunk-checks.js';
-import { ServedFiles } from './served-files.js';
+import { toProtocolError } from './grant.js';
+import { type Lease, ServedFiles } from './served-files.js';
 import type { SharedFile, SharedFiles } from './shared-file.js';
 import type { TicketGate } from './ticket-gate.js';
 import type { UploadDesk } from './upload-desk.js';
@@ -29,8 +31,11 @@ const STOP_AFTER_MS = 1_500;
 export interface UploadsOptions {
   readonly files: SharedFiles;
   readonly tickets: TicketGate;
-  /** A file is not any more what was published as that; the library should look at it again. May come more than once. */
-  readonly onChanged: (publicationId: string, fileId: string) => void;
+  /**
+   * A file is not any more what was published as that; the library should look at it again. May come more than once. A promise resolves
+   * when it has.
+   */
+  readonly onChanged: (publicationId: string, fileId: string) => unknown;
   /** Until `setLimits`. Default: none. */
   readonly limits?: DirectionLimits | undefined;
   readonly maxActive?: number | undefined;
@@ -50,6 +55,8 @@ export class Uploads implements Part {
   readonly served = new ServedFiles();
   readonly #lanes = new Map<UploadLane, PeerConnection>();
   readonly #tallies = new Set<UploadTally>();
+  /** Publications that the library reads again. */
+  readonly #checking = new Set<string>();
   readonly #meter: RateMeter;
   readonly #desk: UploadDesk;
   readonly #options: UploadsOptions;
@@ -67,7 +74,7 @@ export class Uploads implements Part {
     this.#desk = {
       files: options.files,
       tickets: options.tickets,
-      served: this.served,
+      lease: (shared) => this.lease(shared),
       checks: new ChunkChecks({
         served: this.served,
         clock: this.#clock,
@@ -80,8 +87,7 @@ export class Uploads implements Part {
       receipts: options.receipts,
       clock: this.#clock,
       fileChanged: (shared) => this.fileChanged(shared),
-      outdated: (shared) => this.outdated(shared),
-      folderChanged: ({ publicationId, fileId }) => this.#options.onChanged(publicationId, fileId),
+      folderChanged: (shared) => this.outdated(shared),
     };
   }
 
@@ -173,9 +179,26 @@ export class Uploads implements Part {
     for (const connection of open) connection.close();
   }
 
+  /** Opens a file to serve it. @throws {ProtocolError} `changed`, `gone`; `checking` while the library reads it again. */
+  async lease(shared: SharedFile): Promise<Lease> {
+    try {
+      return await this.served.acquire(shared);
+    } catch (error) {
+      const { code } = toProtocolError(error);
+      if (code !== 'changed' && code !== 'gone' && code !== 'checking') throw error;
+      this.outdated(shared);
+      throw code !== 'checking' || this.#checking.has(shared.publicationId) ? error : new ProtocolError('changed');
+    }
+  }
+
   /** What lies at its path is not what was published. Who has it open may still read the old content to its end. */
-  outdated(shared: SharedFile): void {
-    if (shared.isFormer !== true) this.#options.onChanged(shared.publicationId, shared.fileId);
+  outdated({ publicationId, fileId, isFormer }: SharedFile): void {
+    if (isFormer === true) return;
+    const check = this.#options.onChanged(publicationId, fileId);
+    if (!(check instanceof Promise) || this.#checking.has(publicationId)) return;
+    this.#checking.add(publicationId);
+    // What became of it shows when the file is asked for again.
+    void check.catch(() => undefined).then(() => this.#checking.delete(publicationId));
   }
 
   /** A file turned out not to be what was published: everybody who fetches it hears it, and the library. */

@@ -20,6 +20,7 @@ const MAX_BAR_CELLS = 30;
 const PERCENT_CELLS = 4;
 const GAP = '  ';
 const NO_SOURCE = 'waiting for a source';
+const CHECKING = 'its source reads it again';
 
 /** What stands behind the bar while bytes come: speed, time left, sources. Fixed, so that bars of all rows are of one length. */
 const RATE_CELLS = '123.4 MiB/s'.length;
@@ -133,7 +134,7 @@ function fetchingDetails({ bytesPerSecond, etaMs, sources }: TransferRow): Detai
       .filter(({ queuePosition }) => queuePosition !== undefined)
       .toSorted((a, b) => queueRank(a) - queueRank(b));
     if (first !== undefined) return { details: queueTexts(first), tone: 'warning' };
-    return { details: [NO_SOURCE], tone: 'warning' };
+    return { details: [missingText(sources)], tone: 'warning' };
   }
   const eta = etaMs === undefined ? '' : `${formatDuration(etaMs)} left`;
   const rate = formatRate(bytesPerSecond).padStart(RATE_CELLS);
@@ -160,8 +161,12 @@ function queueRank({ queuePosition = 0, queueEtaMs }: TransferSource): number {
   return queueEtaMs ?? queuePosition * 3_600_000;
 }
 
-function waitingTexts({ problem, retryAt }: TransferRow, now: number): string[] {
-  if (problem === undefined) return [NO_SOURCE];
+function missingText(sources: readonly TransferSource[]): string {
+  return sources.some(({ state }) => state === 'checking') ? CHECKING : NO_SOURCE;
+}
+
+function waitingTexts({ problem, retryAt, sources }: TransferRow, now: number): string[] {
+  if (problem === undefined) return [missingText(sources)];
   const seconds = retryAt === undefined ? undefined : Math.max(0, Math.ceil((retryAt - now) / 1_000));
   return [problemTitle(problem), ...(seconds === undefined ? [] : [`again in ${formatDuration(seconds * 1_000)}`])];
 }

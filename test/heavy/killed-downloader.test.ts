@@ -113,7 +113,10 @@ async function pacedSource(world: World, publication: Publication, user: string)
     };
     turns.set(lane, send());
   };
-  const source: PacedSource = { evil: await evilSource(world, publication, { onChunks }, user), onSent: () => undefined };
+  const source: PacedSource = {
+    evil: await evilSource(world, publication, { onChunks }, user),
+    onSent: () => undefined,
+  };
   return source;
 }
 

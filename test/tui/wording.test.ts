@@ -239,6 +239,8 @@ describe('transferRow', () => {
 
   it('says what it waits for, and what went wrong', () => {
     expect(text({ state: 'waiting', sources: [] })).to.contain('waiting for a source');
+    const checking = { user: 'alice', address: '', state: 'checking', verifiedBytes: 0, bytesPerSecond: 0 } as const;
+    expect(text({ state: 'waiting', sources: [checking] })).to.contain('its source reads it again');
     expect(
       text({
         sources: [

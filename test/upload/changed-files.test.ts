@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { appendFile, chmod, open, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, open, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 import { expect } from 'chai';
 
 import type { Ticket } from '../../common/protocol/peer-messages.js';
 import type { Identity } from '../../common/wire/identity.js';
-import { type Publication, type TestPeer, World } from '../download/swarm-fixture.js';
+import { type Publication, sharedFile, type TestPeer, World } from '../download/swarm-fixture.js';
 import { RawPeer } from './raw-peer.js';
 
 const CHUNK = 256 * 1024;
@@ -81,6 +81,27 @@ describe('Uploads of a file that changes', () => {
       expect(alice.changed).to.deep.equal([publication.publicationId]);
     });
   }
+
+  it('says that a touched file is being looked at as long as the library reads it, then serves it', async () => {
+    const reading = Promise.withResolvers<void>();
+    const dora = await world.peer('dora', [publication], { onChanged: () => reading.promise });
+    const asking = await RawPeer.connect(dora, bob);
+    const open = (id: number): void =>
+      asking.line({ id, type: 'open', ticket: world.ticketFor(publication, bob.pin, { ticketId: TICKET_ID }) });
+    await utimes(publication.path, 1, 1);
+
+    for (const id of [1, 2, 3, 4, 5]) {
+      open(id);
+      expect(await asking.errorCode(id)).to.equal('checking');
+    }
+    const { publicationId, path } = publication;
+    dora.files.set(publicationId, sharedFile({ ...(await world.publishFile(path)), publicationId }));
+    reading.resolve();
+    open(6);
+
+    await asking.answer('opened', 6);
+    asking.close();
+  });
 
   it('sends nothing of a file that was written to after it was opened', async () => {
     await opened();
