@@ -34,12 +34,31 @@ interface RequestErrorOptions extends ErrorOptions {
 }
 
 /**
+ * A heartbeat as peers write it, padding included. It is by far the most frequent request, so it is known by its text; in any other
+ * spelling, or with other fields, it is parsed like every request.
+ */
+const PLAIN_HEARTBEAT =
+  /^\{"v":1,"id":"([A-Za-z0-9_-]{1,32})","type":"heartbeat"(?:,"libraryRevision":(0|[1-9][0-9]{0,14}))?\} *$/;
+/** Longer texts are not looked through for one. */
+const MAX_PLAIN_HEARTBEAT_BYTES = 128;
+
+/**
  * One request. `headerToken` is the token of a resume datagram's header: then the bytes must be a `resume` and that is its token.
  * @throws {RequestError} `bad-message`, `unsupported-version` or `unknown-type`.
  */
 export function parseRequest(bytes: Uint8Array, headerToken?: string): Request {
+  const heartbeat = headerToken === undefined ? plainHeartbeat(bytes) : undefined;
+  if (heartbeat !== undefined) return heartbeat;
   const value = parseRequestJson(bytes);
   return (headerToken === undefined ? goodRequest(value) : undefined) ?? judgedRequest(value, headerToken);
+}
+
+function plainHeartbeat(bytes: Uint8Array): Request<'heartbeat'> | undefined {
+  if (bytes.length > MAX_PLAIN_HEARTBEAT_BYTES || !Buffer.isBuffer(bytes)) return undefined;
+  const [, id, revision] = PLAIN_HEARTBEAT.exec(bytes.toString('latin1')) ?? [];
+  if (id === undefined) return undefined;
+  const heartbeat = { v: PROTOCOL_VERSION, id, type: 'heartbeat' } as const;
+  return revision === undefined ? heartbeat : { ...heartbeat, libraryRevision: Number(revision) };
 }
 
 /** Most are good, and need no look at what is wrong with them. */

@@ -108,6 +108,16 @@ export function decodeDatagram(bytes: Buffer): Datagram | undefined {
   }
 }
 
+/** Whether it is of the form of a peer's sealed data: by far the most are, so this is asked before all fields are. Nothing is verified. */
+export function isPeerData(bytes: Buffer): boolean {
+  return bytes[1] === KIND.peerData && bytes[0] === DATAGRAM_VERSION && isDataLength(bytes.length);
+}
+
+/** The session that a datagram of sealed data names, as text. */
+export function sessionOfData(bytes: Buffer): string {
+  return bytes.toString('base64url', 2, 2 + SESSION_BYTES);
+}
+
 /** Padded to MAX_DATAGRAM_BYTES, so that no answer to it is longer. */
 export function encodeHello(nonce: Uint8Array): Buffer {
   const bytes = Buffer.alloc(MAX_DATAGRAM_BYTES);
@@ -224,8 +234,12 @@ function decodeResumeReply(bytes: Buffer): Datagram | undefined {
 }
 
 function decodeData(kind: typeof KIND.peerData | typeof KIND.trackerData, bytes: Buffer): Datagram | undefined {
-  if (bytes.length < DATA_HEADER_BYTES + TAG_BYTES) return undefined;
+  if (!isDataLength(bytes.length)) return undefined;
   return { kind, session: bytes.subarray(2, 2 + SESSION_BYTES) };
+}
+
+function isDataLength(length: number): boolean {
+  return length >= DATA_HEADER_BYTES + TAG_BYTES && length <= MAX_DATAGRAM_BYTES;
 }
 
 function decodeHint(bytes: Buffer): Datagram | undefined {

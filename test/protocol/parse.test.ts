@@ -50,6 +50,26 @@ describe('messages', () => {
     });
   }
 
+  it('a heartbeat is the same request in the spelling of peers and in any other', () => {
+    for (const libraryRevision of [undefined, 0, 7, 2 ** 49, Number.MAX_SAFE_INTEGER]) {
+      const { v, id, type, ...more } = { ...HEARTBEAT, ...(libraryRevision === undefined ? {} : { libraryRevision }) };
+      const asPeersDo = JSON.stringify({ v, id, type, ...more });
+      const spellings = [asPeersDo, asPeersDo.padEnd(80), ` ${asPeersDo}`, JSON.stringify({ ...more, type, id, v })];
+      for (const text of spellings)
+        expect(parseRequest(Buffer.from(text)), text).to.deep.equal({ v, id, type, ...more });
+    }
+  });
+
+  it('what is nearly a heartbeat is refused like every other request', () => {
+    const text = JSON.stringify({ ...HEARTBEAT, libraryRevision: 7 });
+    const refused = [`${text},`, text.slice(0, -1), text.replace('a1', 'a 1'), text.replace('a1', 'a'.repeat(33))];
+    refused.push(
+      ...['-7', '07', '7.5', '9007199254740992', '7e99', '""'].map((revision) => text.replace(':7', `:${revision}`)),
+    );
+    refused.push(text.replace('"v":1', '"v":2'), `${text}\n{}`, `\ufeff${text}`);
+    for (const each of refused) expect(() => parseRequest(Buffer.from(each)), each).to.throw(RequestError);
+  });
+
   it('every event is parsed as it was encoded', () => {
     expect(Object.keys(events)).to.have.members(eventSchema.options.map((option) => option.shape.event.value));
     fc.assert(

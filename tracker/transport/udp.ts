@@ -14,7 +14,17 @@ import type { AbortOptions } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import type { Log } from '../../common/runtime/log.js';
 import { Cookies } from '../../common/wire/cookie.js';
-import { type Datagram, decodeDatagram, encodeCookie, encodeHint, HINT, KIND } from '../../common/wire/datagrams.js';
+import {
+  type Datagram,
+  decodeDatagram,
+  encodeCookie,
+  encodeHint,
+  HINT,
+  isPeerData,
+  KIND,
+  SESSION_BYTES,
+  sessionOfData,
+} from '../../common/wire/datagrams.js';
 import { KemKeys } from '../../common/wire/kem-keys.js';
 import { MAX_DATA_BYTES } from '../../common/wire/sealed-data.js';
 import { MAX_SEALED_LOGIN_REPLY_BYTES, openLogin } from '../../common/wire/sealed-login.js';
@@ -145,14 +155,19 @@ export class UdpTransport implements Part {
   }
 
   #take(datagram: Buffer, remote: RemoteInfo): void {
-    const fields = decodeDatagram(datagram);
+    const isData = isPeerData(datagram);
+    const fields = isData ? undefined : decodeDatagram(datagram);
     // Attacker: a forged source port 0, to which no socket can send. Nobody honest has it.
-    if (fields === undefined || remote.port === 0) return void this.#drop('malformed');
+    if (remote.port === 0 || (fields === undefined && !isData)) return void this.#drop('malformed');
     if (this.#services.policy.isBannedHost(remote.address)) return void this.#drop('banned');
     const from: From = { address: { host: plainHost(remote.address), port: remote.port }, size: datagram.length };
+    if (fields === undefined) this.#takeData(datagram, from);
+    else this.#takeOther(datagram, fields, from);
+  }
+
+  /** What comes before there is a session. */
+  #takeOther(datagram: Buffer, fields: Datagram, from: From): void {
     switch (fields.kind) {
-      case KIND.peerData:
-        return void this.#takeData(datagram, fields.session, from);
       case KIND.hello:
         return void this.#takeHello(fields.nonce, from);
       case KIND.login:
@@ -220,11 +235,11 @@ export class UdpTransport implements Part {
     return reply;
   }
 
-  #takeData(datagram: Buffer, sessionId: Buffer, from: From): void {
-    const session = this.#services.registry.find(sessionId.toString('base64url'));
+  #takeData(datagram: Buffer, from: From): void {
+    const session = this.#services.registry.find(sessionOfData(datagram));
     if (session === undefined) {
       this.#drop('noSession');
-      return void this.#hint(HINT.noSession, sessionId, from.address);
+      return void this.#hint(HINT.noSession, datagram.subarray(2, 2 + SESSION_BYTES), from.address);
     }
     const plaintext = session.open(datagram);
     if (plaintext === undefined) return void this.#drop('badSeal');
