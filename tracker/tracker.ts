@@ -154,15 +154,12 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
   if (store.nodes !== undefined) {
     const onCutOff = (isCutOff: boolean): void => {
       router.isCutOff = isCutOff;
-      if (isCutOff) registry.broadcast({ event: 'shutting-down' });
-      else services.health.noteWrite('ok'); // no peer may be left whose writes would show it
+      registry.broadcast({ event: 'shutting-down' }, { isOver: !isCutOff });
+      if (!isCutOff) services.health.noteWrite('ok'); // no peer may be left whose writes would show it
     };
     const group = lifecycle.add(nodeGroup(store.nodes, { services, options, onCutOff }));
     await group.start();
-    const news = store.nodes.listen(() => {
-      for (const one of [group, policyWatch, watch]) one.hurry();
-    });
-    lifecycle.add(news);
+    lifecycle.add(store.nodes.listen(wakerOf(group, [policyWatch, watch])));
   }
   services.metrics.watch(services, { drops: () => ({ ...udp.drops }), connections: () => tcp.connectionCount });
   services.live = liveDesk(services, { setLogLevel: options.setLogLevel, refresh: () => policyWatch.look() });
@@ -240,6 +237,14 @@ function makeServices({
 function nodesOf({ advertise, host }: TrackerOptions, port: number): Services['nodes'] {
   const name = advertise ?? (isWildcard(host) ? undefined : host);
   return name === undefined ? [] : [{ host: name, port }];
+}
+
+/** What a node tells is for the others; what administrators decide concerns all. */
+function wakerOf(group: NodeGroup, watches: readonly { hurry(): void }[]): (from: string | undefined) => void {
+  return (from) => {
+    group.hurry(from);
+    if (from === undefined) for (const watch of watches) watch.hurry();
+  };
 }
 
 /** This tracker as one node of several that share a store. */

@@ -32,7 +32,7 @@ export const ERROR_TEXTS = {
   'no-relay': 'The tracker relays nothing for this user.',
   'relay-quota': 'What the tracker relays for this user in a day is used up.',
   storage: 'The tracker could not store this. Nothing was changed.',
-  'shutting-down': 'The tracker is shutting down.',
+  'shutting-down': 'The tracker is shutting down, or sends its peers to another of its nodes.',
   'bad-ticket': 'The ticket is not valid here.',
   'ticket-expired': 'The ticket has expired.',
   'ticket-revoked': 'The ticket was revoked.',

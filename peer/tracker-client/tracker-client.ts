@@ -320,6 +320,7 @@ export class TrackerClient {
     this.#nodes.learn(reply.nodes);
     this.#learnTime(reply.serverTime);
     this.#options.onEpoch(reply.epoch);
+    if (this.#state.kind === 'waiting') this.#setState({ kind: 'online' }); // it said that it would leave, and has not
   }
 
   async #heartbeatReply(message: Message, { signal }: AbortOptions): Promise<object> {
@@ -361,6 +362,10 @@ export class TrackerClient {
     if (event.event === 'shutting-down' && this.#nodes.hasOthers) {
       this.#leaveNode();
       return;
+    }
+    if (event.event === 'shutting-down') {
+      const { problem } = peerErrorOf({ code: 'shutting-down', message: '' });
+      this.#setState({ kind: 'waiting', problem, retryAt: this.#options.clock.now() + this.#heartbeatMs });
     }
     if (event.event === 'ended') this.#setState({ kind: 'ended', problem: peerErrorOf(event.error).problem });
     this.#options.onEvent(event);

@@ -176,7 +176,11 @@ describe('three nodes of one tracker', () => {
   it('are woken by what others tell, and by what administrators decide, without looking', async () => {
     const [telling, hearing] = [nodes[0]!.store, nodes[1]!.store] as unknown as { nodes: NodeStore }[];
     let woken = 0;
-    const listening = hearing!.nodes.listen(() => (woken += 1));
+    const tellers = new Set<string | undefined>();
+    const listening = hearing!.nodes.listen((from) => {
+      tellers.add(from);
+      woken += 1;
+    });
     cleanUp.defer(() => listening.stop());
     const wokenBy = async (act: () => Promise<unknown>): Promise<void> => {
       const before = woken;
@@ -190,6 +194,7 @@ describe('three nodes of one tracker', () => {
       what: 'the node to listen',
     });
     await wokenBy(() => telling!.nodes.tell('teller', { ...news, messages: ['{}'] }));
+    expect(tellers, 'who tells need not look').to.include('teller');
     await wokenBy(() => nodes[0]!.store.changeAccount('alice', { kind: 'disable' }, Date.now()));
   });
 

@@ -55,4 +55,19 @@ describe('TrackerClient without its tracker', () => {
     await waitFor(() => client.state.kind === 'online');
     expect(waiting()).to.equal(undefined);
   });
+
+  it('says so as soon as the tracker says that it leaves, and is online again where it stays', async () => {
+    await client.login('alice', userOf('alice').password, { signal });
+    client.start();
+
+    tracker.tracker.registry.broadcast({ event: 'shutting-down' });
+
+    await waitFor(() => waiting()?.problem.message.includes('shutting down'), {
+      what: 'its word, with no time passed',
+    });
+    await waitFor(async () => {
+      await clock.advanceAsync(500);
+      return client.state.kind === 'online';
+    });
+  });
 });

@@ -26,4 +26,19 @@ describe('events that a peer has not seen', () => {
     expect([...new Set(sent)]).to.deep.equal(['copies']);
     outbox.stop();
   });
+
+  it('are not sent again when they are taken back', () => {
+    const clock = new VirtualClock();
+    const sent: string[] = [];
+    const outbox = new EventOutbox(clock, () => ({ isReliable: false, send: ({ event }) => void sent.push(event) }));
+    outbox.post({ event: 'shutting-down' });
+    outbox.post({ event: 'copies' });
+    expect(sent.splice(0)).to.include('shutting-down');
+
+    outbox.takeBack('shutting-down');
+    clock.advance(60_000);
+
+    expect([...new Set(sent)]).to.deep.equal(['copies']);
+    outbox.stop();
+  });
 });

@@ -47,13 +47,16 @@ export class CutOff {
     if (now - Math.max(this.#reachedAt, this.#askedAt) < PATIENCE_MS) return;
     this.#askedAt = now;
     using deadline = withDeadline(signal, ANSWER_MS, clock);
+    const enough = new AbortController();
+    const either = AbortSignal.any([deadline.signal, enough.signal]);
     const asked = others.map(async (node) => {
-      if (!(await isReady(node, { pin, signal: deadline.signal }))) throw new Error('it is not ready');
+      if (!(await isReady(node, { pin, signal: either }))) throw new Error('it is not ready');
     });
     const isAnyReady = await Promise.any(asked).then(
       () => true,
       () => false,
     );
+    enough.abort(); // one ready node is enough: those that have not answered need not be waited for
     if (!signal.aborted) this.#set(isAnyReady);
   }
 

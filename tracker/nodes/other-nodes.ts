@@ -100,6 +100,7 @@ export class NodeGroup implements OtherNodes, Part {
     this.#mirror = new Mirror(place, (session) => ({
       post: (notice) => this.#announcer.post({ kind: 'event', session, notice }),
       seen: () => undefined,
+      takeBack: () => undefined,
       flush: () => undefined,
       stop: () => undefined,
     }));
@@ -120,9 +121,9 @@ export class NodeGroup implements OtherNodes, Part {
     this.#task.start();
   }
 
-  /** Others have something to say. */
-  hurry(): void {
-    this.#task.hurry();
+  /** Others have something to say. `from` is the node that does, where that is known: what is told here wakes the others. */
+  hurry(from?: string): void {
+    if (from !== this.#node) this.#task.hurry();
   }
 
   /** Others know at once that its peers are gone. */

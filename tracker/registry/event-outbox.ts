@@ -34,7 +34,7 @@ function isReplaced(older: Kept, notice: Notice): boolean {
 }
 
 /** Where events for a session are put. */
-export type Outbox = Pick<EventOutbox, 'post' | 'seen' | 'flush' | 'stop'>;
+export type Outbox = Pick<EventOutbox, 'post' | 'seen' | 'takeBack' | 'flush' | 'stop'>;
 
 /** The events that one session has not said to have `seen`; they are sent until it does. */
 export class EventOutbox {
@@ -67,6 +67,11 @@ export class EventOutbox {
   seen(eventIds: readonly string[]): void {
     for (const id of eventIds) this.#waiting.delete(id);
     if (this.#waiting.size === 0) this.stop();
+  }
+
+  /** It is not true any more: who has not seen it had better not. */
+  takeBack(kind: Notice['event']): void {
+    this.seen([...this.#waiting].filter(([, { event }]) => event.event === kind).map(([id]) => id));
   }
 
   /** Sends what waits over the link there is now; called again when the session has got another one. */

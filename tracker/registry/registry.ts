@@ -316,10 +316,10 @@ export class Registry {
       for (const id of [...session.holds.keys()]) this.setHold(session, id, undefined);
   }
 
-  /** To all that are active. */
-  broadcast(notice: Notice): void {
+  /** To all that are active; with `isOver` it is taken back from those who have not seen it. */
+  broadcast(notice: Notice, { isOver = false } = {}): void {
     this.sweep();
-    for (const session of this.#active) session.outbox.post(notice);
+    for (const { outbox } of this.#active) isOver ? outbox.takeBack(notice.event) : outbox.post(notice);
   }
 
   /** Devices of serving sessions that became inactive since the last call, and of those that are active. */

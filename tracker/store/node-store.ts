@@ -16,9 +16,10 @@ export interface NodeStore {
   leave(node: string): Promise<void>;
   /**
    * Calls `onNews` soon after another node has sent messages, or somebody has decided what all nodes must know. It may be missed and it
-   * may be for nothing: whoever listens looks by itself as well. The caller stops what it returns.
+   * may be for nothing: whoever listens looks by itself as well. `from` is the node that has sent messages; undefined: all should look.
+   * The caller stops what it returns.
    */
-  listen(onNews: () => void): Part;
+  listen(onNews: (from: string | undefined) => void): Part;
 }
 
 export interface NodeFacts {

@@ -22,7 +22,7 @@ export class PostgresNews implements Part {
 
   constructor(
     private readonly url: string,
-    private readonly onNews: () => void,
+    private readonly onNews: (from: string | undefined) => void,
   ) {
     this.#task.start();
   }
@@ -48,10 +48,10 @@ export class PostgresNews implements Part {
     client.on('error', () => {
       if (this.#client === client) this.#client = undefined;
     });
-    client.on('notification', () => this.onNews());
+    client.on('notification', ({ payload }) => this.onNews(payload || undefined));
     await client.connect();
     await client.query(`LISTEN ${NEWS_CHANNEL}`);
-    this.onNews(); // of what came before it
+    this.onNews(undefined); // of what came before it
   }
 
   #drop(): void {
