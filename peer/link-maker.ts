@@ -53,6 +53,5 @@ export class LinkMaker {
 
 function entryById(library: Library, selector: string): ReturnType<Library['byFileId']> {
   const prefix = selector.slice(3).toLowerCase();
-  for (const entry of library.entries()) if (prefix.length >= 16 && entry.fileId.startsWith(prefix)) return entry;
-  return undefined;
+  return prefix.length >= 16 ? library.byIdPrefix(prefix) : undefined;
 }

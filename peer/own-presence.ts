@@ -12,8 +12,8 @@ export interface PresenceParts {
 
 /** What this peer says of itself at login and resume. */
 export function ownPresence({ library, fileServer, advertise }: PresenceParts): Presence {
-  // With something unsettled the revisions must not seem equal: the deltas would be skipped.
-  const libraryRevision = library.hasUnsettled() ? 0 : library.revision;
+  // While the tracker may show somebody what they are not to have any more, the rest waits until it was told of that.
+  const libraryRevision = library.hasNarrowed() ? 0 : library.revision;
   if (fileServer === undefined) return { serving: false, libraryRevision };
   const lan = fileServer.isLocalOnly ? [] : lanAddresses();
   const named = advertise === undefined ? {} : { advertise };

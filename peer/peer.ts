@@ -227,7 +227,7 @@ class RunningParts implements Peer {
   #tellEvent(event: TrackerEvent): void {
     if (event.event === 'copies') this.#news.beat();
     if (event.event === 'copies') this.#depot?.depot.told();
-    if (event.event === 'library') this.#publisher.syncSoon(this.#stopping);
+    if (event.event === 'library') this.#publisher.syncSoon('all', this.#stopping);
     if (event.event === 'revoked') this.#onEpoch(event.epoch);
     if (event.event === 'reach') this.#reach.told(event);
     if (event.event === 'match') this.#searches.matched(event, this.#stopping);
@@ -374,7 +374,8 @@ class RunningParts implements Peer {
     if (this.#tracker.savedSession !== undefined) void this.#savedSession.write(this.#tracker.savedSession);
     this.#news.beat();
     this.#depot?.depot.loggedIn();
-    if (!grant.live || this.#library.hasUnsettled()) this.#publisher.syncSoon(this.#stopping);
+    if (!grant.live) this.#publisher.syncSoon('all', this.#stopping);
+    else if (this.#library.hasUnsettled()) this.#publisher.syncSoon('unsettled', this.#stopping);
   }
 
   /** Where the tracker sees us; before the first login we have asked for nothing yet. */

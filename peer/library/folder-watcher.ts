@@ -40,8 +40,8 @@ export class FolderWatcher implements Part {
   update(): void {
     if (this.#isStopped) return;
     const wanted = new Map<string, string>();
-    for (const { name, path, isWatched, state } of this.#options.library.entries())
-      if (isWatched && state !== 'withdrawing') wanted.set(name, path);
+    for (const { name, path, state } of this.#options.library.watched())
+      if (state !== 'withdrawing') wanted.set(name, path);
     for (const [name, folder] of this.#folders) {
       if (wanted.get(name) === folder.root) continue;
       void folder.stop();

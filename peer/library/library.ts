@@ -4,12 +4,13 @@
  * removed after the tracker has forgotten it, so a crash between the two loses nothing and revives nothing.
  */
 import { randomBytes } from 'node:crypto';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 import type { Terms } from '../../common/protocol/messages.js';
 import type { Rights } from '../api.js';
 import type { FileIdentity } from './hashing/file-identity.js';
 import type { HashedFile } from './hashing/hash-file.js';
+import { COLUMNS, FILE_COLUMNS, openLibraryTable, UNSETTLED } from './library-schema.js';
 
 /** `pending`: the tracker may not know it yet. `withdrawing`: the tracker may still know it. */
 export type EntryState = 'pending' | 'published' | 'withdrawing';
@@ -59,78 +60,40 @@ export interface PutFile extends HashedFile {
   };
 }
 
-const SCHEMA = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
-  CREATE TABLE IF NOT EXISTS entry (
-    name TEXT PRIMARY KEY, path TEXT NOT NULL, file_id TEXT NOT NULL, size INTEGER NOT NULL,
-    dev TEXT NOT NULL, ino TEXT NOT NULL, mtime_ns TEXT NOT NULL, ctime_ns TEXT NOT NULL,
-    state TEXT NOT NULL, publication_id TEXT NOT NULL, revision INTEGER NOT NULL, hashes BLOB NOT NULL
-  ) WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS entry_path ON entry (path);
-  CREATE INDEX IF NOT EXISTS entry_file ON entry (file_id);
-  CREATE INDEX IF NOT EXISTS entry_publication ON entry (publication_id);
-  CREATE TABLE IF NOT EXISTS former (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL, path TEXT NOT NULL, file_id TEXT NOT NULL, size INTEGER NOT NULL,
-    dev TEXT NOT NULL, ino TEXT NOT NULL, mtime_ns TEXT NOT NULL, ctime_ns TEXT NOT NULL,
-    publication_id TEXT NOT NULL, hashes BLOB NOT NULL, UNIQUE (publication_id, file_id)
-  );
-  CREATE INDEX IF NOT EXISTS entry_inode ON entry (ino, dev);
-  CREATE TABLE IF NOT EXISTS setting (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-`;
-/** Several commands of one user may open it at once, and opening locks it for a moment: so long one waits, ms. */
-const LOCK_WAIT_MS = 5_000;
 const LOCK_KEY_BYTES = 32;
-const FILE_COLUMNS = 'name, path, file_id, size, dev, ino, mtime_ns, ctime_ns, publication_id';
-/** Columns that a library of an earlier version has not. */
-const LATER_COLUMNS = {
-  wished_rights: 'TEXT',
-  wished_terms: 'TEXT',
-  wished_name: 'TEXT',
-  files: 'INTEGER',
-  bytes: 'INTEGER',
-  listing: 'TEXT',
-  is_watched: 'INTEGER NOT NULL DEFAULT 0',
-  is_described: 'INTEGER NOT NULL DEFAULT 1',
-  known_rights: 'TEXT',
-  known_terms: 'TEXT',
-} as const;
-const COLUMNS = `${FILE_COLUMNS}, state, revision, ${Object.keys(LATER_COLUMNS).join(', ')}`;
 /** Contents before the present one that are kept for who began to fetch them; each is served only while its file is still there. */
 const MAX_FORMER = 3;
 
+/** The last entry of a page. */
+export interface PageEnd {
+  readonly changed: number;
+  readonly name: string;
+}
+
 export class Library {
   readonly #db: DatabaseSync;
-  readonly #select: (where: string) => StatementSync;
+  readonly #statements = new Map<string, StatementSync>();
 
   constructor(file: string) {
-    this.#db = new DatabaseSync(file, { timeout: LOCK_WAIT_MS });
-    this.#db.exec(SCHEMA);
-    addLaterColumns(this.#db);
-    const cache = new Map<string, StatementSync>();
-    this.#select = (where) => {
-      const statement = cache.get(where) ?? this.#db.prepare(`SELECT ${COLUMNS} FROM entry WHERE ${where}`);
-      cache.set(where, statement);
-      return statement;
-    };
+    this.#db = openLibraryTable(file);
   }
 
   /** The tracker's revision of this device's publications, as last heard. */
   get revision(): number {
-    const row = this.#db.prepare(`SELECT value FROM setting WHERE key = 'revision'`).get();
+    const row = this.#prepare(`SELECT value FROM setting WHERE key = 'revision'`).get();
     return Number(row?.['value'] ?? 0);
   }
 
   set revision(value: number) {
-    this.#db
-      .prepare(`INSERT INTO setting VALUES ('revision', ?) ON CONFLICT DO UPDATE SET value = excluded.value`)
-      .run(value);
+    this.#prepare(`INSERT INTO setting VALUES ('revision', ?) ON CONFLICT DO UPDATE SET value = excluded.value`).run(
+      value,
+    );
   }
 
   /** A secret of this library alone, 32 bytes, made when it is first asked for: salts of passcodes come from it. */
   lockKey(): Uint8Array {
-    this.#db.prepare(`INSERT OR IGNORE INTO setting VALUES ('lock-key', ?)`).run(randomBytes(LOCK_KEY_BYTES));
-    const row = this.#db.prepare(`SELECT value FROM setting WHERE key = 'lock-key'`).get();
+    this.#prepare(`INSERT OR IGNORE INTO setting VALUES ('lock-key', ?)`).run(randomBytes(LOCK_KEY_BYTES));
+    const row = this.#prepare(`SELECT value FROM setting WHERE key = 'lock-key'`).get();
     return row?.['value'] as Uint8Array;
   }
 
@@ -157,9 +120,10 @@ export class Library {
 
   /** A content that the publication had before. */
   former(publicationId: string, fileId: string): Content | undefined {
-    const row = this.#db
-      .prepare(`SELECT ${FILE_COLUMNS} FROM former WHERE publication_id = ? AND file_id = ?`)
-      .get(publicationId, fileId);
+    const row = this.#prepare(`SELECT ${FILE_COLUMNS} FROM former WHERE publication_id = ? AND file_id = ?`).get(
+      publicationId,
+      fileId,
+    );
     return row === undefined ? undefined : contentOf(row);
   }
 
@@ -169,9 +133,59 @@ export class Library {
     return entryOf(this.#select(where).get(String(ino), String(dev), Number(size), String(mtimeNs)));
   }
 
-  /** Every entry by name, read as needed. */
+  /** Every entry by name, read as needed: nothing may be written meanwhile. */
   *entries(): Generator<LibraryEntry> {
     for (const row of this.#select('1 ORDER BY name').iterate()) yield entryOf(row) as LibraryEntry;
+  }
+
+  /** Those that are to get another name. */
+  toRename(): LibraryEntry[] {
+    return this.#select('wished_name IS NOT NULL')
+      .all()
+      .map((row) => entryOf(row) as LibraryEntry);
+  }
+
+  /** At most `most` entries, or those of them that are unsettled, which come after `last` when what was put last comes first. */
+  page(
+    which: 'all' | 'unsettled',
+    most: number,
+    last?: PageEnd,
+  ): { entries: LibraryEntry[]; last: PageEnd | undefined } {
+    const table = which === 'all' ? 'entry INDEXED BY entry_changed' : 'entry INDEXED BY entry_unsettled';
+    const where = `${which === 'all' ? '' : `${UNSETTLED} AND `}(changed, name) < (?, ?)`;
+    const rows = this.#prepare(
+      `SELECT changed, ${COLUMNS} FROM ${table} WHERE ${where} ORDER BY changed DESC, name DESC LIMIT ?`,
+    ).all(last?.changed ?? Number.MAX_SAFE_INTEGER, last?.name ?? '', most);
+    const end = rows.at(-1);
+    return {
+      entries: rows.map((row) => entryOf(row) as LibraryEntry),
+      last: end && { changed: Number(end['changed']), name: String(end['name']) },
+    };
+  }
+
+  /** Folders that are read again whenever something in them changes. */
+  watched(): LibraryEntry[] {
+    return this.#select('is_watched = 1')
+      .all()
+      .map((row) => entryOf(row) as LibraryEntry);
+  }
+
+  /** One whose fileId begins so. */
+  byIdPrefix(prefix: string): LibraryEntry | undefined {
+    return entryOf(this.#select('file_id >= ? AND file_id < ? LIMIT 1').get(prefix, `${prefix}g`)); // behind every digit
+  }
+
+  /** Does all of `work`, which must not wait for anything, in one step: on a disk each step takes its time. */
+  inOneStep<T>(work: () => T): T {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
   }
 
   /** The publication that comes next by its id, for who goes through them slowly; '' for the first. */
@@ -182,16 +196,20 @@ export class Library {
 
   /** True when something must be told to the tracker. */
   hasUnsettled(): boolean {
-    const where = `state <> 'published' OR wished_name IS NOT NULL OR is_described = 0 OR wished_rights IS NOT NULL
-      OR wished_terms IS NOT NULL LIMIT 1`;
+    return this.#select(`${UNSETTLED} LIMIT 1`).get() !== undefined;
+  }
+
+  /** True when the tracker may let others fetch what they may not any more: rights, terms or an end that it does not know of. */
+  hasNarrowed(): boolean {
+    const where = `${UNSETTLED} AND (state = 'withdrawing' OR wished_rights IS NOT NULL OR wished_terms IS NOT NULL) LIMIT 1`;
     return this.#select(where).get() !== undefined;
   }
 
   /** Chunk hashes of a present or former content, 32 bytes each; undefined when it is none any more. */
   hashes(fileId: string): Uint8Array | undefined {
     const row =
-      this.#db.prepare('SELECT hashes FROM entry WHERE file_id = ? LIMIT 1').get(fileId) ??
-      this.#db.prepare('SELECT hashes FROM former WHERE file_id = ? LIMIT 1').get(fileId);
+      this.#prepare('SELECT hashes FROM entry WHERE file_id = ? LIMIT 1').get(fileId) ??
+      this.#prepare('SELECT hashes FROM former WHERE file_id = ? LIMIT 1').get(fileId);
     return row?.['hashes'] as Uint8Array | undefined;
   }
 
@@ -201,61 +219,56 @@ export class Library {
     const { dev, ino, mtimeNs, ctimeNs } = file.identity;
     const times = [String(dev), String(ino), String(mtimeNs), String(ctimeNs)];
     const wishes = [textOf(wish.rights), this.#termsText(name, wish)];
-    this.#db
-      .prepare(`
+    this.#prepare(`
       INSERT INTO entry (${FILE_COLUMNS}, state, revision, hashes, wished_rights, wished_terms, files, bytes, listing,
-        is_watched, is_described)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 'pending', 0, ?, ?, ?, ?, ?, ?, ?, ?)
+        is_watched, is_described, changed)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 'pending', 0, ?, ?, ?, ?, ?, ?, ?, ?,
+        (SELECT coalesce(max(changed), 0) + 1 FROM entry))
       ON CONFLICT (name) DO UPDATE SET path = excluded.path, file_id = excluded.file_id, size = excluded.size, dev = excluded.dev,
         ino = excluded.ino, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, state = 'pending', hashes = excluded.hashes,
         wished_rights = coalesce(excluded.wished_rights, wished_rights), wished_terms = coalesce(excluded.wished_terms, wished_terms),
         files = excluded.files, bytes = excluded.bytes, listing = excluded.listing, is_watched = excluded.is_watched,
-        is_described = excluded.is_described
-    `)
-      .run(name, path, file.fileId, file.size, ...times, file.hashes, ...wishes, ...folderValues(file.folder));
+        is_described = excluded.is_described, changed = excluded.changed
+    `).run(name, path, file.fileId, file.size, ...times, file.hashes, ...wishes, ...folderValues(file.folder));
   }
 
   /** The tracker knows every path of the folder. */
   setDescribed(name: string, fileId: string): void {
-    this.#db.prepare('UPDATE entry SET is_described = 1 WHERE name = ? AND file_id = ?').run(name, fileId);
+    this.#prepare('UPDATE entry SET is_described = 1 WHERE name = ? AND file_id = ?').run(name, fileId);
   }
 
   setWatched(name: string, isWatched: boolean): void {
-    this.#db.prepare('UPDATE entry SET is_watched = ? WHERE name = ?').run(isWatched ? 1 : 0, name);
+    this.#prepare('UPDATE entry SET is_watched = ? WHERE name = ?').run(isWatched ? 1 : 0, name);
   }
 
   /** Other rights or terms are wanted for the same content. */
   wish(name: string, wish: Wish): void {
-    this.#db
-      .prepare(
-        `UPDATE entry SET state = 'pending', wished_rights = coalesce(?, wished_rights),
+    this.#prepare(
+      `UPDATE entry SET state = 'pending', wished_rights = coalesce(?, wished_rights),
           wished_terms = coalesce(?, wished_terms) WHERE name = ?`,
-      )
-      .run(textOf(wish.rights), this.#termsText(name, wish), name);
+    ).run(textOf(wish.rights), this.#termsText(name, wish), name);
   }
 
   /** The tracker has it, with what was wished for. */
   settle(name: string, publicationId: string, revision: number): void {
     const entry = this.byName(name);
-    if (entry?.wishedRights !== undefined || entry?.wishedTerms !== undefined)
-      this.setKnown(name, { rights: entry.wishedRights, terms: entry.wishedTerms });
-    this.#db
-      .prepare(
-        `UPDATE entry SET state = 'published', wished_rights = NULL, wished_terms = NULL, publication_id = ?, revision = ?
+    const isWished = entry?.wishedRights !== undefined || entry?.wishedTerms !== undefined;
+    const isSame = entry?.publicationId === publicationId && entry.revision === revision;
+    if (isSame && !isWished && entry.state === 'published') return;
+    if (isWished) this.setKnown(name, { rights: entry.wishedRights, terms: entry.wishedTerms });
+    this.#prepare(
+      `UPDATE entry SET state = 'published', wished_rights = NULL, wished_terms = NULL, publication_id = ?, revision = ?
           WHERE name = ?`,
-      )
-      .run(publicationId, revision, name);
+    ).run(publicationId, revision, name);
   }
 
   /** The tracker has acknowledged these rights or terms. */
   setKnown(name: string, { rights, terms }: Wish): void {
-    const row = this.#db.prepare('SELECT known_terms FROM entry WHERE name = ?').get(name);
+    const row = this.#prepare('SELECT known_terms FROM entry WHERE name = ?').get(name);
     const before = typeof row?.['known_terms'] === 'string' ? (JSON.parse(row['known_terms']) as Terms) : {};
-    this.#db
-      .prepare(
-        'UPDATE entry SET known_rights = coalesce(?, known_rights), known_terms = coalesce(?, known_terms) WHERE name = ?',
-      )
-      .run(textOf(rights), terms === undefined ? null : textOf({ ...before, ...terms }), name);
+    this.#prepare(
+      'UPDATE entry SET known_rights = coalesce(?, known_rights), known_terms = coalesce(?, known_terms) WHERE name = ?',
+    ).run(textOf(rights), terms === undefined ? null : textOf({ ...before, ...terms }), name);
   }
 
   /** The tracker has forgotten what it had acknowledged: rights and terms of everything are to be told again. */
@@ -267,32 +280,44 @@ export class Library {
 
   /** The tracker is about to be told of another name; null: it will not be. */
   wishName(name: string, wished: string | null): void {
-    this.#db.prepare('UPDATE entry SET wished_name = ? WHERE name = ?').run(wished, name);
+    this.#prepare('UPDATE entry SET wished_name = ? WHERE name = ?').run(wished, name);
   }
 
   /** The tracker has the other name. */
   rename(name: string, to: string): void {
-    this.#db.prepare('UPDATE OR REPLACE entry SET name = ?, wished_name = NULL WHERE name = ?').run(to, name);
+    this.#prepare('UPDATE OR REPLACE entry SET name = ?, wished_name = NULL WHERE name = ?').run(to, name);
   }
 
   /** The tracker is about to be told to forget it. */
   withdraw(name: string): void {
-    this.#db.prepare(`UPDATE entry SET state = 'withdrawing' WHERE name = ?`).run(name);
+    this.#prepare(`UPDATE entry SET state = 'withdrawing' WHERE name = ?`).run(name);
   }
 
   /** The tracker has forgotten it; an entry that was published anew meanwhile stays. */
   forget(name: string): void {
     this.#dropFormer(name);
-    this.#db.prepare(`DELETE FROM entry WHERE name = ? AND state = 'withdrawing'`).run(name);
+    this.#prepare(`DELETE FROM entry WHERE name = ? AND state = 'withdrawing'`).run(name);
   }
 
   remove(name: string): void {
     this.#dropFormer(name);
-    this.#db.prepare('DELETE FROM entry WHERE name = ?').run(name);
+    this.#prepare('DELETE FROM entry WHERE name = ?').run(name);
   }
 
   close(): void {
     if (this.#db.isOpen) this.#db.close();
+  }
+
+  #prepare(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  #select(where: string): StatementSync {
+    return this.#prepare(`SELECT ${COLUMNS} FROM entry WHERE ${where}`);
   }
 
   /** With those wished for before: a passcode that the tracker has not heard of must not be lost to a later wish. */
@@ -302,46 +327,22 @@ export class Library {
 
   #keepFormer(name: string, fileId: string): void {
     const columns = `${FILE_COLUMNS}, hashes`;
-    const { changes } = this.#db
-      .prepare(
-        `INSERT OR REPLACE INTO former (${columns}) SELECT ${columns} FROM entry
+    const { changes } = this.#prepare(
+      `INSERT OR REPLACE INTO former (${columns}) SELECT ${columns} FROM entry
           WHERE name = ? AND file_id <> ? AND publication_id <> '' AND listing IS NULL`,
-      )
-      .run(name, fileId);
+    ).run(name, fileId);
     if (changes === 0) return;
-    this.#db
-      .prepare(
-        `DELETE FROM former WHERE publication_id = (SELECT publication_id FROM entry WHERE name = ?) AND id NOT IN (
+    this.#prepare(
+      `DELETE FROM former WHERE publication_id = (SELECT publication_id FROM entry WHERE name = ?) AND id NOT IN (
           SELECT id FROM former WHERE publication_id = (SELECT publication_id FROM entry WHERE name = ?)
           ORDER BY id DESC LIMIT ${MAX_FORMER})`,
-      )
-      .run(name, name);
+    ).run(name, name);
   }
 
   #dropFormer(name: string): void {
-    this.#db
-      .prepare('DELETE FROM former WHERE publication_id = (SELECT publication_id FROM entry WHERE name = ?)')
-      .run(name);
-  }
-}
-
-/** Of several commands that open a library of an earlier version at once, one adds them. */
-function addLaterColumns(db: DatabaseSync): void {
-  const missing = (): [string, string][] => {
-    const there = new Set(
-      db
-        .prepare('PRAGMA table_info(entry)')
-        .all()
-        .map(({ name }) => name),
+    this.#prepare('DELETE FROM former WHERE publication_id = (SELECT publication_id FROM entry WHERE name = ?)').run(
+      name,
     );
-    return Object.entries(LATER_COLUMNS).filter(([name]) => !there.has(name));
-  };
-  if (missing().length === 0) return;
-  db.exec('BEGIN IMMEDIATE');
-  try {
-    for (const [name, type] of missing()) db.exec(`ALTER TABLE entry ADD COLUMN ${name} ${type}`);
-  } finally {
-    db.exec('COMMIT');
   }
 }
 

@@ -11,6 +11,7 @@ import type { AbortOptions } from '../../common/runtime/deadline.js';
 import {
   type CommandOptions,
   PeerError,
+  type PeerProblem,
   type PublishInput,
   type PublishOutcome,
   type UnpublishOutcome,
@@ -24,16 +25,13 @@ import type { Folders } from './folders/folders.js';
 import { compareIdentity, type FileIdentity } from './hashing/file-identity.js';
 import type { FileHasher, HashedFile } from './hashing/hash-file.js';
 import type { Library, LibraryEntry, Wish } from './library.js';
+import { BULK_ENTRIES, LibrarySync, settleAll } from './library-sync.js';
 import { nameTaken } from './name-taken.js';
 import { notMine, ownName } from './own-name.js';
 import { mineRow } from './publication-row.js';
 import { isDirectory, publishEntry } from './publish-entry.js';
-import { settleName } from './rename.js';
-import { wireWish } from './wire-rights.js';
+import { inWishes, wireWish, wishOf } from './wire-rights.js';
 import { shownTerms, wireTerms } from './wire-terms.js';
-
-/** Entries of one bulk request: far below the line limit with the longest names. */
-const BULK_ENTRIES = 500;
 
 export interface PublisherOptions {
   readonly library: Library;
@@ -57,11 +55,12 @@ export class Publisher {
   readonly #options: PublisherOptions;
   readonly #folders: FolderPublisher;
   readonly #refreshing = new Map<string, Promise<void>>();
-  #syncing: Promise<void> | undefined;
+  readonly #sync: LibrarySync;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#folders = new FolderPublisher(options);
+    this.#sync = new LibrarySync({ ...options, folders: this.#folders });
   }
 
   /** One outcome a path, in order; a path that fails does not stop the others. */
@@ -70,19 +69,13 @@ export class Publisher {
       throw new PeerError({ code: 'usage', message: '--as names one file, so give it one path.' });
     }
     const wish = { rights: input.rights, terms: input.terms && (await wireTerms(input.terms, this.#options.library)) };
-    const prepared = await Promise.all(
-      input.paths.map((path) =>
-        this.#prepare(path, { ...input, wish }, options).catch((error: unknown) => {
-          options.signal.throwIfAborted();
-          return problemOfFailure(error);
-        }),
-      ),
-    );
-    const ready = prepared.filter((item) => 'fileId' in item);
+    const prepared: (Prepared | PeerProblem)[] = [];
     const outcomeByName = new Map<string, PublishOutcome>();
-    for (let start = 0; start < ready.length; start += BULK_ENTRIES) {
-      const batch = ready.slice(start, start + BULK_ENTRIES);
-      for (const alike of this.#alike(batch)) await this.#announce(alike, outcomeByName, options);
+    for (let start = 0; start < input.paths.length; start += BULK_ENTRIES) {
+      const some = await this.#prepareAll(input.paths.slice(start, start + BULK_ENTRIES), { ...input, wish }, options);
+      prepared.push(...some);
+      const ready = some.filter((item) => 'fileId' in item);
+      for (const alike of inWishes(this.#options.library, ready)) await this.#announce(alike, outcomeByName, options);
     }
     this.#options.onChanged?.();
     return prepared.map((item, index) => {
@@ -113,36 +106,14 @@ export class Publisher {
     if (entry !== undefined) library.remove(entry.name);
   }
 
-  /** `sync` in the background, once at a time. A failure becomes a notice. */
-  syncSoon({ signal }: AbortOptions): void {
-    this.#syncing ??= this.sync({ signal })
-      .catch((error: unknown) => {
-        if (signal.aborted) return;
-        const reason = error instanceof Error ? error.message : String(error);
-        this.#options.notice('warning', `The tracker could not be told of the library: ${reason}`);
-      })
-      .finally(() => {
-        this.#syncing = undefined;
-      });
+  /** Tells the tracker what it does not know of this device's library, or only what is known to be unsettled. */
+  sync(which: 'all' | 'unsettled', { signal }: AbortOptions): Promise<void> {
+    return this.#sync.run(which, { signal });
   }
 
-  /** Tells the tracker what it does not know of this device's library. */
-  async sync({ signal }: AbortOptions): Promise<void> {
-    const { library, tracker } = this.#options;
-    await this.#syncNames({ signal });
-    const entries = [...library.entries()];
-    const leaving = entries.filter((entry) => entry.state === 'withdrawing');
-    for (let start = 0; start < leaving.length; start += BULK_ENTRIES) {
-      const batch = leaving.slice(start, start + BULK_ENTRIES);
-      const reply = await tracker.request('unpublish', { names: batch.map((entry) => entry.name) }, { signal });
-      for (const entry of batch) library.forget(entry.name);
-      library.revision = reply.libraryRevision;
-    }
-    const staying = entries.filter((entry) => entry.state !== 'withdrawing');
-    for (let start = 0; start < staying.length; start += BULK_ENTRIES) {
-      const batch = staying.slice(start, start + BULK_ENTRIES);
-      for (const alike of this.#alike(batch)) await this.#syncBatch(alike, { signal });
-    }
+  /** `sync` in the background. A failure becomes a notice. */
+  syncSoon(which: 'all' | 'unsettled', { signal }: AbortOptions): void {
+    this.#sync.soon(which, { signal });
   }
 
   /**
@@ -165,11 +136,37 @@ export class Publisher {
     return this.#folders.rescan(name, announce, { signal, isStrict });
   }
 
+  /** Hashes them at once and records them in one step; in the order of `paths`. */
+  async #prepareAll(
+    paths: readonly string[],
+    input: PublishInput & { readonly wish: Wish },
+    options: CommandOptions,
+  ): Promise<(Prepared | PeerProblem)[]> {
+    const orProblem = (error: unknown): PeerProblem => {
+      options.signal.throwIfAborted();
+      return problemOfFailure(error);
+    };
+    const hashed = await Promise.all(paths.map((path) => this.#prepare(path, input, options).catch(orProblem)));
+    const recorded = (item: (typeof hashed)[number]): Prepared | PeerProblem => {
+      try {
+        return 'record' in item ? item.record() : item;
+      } catch (error) {
+        return orProblem(error);
+      }
+    };
+    try {
+      return this.#options.library.inOneStep(() => hashed.map(recorded));
+    } catch (error) {
+      return hashed.map((item) => ('record' in item ? orProblem(error) : item));
+    }
+  }
+
+  /** A file that was hashed comes as what is to record it. */
   async #prepare(
     path: string,
     input: PublishInput & { readonly wish: Wish },
     { signal, onProgress }: CommandOptions,
-  ): Promise<Prepared> {
+  ): Promise<Prepared | { readonly record: () => Prepared }> {
     const { as, replace = false, wish } = input;
     const { library } = this.#options;
     const name = as ?? basename(path);
@@ -190,17 +187,23 @@ export class Publisher {
       return { path, name, fileId: known.fileId, sizeBytes: known.sizeBytes, replace: true, isNew: false };
     }
     const file = await this.#hash(path, { signal, ...(onProgress ? { onProgress } : {}) });
+    return { record: () => this.#record(path, file, { name, replace, wish }) };
+  }
+
+  /** @throws {PeerError} `name-taken`, also by another path of the same command. */
+  #record(
+    path: string,
+    file: HashedFile,
+    { name, replace, wish }: { readonly name: string; readonly replace: boolean; readonly wish: Wish },
+  ): Prepared {
+    const { library } = this.#options;
+    const known = library.byName(name);
+    const isSamePath = known?.path === path;
     if (known !== undefined && !isSamePath && !replace && known.fileId !== file.fileId)
       throw nameTaken(name, known.path);
     library.put(name, path, file, wish);
-    return {
-      path,
-      name,
-      fileId: file.fileId,
-      sizeBytes: file.size,
-      replace: replace || isSamePath,
-      isNew: known === undefined,
-    };
+    const { fileId, size: sizeBytes } = file;
+    return { path, name, fileId, sizeBytes, replace: replace || isSamePath, isNew: known === undefined };
   }
 
   async #hash(path: string, { signal, onProgress }: CommandOptions): Promise<HashedFile> {
@@ -244,10 +247,10 @@ export class Publisher {
       });
       const wish = wishOf(library.byName(batch[0]?.name ?? ''));
       const reply = await tracker.request('publish', { entries, ...wireWish(wish) }, { signal });
+      settleAll(library, batch, reply.results);
       for (const [index, item] of batch.entries()) {
         const result = reply.results[index];
         if (result?.ok === true) {
-          library.settle(item.name, result.publicationId, result.revision);
           await this.#folders.tellPaths(item.name, result.paths, { signal });
           const { skipped, skippedCount = 0 } = item;
           outcomeByName.set(item.name, {
@@ -307,37 +310,6 @@ export class Publisher {
     }
   }
 
-  async #syncBatch(batch: readonly LibraryEntry[], { signal }: AbortOptions): Promise<void> {
-    const { library, tracker, notice } = this.#options;
-    const entries = batch.map((entry) => ({
-      ...publishEntry(entry),
-      // New content of a name that was ours before: the crash came between hashing and the tracker's answer.
-      ...(entry.state === 'pending' && entry.publicationId !== '' ? { replace: true } : {}),
-      // What others have removed meanwhile does not come back by being told again.
-      ...(entry.state === 'published' ? { publicationId: entry.publicationId } : {}),
-    }));
-    const reply = await tracker.request('publish', { entries, ...wireWish(wishOf(batch[0])) }, { signal });
-    for (const [index, entry] of batch.entries()) {
-      const result = reply.results[index];
-      if (result?.ok === true) {
-        library.settle(entry.name, result.publicationId, result.revision);
-        await this.#folders.tellPaths(entry.name, result.paths, { signal });
-      } else if (result?.error.code === 'gone') {
-        library.remove(entry.name);
-        notice('warning', `${entry.name} was removed, so this device no longer offers it. Your file is still there.`);
-      } else if (result?.error.code === 'name-taken') {
-        library.remove(entry.name);
-        notice(
-          'warning',
-          `${entry.name} was published from another device with other content, so this device no longer offers its own.`,
-        );
-      } else if (result !== undefined) {
-        notice('warning', `${entry.name} is not published: ${peerErrorOf(result.error).problem.message}`);
-      }
-    }
-    library.revision = reply.libraryRevision;
-  }
-
   async #refresh(entry: LibraryEntry, { signal }: AbortOptions): Promise<void> {
     const { library, notice } = this.#options;
     if (entry.kind === 'folder') {
@@ -369,29 +341,11 @@ export class Publisher {
     }
   }
 
-  /** One request carries one set of rights and terms. What an entry wishes is kept in the library until the tracker has it. */
-  #alike<T extends { readonly name: string }>(batch: readonly T[]): T[][] {
-    const { library } = this.#options;
-    return [...Map.groupBy(batch, ({ name }) => JSON.stringify(wireWish(wishOf(library.byName(name))))).values()];
-  }
-
-  async #syncNames({ signal }: AbortOptions): Promise<void> {
-    const { library, tracker, notice } = this.#options;
-    for (const entry of [...library.entries()].filter(({ wishedName }) => wishedName !== undefined)) {
-      const refusal = await settleName(entry, { library, tracker }, { signal });
-      if (refusal !== undefined) notice('warning', `${entry.name} was not renamed: ${refusal.message}`);
-    }
-  }
-
   #row(name: string, wish: Wish, rights: 'public' | 'limited'): ReturnType<typeof mineRow> {
     const entry = this.#options.library.byName(name) ?? { name };
     const row = mineRow({ ...entry, rights: wish.rights ?? rights }, this.#options.user(), this.#options.now());
     return { ...row, ...(wish.terms && shownTerms(wish.terms)) };
   }
-}
-
-function wishOf(entry: LibraryEntry | undefined): Wish {
-  return { rights: entry?.wishedRights, terms: entry?.wishedTerms };
 }
 
 async function isUnchanged(entry: LibraryEntry): Promise<boolean> {

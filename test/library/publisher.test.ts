@@ -1,4 +1,4 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { Request, RequestType } from '../../common/protocol/messages.js';
 import { systemClock } from '../../common/runtime/clock.js';
@@ -17,6 +17,8 @@ interface Known {
 /** The tracker's rules for `publish` and `unpublish`, with a wire that can be cut before or after it applies them. */
 class TrackerModel {
   readonly byName = new Map<string, Known>();
+  /** Names of each request to publish. */
+  readonly told: string[][] = [];
   revision = 0;
   cut: 'never' | 'before' | 'after' = 'never';
 
@@ -29,6 +31,7 @@ class TrackerModel {
   };
 
   #publish({ entries }: Pick<Request<'publish'>, 'entries'>): object {
+    this.told.push(entries.map(({ name }) => name));
     const results = entries.map(({ name, fileId, replace }) => {
       const known = this.byName.get(name);
       if (known !== undefined && known.fileId !== fileId && replace !== true) {
@@ -123,6 +126,18 @@ describe('Publisher', () => {
     expect(hashed).to.deep.equal([path]);
   });
 
+  it('does not hash a file again that was moved or renamed', async () => {
+    const path = await file('a.txt', 'a');
+    await publisher.publish({ paths: [path] }, { signal });
+    await rename(path, dir.join('b.txt'));
+
+    const [outcome] = await publisher.publish({ paths: [dir.join('b.txt')] }, { signal });
+
+    expect(outcome).to.include({ ok: true, change: 'new' });
+    expect(tracker.byName.get('b.txt')?.fileId).to.equal(tracker.byName.get('a.txt')?.fileId);
+    expect(hashed).to.deep.equal([path]);
+  });
+
   it('replaces the content of the same path, as the next revision', async () => {
     await publisher.publish({ paths: [await file('a.txt', 'old')] }, { signal });
 
@@ -157,7 +172,7 @@ describe('Publisher', () => {
       const [outcome] = await publisher.publish({ paths: [await file('a.txt', 'a')] }, { signal });
       tracker.cut = 'never';
 
-      await publisher.sync({ signal });
+      await publisher.sync('all', { signal });
 
       expect(outcome).to.have.nested.property('problem.code', 'tracker-unreachable');
       expect(tracker.byName.get('a.txt')?.revision).to.equal(1);
@@ -170,18 +185,59 @@ describe('Publisher', () => {
       await publisher.withdraw(['a.txt'], { signal });
       tracker.cut = 'never';
 
-      await publisher.sync({ signal });
+      await publisher.sync('all', { signal });
 
       expect([...tracker.byName.keys()]).to.deep.equal([]);
       expect([...library.entries()]).to.deep.equal([]);
     });
   }
 
+  it('tells first what the tracker cannot know, then what was published last', async () => {
+    for (const name of ['b.txt', 'a.txt', 'c.txt'])
+      await publisher.publish({ paths: [await file(name, name)] }, { signal });
+    await publisher.publish({ paths: [await file('b.txt', 'other content')] }, { signal });
+    tracker.cut = 'before';
+    await publisher.publish({ paths: [await file('a.txt', 'pending')] }, { signal });
+    tracker.cut = 'never';
+    tracker.told.length = 0;
+
+    await publisher.sync('all', { signal });
+
+    expect(tracker.told).to.deep.equal([['a.txt'], ['b.txt', 'c.txt']]);
+  });
+
+  it('tells nothing but what is unsettled where the tracker knows the rest', async () => {
+    await publisher.publish({ paths: [await file('a.txt', 'a'), await file('b.txt', 'b')] }, { signal });
+    tracker.cut = 'after';
+    await publisher.publish({ paths: [await file('a.txt', 'pending')] }, { signal });
+    tracker.cut = 'never';
+    tracker.told.length = 0;
+
+    await publisher.sync('unsettled', { signal });
+
+    expect(tracker.told).to.deep.equal([['a.txt']]);
+    expect(library.hasUnsettled()).to.equal(false);
+  });
+
+  it('publishes a thousand files of one command, and refuses the second of two with one name', async () => {
+    await mkdir(dir.join('other'));
+    const names = Array.from({ length: 1_000 }, (_, index) => `${index}.txt`);
+    const paths = await Promise.all(names.map((name) => file(name, name)));
+
+    const outcomes = await publisher.publish({ paths: [...paths, await file('other/7.txt', 'seven')] }, { signal });
+
+    expect(outcomes.map(({ path }) => path).slice(0, 1_000)).to.deep.equal(paths);
+    expect(outcomes.filter(({ ok }) => ok)).to.have.length(1_000);
+    expect(outcomes.at(-1)).to.have.nested.property('problem.code', 'name-taken');
+    expect(tracker.told.map(({ length }) => length)).to.deep.equal([500, 500]);
+    expect(library.byName('7.txt')?.path).to.equal(dir.join('7.txt'));
+  });
+
   it('gives way, with a notice, to other content that another device published meanwhile', async () => {
     await publisher.publish({ paths: [await file('a.txt', 'mine')] }, { signal });
     tracker.byName.set('a.txt', { fileId: 'f'.repeat(64), revision: 2 });
 
-    await publisher.sync({ signal });
+    await publisher.sync('all', { signal });
 
     expect(tracker.byName.get('a.txt')?.revision).to.equal(2);
     expect(library.byName('a.txt')).to.equal(undefined);

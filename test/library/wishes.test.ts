@@ -96,7 +96,7 @@ describe('wishes of the library', () => {
     const [again] = await publisher.publish({ paths: [dir.join('a.txt')], terms: { expiresAt: 6 } }, { signal });
     tracker.isAway = false;
 
-    await publisher.sync({ signal });
+    await publisher.sync('all', { signal });
 
     expect([away?.ok, again?.ok]).to.deep.equal([false, false]);
     const sent = tracker.bodies('publish').at(-1)?.['terms'] as { passcodeHash: string; expiresAt: number };
@@ -117,12 +117,12 @@ describe('wishes of the library', () => {
     await changeRights({ selectors: ['a.txt'], terms: { passcode: 'open sesame' } }, parts(), { signal });
     tracker.sent.length = 0;
 
-    await publisher.sync({ signal });
+    await publisher.sync('all', { signal });
     const usual = tracker.bodies('publish');
     tracker.sent.length = 0;
     library.wishKnown();
     expect(library.hasUnsettled()).to.equal(true);
-    await publisher.sync({ signal });
+    await publisher.sync('all', { signal });
 
     expect(usual.map(({ rights, terms }) => [rights, terms])).to.deep.equal([[undefined, undefined]]);
     const told = new Map(
@@ -166,7 +166,7 @@ describe('wishes of the library', () => {
     const [taken] = await publisher.publish({ paths: [await file('b.txt', 'b')] }, { signal });
     tracker.isAway = false;
 
-    await publisher.sync({ signal });
+    await publisher.sync('all', { signal });
 
     expect(error).to.have.property('code', 'tracker-unreachable');
     expect(taken).to.have.nested.property('problem.code', 'name-taken');

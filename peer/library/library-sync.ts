@@ -1,0 +1,150 @@
+/**
+ * After a login tells the tracker what it does not know of the library. What is known to be unsettled comes first, then what was put
+ * last: what was told is live at once, and the rest as soon as nothing is unsettled (the next heartbeat says so).
+ */
+import type { ReplyBody } from '../../common/protocol/messages.js';
+import type { AbortOptions } from '../../common/runtime/deadline.js';
+import { peerErrorOf } from '../tracker-client/problems.js';
+import type { TrackerClient } from '../tracker-client/tracker-client.js';
+import type { FolderPublisher } from './folder-publisher.js';
+import type { Library, LibraryEntry, PageEnd } from './library.js';
+import { publishEntry } from './publish-entry.js';
+import { settleName } from './rename.js';
+import { inWishes, wireWish, wishOf } from './wire-rights.js';
+
+/** Entries of one bulk request: far below the line limit with the longest names. */
+export const BULK_ENTRIES = 500;
+
+/** Names told that are remembered, so as not to be told twice: beyond them that only takes its time. */
+const MOST_REMEMBERED = 10_000;
+
+type Which = 'all' | 'unsettled';
+
+export interface LibrarySyncOptions {
+  readonly library: Library;
+  readonly folders: FolderPublisher;
+  readonly tracker: Pick<TrackerClient, 'request'>;
+  notice(level: 'info' | 'warning' | 'error', text: string): void;
+}
+
+export class LibrarySync {
+  readonly #options: LibrarySyncOptions;
+  #isRunning = false;
+  /** Was asked for while another one ran. */
+  #next: Which | undefined;
+
+  constructor(options: LibrarySyncOptions) {
+    this.#options = options;
+  }
+
+  /** In the background, one at a time. A failure becomes a notice. */
+  soon(which: Which, { signal }: AbortOptions): void {
+    this.#next = this.#next === 'all' ? 'all' : which;
+    if (!this.#isRunning) void this.#runAll(signal);
+  }
+
+  /** Resolves when the tracker knows. */
+  async run(which: Which, { signal }: AbortOptions): Promise<void> {
+    const told = new Set<string>();
+    await this.#names({ signal });
+    await this.#pages('unsettled', told, { signal });
+    if (which === 'all') await this.#pages('all', told, { signal });
+  }
+
+  async #runAll(signal: AbortSignal): Promise<void> {
+    this.#isRunning = true;
+    try {
+      for (let which = this.#next; which !== undefined; which = this.#next) {
+        this.#next = undefined;
+        await this.run(which, { signal });
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.notice('warning', `The tracker could not be told of the library: ${reason}`);
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  async #pages(which: Which, told: Set<string>, { signal }: AbortOptions): Promise<void> {
+    for (let last: PageEnd | undefined, isFirst = true; isFirst || last !== undefined; isFirst = false) {
+      // A new session knows nothing of what the one before was told.
+      if (this.#next === 'all') return;
+      const page = this.#options.library.page(which, BULK_ENTRIES, last);
+      last = page.last;
+      await this.#withdraw(page.entries, { signal });
+      const untold = page.entries.filter(({ state, name }) => state !== 'withdrawing' && !told.has(name));
+      for (const alike of inWishes(this.#options.library, untold)) await this.#tell(alike, { signal });
+      for (const { name } of untold) if (told.size < MOST_REMEMBERED) told.add(name);
+    }
+  }
+
+  async #withdraw(entries: readonly LibraryEntry[], { signal }: AbortOptions): Promise<void> {
+    const { library, tracker } = this.#options;
+    const names = entries.filter(({ state }) => state === 'withdrawing').map(({ name }) => name);
+    if (names.length === 0) return;
+    const reply = await tracker.request('unpublish', { names }, { signal });
+    library.inOneStep(() => {
+      for (const name of names) library.forget(name);
+    });
+    library.revision = reply.libraryRevision;
+  }
+
+  async #tell(batch: readonly LibraryEntry[], { signal }: AbortOptions): Promise<void> {
+    const { library, tracker, folders } = this.#options;
+    const entries = batch.map((entry) => ({
+      ...publishEntry(entry),
+      // New content of a name that was ours before: the crash came between hashing and the tracker's answer.
+      ...(entry.state === 'pending' && entry.publicationId !== '' ? { replace: true } : {}),
+      // What others have removed meanwhile does not come back by being told again.
+      ...(entry.state === 'published' ? { publicationId: entry.publicationId } : {}),
+    }));
+    const reply = await tracker.request('publish', { entries, ...wireWish(wishOf(batch[0])) }, { signal });
+    settleAll(library, batch, reply.results);
+    for (const [index, entry] of batch.entries()) {
+      const result = reply.results[index];
+      if (result?.ok === true) await folders.tellPaths(entry.name, result.paths, { signal });
+      else if (result !== undefined) this.#refused(entry, result);
+    }
+    library.revision = reply.libraryRevision;
+  }
+
+  #refused({ name }: LibraryEntry, { error }: Extract<Result, { ok: false }>): void {
+    const { library, notice } = this.#options;
+    if (error.code === 'gone') {
+      library.remove(name);
+      notice('warning', `${name} was removed, so this device no longer offers it. Your file is still there.`);
+    } else if (error.code === 'name-taken') {
+      library.remove(name);
+      notice(
+        'warning',
+        `${name} was published from another device with other content, so this device no longer offers its own.`,
+      );
+    } else notice('warning', `${name} is not published: ${peerErrorOf(error).problem.message}`);
+  }
+
+  async #names({ signal }: AbortOptions): Promise<void> {
+    const { library, tracker, notice } = this.#options;
+    for (const entry of library.toRename()) {
+      const refusal = await settleName(entry, { library, tracker }, { signal });
+      if (refusal !== undefined) notice('warning', `${entry.name} was not renamed: ${refusal.message}`);
+    }
+  }
+}
+
+type Result = ReplyBody<'publish'>['results'][number];
+
+/** Records what the tracker has acknowledged of `batch`. */
+export function settleAll(
+  library: Library,
+  batch: readonly { readonly name: string }[],
+  results: readonly Result[],
+): void {
+  library.inOneStep(() => {
+    for (const [index, { name }] of batch.entries()) {
+      const result = results[index];
+      if (result?.ok === true) library.settle(name, result.publicationId, result.revision);
+    }
+  });
+}
