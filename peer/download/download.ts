@@ -9,7 +9,7 @@ import { parseFileId } from '../../common/content/file-id.js';
 import { type Manifest, parseManifest } from '../../common/content/manifest.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
-import { type AbortOptions, isAbort, withDeadline } from '../../common/runtime/deadline.js';
+import { type AbortOptions, isAbort } from '../../common/runtime/deadline.js';
 import { PeerError, type TransferRow, type TransferState } from '../api.js';
 import { RateMeter } from '../file-port/rate-meter.js';
 import type { SharedFile } from '../upload/shared-file.js';
@@ -28,10 +28,8 @@ import { SourceFault } from './source-fault.js';
 import type { SourceHistory } from './source-history.js';
 import { SourcePool } from './source-pool.js';
 import type { SourceSession } from './source-session.js';
+import { SwarmHold } from './swarm-hold.js';
 import { refuseExisting, refuseTooLarge, type Target, targetOf } from './target.js';
-
-/** The tracker is told that nothing is held any more, if it hears within this, ms. */
-const END_HOLD_MS = 2_000;
 
 /** Where what lies in the `.part` came from; written here, kept from try to try by whoever made the download. */
 export interface Provenance {
@@ -65,14 +63,13 @@ export class Download {
   readonly #haveListeners = new Set<(index: number) => void>();
   readonly #finished = Promise.withResolvers<void>();
   #signal = new AbortController().signal;
-  readonly #hold = new AbortController();
+  readonly #hold: SwarmHold;
   #state: TransferState = 'waiting';
   #problem: TransferRow['problem'];
   #part: PartFile | undefined;
   #intake: ChunkIntake | undefined;
   #preparing: Promise<void> | undefined;
   #checkedBytes = 0;
-  #isHolding = false;
   #settledSources: TransferRow['sources'] | undefined;
 
   /** @throws {PeerError} `bad-name`, `too-large`: what can be told without asking anybody. */
@@ -81,6 +78,7 @@ export class Download {
     this.#request = options.request;
     this.#clock = options.clock ?? systemClock;
     this.#meter = new RateMeter(this.#clock);
+    this.#hold = new SwarmHold(options.tracker, this.#clock);
     this.#target = targetOf(options.request.directory, options.request.fileName, options.request.fileId);
     chunkSizeOf(options.request);
     const { request, tracker, connector, ownPin, history, rates, onNotice, onUpdate, clock } = options;
@@ -118,8 +116,7 @@ export class Download {
       this.#settle(error, signal);
       throw error;
     } finally {
-      this.#hold.abort();
-      this.#endHold();
+      this.#hold.end({ keeps: this.#request.keepsSharing === true });
     }
   }
 
@@ -292,26 +289,9 @@ export class Download {
   }
 
   #startHold(): void {
-    if (this.#isHolding || !this.#isSharing) return;
-    this.#isHolding = true;
-    void this.#tellTracker('part', this.#hold.signal).then(() => this.#pool.lookForOthers());
-  }
-
-  #endHold(): void {
-    if (!this.#isHolding || this.#request.keepsSharing === true) return;
-    this.#isHolding = false;
-    void this.#tellNothing();
-  }
-
-  /** Nobody waits for these: if the tracker does not hear, others find one source less, or one that says it has nothing. */
-  #tellTracker(has: 'part' | 'none', signal: AbortSignal): Promise<void> {
+    if (!this.#isSharing) return;
     const { publicationId, fileId } = this.#request;
-    return this.#options.tracker.hold(publicationId, fileId, has, { signal }).catch(() => undefined);
-  }
-
-  async #tellNothing(): Promise<void> {
-    using deadline = withDeadline(new AbortController().signal, END_HOLD_MS, this.#clock);
-    await this.#tellTracker('none', deadline.signal);
+    void this.#hold.start(publicationId, fileId).then(() => this.#pool.lookForOthers());
   }
 
   #settle(error: unknown, signal: AbortSignal): void {
