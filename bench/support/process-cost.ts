@@ -81,10 +81,20 @@ export async function cpuOfTrees(roots: readonly number[]): Promise<number> {
 }
 
 /** Largest resident size so far of processes and their living children, bytes. */
-export async function peakOfTrees(roots: readonly number[]): Promise<number> {
+export function peakOfTrees(roots: readonly number[]): Promise<number> {
+  return memoryOfTrees('VmHWM', roots);
+}
+
+/** Resident size now. */
+export function residentOfTrees(roots: readonly number[]): Promise<number> {
+  return memoryOfTrees('VmRSS', roots);
+}
+
+async function memoryOfTrees(field: 'VmHWM' | 'VmRSS', roots: readonly number[]): Promise<number> {
   let kibibytes = 0;
   for (const pid of await treesOf(roots)) {
-    kibibytes += Number(/^VmHWM:\s+(\d+) kB$/m.exec(await readOrNothing(`/proc/${pid}/status`))?.[1] ?? 0);
+    const line = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(await readOrNothing(`/proc/${pid}/status`));
+    kibibytes += Number(line?.[1] ?? 0);
   }
   return kibibytes * 1_024;
 }

@@ -8,6 +8,8 @@ import { ShoalSessions } from './shoal-sessions.js';
 
 /** The tracker allows 64 sessions a user. */
 const FORKS_A_USER = 50;
+/** With 100,000 users the first start takes half a minute. */
+const START_MS = 120_000;
 
 export interface BenchTracker extends AsyncDisposable {
   readonly handle: TrackerHandle;
@@ -21,16 +23,21 @@ export interface BenchTracker extends AsyncDisposable {
   metrics(): Promise<string>;
 }
 
-/** `sessionCount`: of each of the two groups. */
-export async function startBenchTracker(dir: TempDir, sessionCount: number): Promise<BenchTracker> {
+/** `sessionCount`: of each of the two groups. `accounts`: more users, with passwords or hashes. */
+export async function startBenchTracker(
+  dir: TempDir,
+  sessionCount: number,
+  accounts: Readonly<Record<string, string>> = {},
+): Promise<BenchTracker> {
   await using parts = new AsyncDisposableStack();
   const crowds = [0, 1].map((group) => crowdOf(group, sessionCount));
   const users = ['alice', 'bob', ...crowds.flat()];
   const statusPort = await freePort();
   const handle = parts.use(
     await startTracker({
-      credentials: Object.fromEntries(users.map((user) => [user, passwordOf(user)])),
+      credentials: { ...Object.fromEntries(users.map((user) => [user, passwordOf(user)])), ...accounts },
       data: dir.join('tracker'),
+      startMs: START_MS,
       // What the default limits would keep one user from is what is measured here.
       args: ['--status-port', String(statusPort), '--publish-rate', '0', '--request-rate', '0', '--quota', '100000000'],
     }),

@@ -16,6 +16,8 @@ export interface PartOptions {
   readonly rounds: number;
   readonly sessionCount: number;
   readonly names: number;
+  /** Sessions of `--parts scale`. */
+  readonly peers: number;
   readonly say: (text: string) => void;
 }
 

@@ -15,7 +15,7 @@ import { packed, type Volley } from './load.js';
 
 const REPLY_TIMEOUT_MS = 5_000;
 
-interface OpenSession {
+export interface OpenSession {
   readonly id: string;
   readonly sealer: Sealer;
   readonly opener: Opener;
@@ -31,7 +31,7 @@ export interface SessionsOptions {
 }
 
 export class ShoalSessions {
-  private constructor(
+  constructor(
     readonly localPort: number,
     private readonly sessions: readonly OpenSession[],
   ) {}
@@ -94,9 +94,13 @@ async function fork(socket: Socket, cookie: Buffer, grant: SessionGrant): Promis
   const message = { ...resumeMessage(saved, presence, 'fork'), fork: true };
   const resumeKey = Buffer.from(saved.resumeKey, 'base64url');
   const { datagram, openReply } = sealResume({ cookie, token: saved.resumeToken, resumeKey, message });
-  const plaintext = openReply(await exchange(socket, datagram));
+  return openSessionOf(openReply(await exchange(socket, datagram)));
+}
+
+/** The session that a reply to `resume` grants. @throws {Error} when it refuses. */
+export function openSessionOf(plaintext: Buffer | undefined): OpenSession {
   const reply = JSON.parse(plaintext?.toString() ?? '{}') as SessionGrant & { ok?: boolean };
-  if (reply.ok !== true) throw new Error(`the tracker forked no session: ${plaintext}`);
+  if (reply.ok !== true) throw new Error(`the tracker opened no session: ${plaintext}`);
   const { session, c2t, t2c } = sessionKeysOf(reply);
   return {
     id: session.toString('hex'),

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 64, MAX_DATAGRAM = 2048, SAMPLE_COUNT = 256, POLL_US = 100, SLOTS = 1 << 16, MAX_TIMES = 1 << 20 };
+enum { BATCH = 64, MAX_DATAGRAM = 2048, SAMPLE_COUNT = 256, POLL_US = 100, SLOTS = 1 << 18, MAX_TIMES = 1 << 20 };
 
 static double now(void) {
   struct timespec t;

@@ -19,6 +19,8 @@ export interface TrackerOptions extends ProgramOptions {
   readonly host?: string;
   readonly port?: number;
   readonly args?: readonly string[];
+  /** Until it listens; a store of very many users takes longer. */
+  readonly startMs?: number;
 }
 
 export interface TrackerHandle extends AsyncDisposable {
@@ -98,7 +100,7 @@ export async function startTracker(options: TrackerOptions = {}): Promise<Tracke
   if (credentials !== undefined) args.push('--credentials', credentials);
   args.push(...(options.args ?? []));
   const process = cleanUp.use(await startProgram(args, { home: home.path, ...options }));
-  const event = await process.waitForEvent('listening', { timeoutMs: 20_000 });
+  const event = await process.waitForEvent('listening', { timeoutMs: options.startMs ?? 20_000 });
   const [host, port, pin] = [String(event['host']), Number(event['port']), String(event['pin'])];
   const owned = cleanUp.move();
   return {
