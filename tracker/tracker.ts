@@ -304,11 +304,15 @@ async function listenOnBoth(
   }
 }
 
-function housekeeping({ registry, store, clock, log }: Services, kept: { auditDays: number }): RepeatingTask[] {
+function housekeeping(
+  { registry, attempts, store, clock, log }: Services,
+  kept: { auditDays: number },
+): RepeatingTask[] {
   const repeat = (what: string, intervalMs: number, run: () => Promise<void> | void): RepeatingTask =>
     new RepeatingTask(run, { intervalMs, clock, onError: (error) => log.write('warn', `${what} failed`, { error }) });
   return [
     repeat('looking for silent sessions', SWEEP_INTERVAL_MS, () => registry.sweep()),
+    repeat('forgetting old logins', SWEEP_INTERVAL_MS, () => attempts.forgetOld()),
     repeat('ending what has expired', EXPIRE_INTERVAL_MS, () => store.expire(Math.floor(clock.now()))),
     repeat('noting who is online', SEEN_INTERVAL_MS, () =>
       store.recordSeen(registry.takeSeen(), Math.floor(clock.now())),

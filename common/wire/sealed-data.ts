@@ -1,8 +1,8 @@
 /**
  * Datagrams of a session: AES-128-GCM, the sequence number in the nonce, a window against replay; see docs/protocol.md "Data".
- * The hot path of a tracker, so buffers that do not leave a call are kept. A sequence number is at most 2^53 − 1.
+ * The hot path of a tracker with very many sessions: so a session keeps little.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { ProtocolError } from '../protocol/errors.js';
 import { MAX_DATAGRAM_BYTES } from '../protocol/limits.js';
 import { hkdf } from './aead.js';
@@ -16,11 +16,11 @@ const ALGORITHM = 'aes-128-gcm';
 const TAG_OPTIONS = { authTagLength: TAG_BYTES };
 const KEY_BYTES = 16;
 const SEQ_AT = 2 + SESSION_BYTES;
-const NONCE_BYTES = 12;
-const NONCE_SEQ_AT = 4;
 const TWO_32 = 2 ** 32;
 /** Upper half of 2^53 − 1. */
 const MAX_SEQ_HIGH = 0x1f_ffff;
+/** For Node's cipher, which copies it: 4 zero bytes, then a sequence number. */
+const nonce = Buffer.alloc(12);
 
 export interface DataKeyOptions {
   /** One direction's key of `deriveKeys`, 16 bytes. */
@@ -40,14 +40,15 @@ export function deriveKeys(accessKey: Uint8Array, session: Uint8Array): { readon
 
 /** One per key: two would use sequence numbers, and so nonces, twice. */
 export class Sealer {
-  readonly #key: KeyObject;
-  readonly #header: Buffer;
-  readonly #nonce = Buffer.alloc(NONCE_BYTES);
+  readonly #key: Uint8Array;
+  readonly #kind: number;
+  readonly #session: Uint8Array;
   #seq = 0;
 
   constructor({ key, kind, session }: DataKeyOptions) {
-    this.#key = createSecretKey(key);
-    this.#header = headerOf(kind, session);
+    this.#key = keyOf(key);
+    this.#kind = kind;
+    this.#session = sessionOf(session);
   }
 
   /** @throws {ProtocolError} `use-tcp` when `plaintext` is longer than MAX_DATA_BYTES. */
@@ -58,81 +59,89 @@ export class Sealer {
         `A message of ${plaintext.length} bytes does not fit a datagram, which takes ${MAX_DATA_BYTES}.`,
       );
     }
-    this.#countUp();
-    const datagram = Buffer.allocUnsafe(DATA_HEADER_BYTES + plaintext.length + TAG_BYTES);
-    this.#header.copy(datagram);
-    const cipher = createCipheriv(ALGORITHM, this.#key, this.#nonce, TAG_OPTIONS).setAAD(this.#header);
-    cipher.update(plaintext).copy(datagram, DATA_HEADER_BYTES);
-    cipher.final();
-    cipher.getAuthTag().copy(datagram, DATA_HEADER_BYTES + plaintext.length);
-    return datagram;
-  }
-
-  #countUp(): void {
     this.#seq += 1;
-    const high = Math.floor(this.#seq / TWO_32);
-    const low = this.#seq % TWO_32;
-    writeSeq({ header: this.#header, nonce: this.#nonce, high, low });
+    const datagram = Buffer.allocUnsafe(DATA_HEADER_BYTES + plaintext.length + TAG_BYTES);
+    datagram[0] = DATAGRAM_VERSION;
+    datagram[1] = this.#kind;
+    datagram.set(this.#session, 2);
+    datagram.writeUInt32BE(Math.floor(this.#seq / TWO_32), SEQ_AT);
+    datagram.writeUInt32BE(this.#seq % TWO_32, SEQ_AT + 4);
+    datagram.set(plaintext, DATA_HEADER_BYTES);
+    sealInPlace(this.#key, datagram);
+    return datagram;
   }
 }
 
 /** One per key, like the Sealer at the other end. */
 export class Opener {
-  readonly #key: KeyObject;
-  /** What every datagram of the session begins with, and room for the number of the one that is opened. */
-  readonly #header: Buffer;
-  readonly #nonce = Buffer.alloc(NONCE_BYTES);
+  readonly #key: Uint8Array;
+  readonly #kind: number;
+  readonly #session: Uint8Array;
   readonly #window = new ReplayWindow();
 
   constructor({ key, kind, session }: DataKeyOptions) {
-    this.#key = createSecretKey(key);
-    this.#header = headerOf(kind, session);
+    this.#key = keyOf(key);
+    this.#kind = kind;
+    this.#session = sessionOf(session);
   }
 
   /** The plaintext; undefined when the datagram is of another session, forged, damaged, seen before or too old. Only a verified one is noted. */
   open(datagram: Buffer): Buffer | undefined {
-    const end = datagram.length - TAG_BYTES;
-    if (end < DATA_HEADER_BYTES || datagram.length > MAX_DATAGRAM_BYTES) return undefined;
-    for (let index = 0; index < SEQ_AT; index += 1) if (datagram[index] !== this.#header[index]) return undefined;
+    if (datagram.length < DATA_HEADER_BYTES + TAG_BYTES || datagram.length > MAX_DATAGRAM_BYTES) return undefined;
+    if (!this.#isMine(datagram)) return undefined;
     const high = datagram.readUInt32BE(SEQ_AT);
     if (high > MAX_SEQ_HIGH) return undefined;
-    const low = datagram.readUInt32BE(SEQ_AT + 4);
-    const seq = high * TWO_32 + low;
+    const seq = high * TWO_32 + datagram.readUInt32BE(SEQ_AT + 4);
     if (!this.#window.isNew(seq)) return undefined;
-    writeSeq({ header: this.#header, nonce: this.#nonce, high, low });
-    const plaintext = this.#decrypt(datagram, end);
+    const plaintext = opened(this.#key, datagram);
     if (plaintext !== undefined) this.#window.note(seq);
     return plaintext;
   }
 
-  #decrypt(datagram: Buffer, end: number): Buffer | undefined {
-    const decipher = createDecipheriv(ALGORITHM, this.#key, this.#nonce, TAG_OPTIONS)
-      .setAAD(this.#header)
-      .setAuthTag(datagram.subarray(end));
-    const plaintext = decipher.update(datagram.subarray(DATA_HEADER_BYTES, end));
-    try {
-      decipher.final();
-    } catch {
-      return undefined; // forged or damaged: Node's only way to say that the tag is wrong
-    }
-    return plaintext;
+  #isMine(datagram: Buffer): boolean {
+    if (datagram[0] !== DATAGRAM_VERSION || datagram[1] !== this.#kind) return false;
+    for (let index = 0; index < SESSION_BYTES; index += 1)
+      if (datagram[index + 2] !== this.#session[index]) return false;
+    return true;
   }
 }
 
-/** The two halves of a sequence number to both places where it stands. */
-function writeSeq({ header, nonce, high, low }: { header: Buffer; nonce: Buffer; high: number; low: number }): void {
-  header.writeUInt32BE(high, SEQ_AT);
-  header.writeUInt32BE(low, SEQ_AT + 4);
-  nonce.writeUInt32BE(high, NONCE_SEQ_AT);
-  nonce.writeUInt32BE(low, NONCE_SEQ_AT + 4);
+/** In place: header and text are there, and room for the tag. */
+function sealInPlace(key: Uint8Array, datagram: Buffer): void {
+  const end = datagram.length - TAG_BYTES;
+  datagram.copy(nonce, nonce.length - 8, SEQ_AT, DATA_HEADER_BYTES);
+  const cipher = createCipheriv(ALGORITHM, key, nonce, TAG_OPTIONS);
+  cipher.setAAD(datagram.subarray(0, DATA_HEADER_BYTES));
+  cipher.update(datagram.subarray(DATA_HEADER_BYTES, end)).copy(datagram, DATA_HEADER_BYTES);
+  cipher.final();
+  cipher.getAuthTag().copy(datagram, end);
 }
 
-function headerOf(kind: number, session: Uint8Array): Buffer {
+/** The text; undefined when it is forged or damaged. */
+function opened(key: Uint8Array, datagram: Buffer): Buffer | undefined {
+  const end = datagram.length - TAG_BYTES;
+  datagram.copy(nonce, nonce.length - 8, SEQ_AT, DATA_HEADER_BYTES);
+  const decipher = createDecipheriv(ALGORITHM, key, nonce, TAG_OPTIONS)
+    .setAAD(datagram.subarray(0, DATA_HEADER_BYTES))
+    .setAuthTag(datagram.subarray(end));
+  const plaintext = decipher.update(datagram.subarray(DATA_HEADER_BYTES, end));
+  try {
+    decipher.final();
+  } catch {
+    return undefined; // Node's only way to say that the tag is wrong
+  }
+  return plaintext;
+}
+
+/** A copy that V8 keeps among its objects: a buffer of its own would take half a kilobyte, one of Node's pool would keep the whole pool. */
+function keyOf(key: Uint8Array): Uint8Array {
+  const own = new Uint8Array(KEY_BYTES);
+  own.set(key);
+  return own;
+}
+
+function sessionOf(session: Uint8Array): Uint8Array {
   if (session.length !== SESSION_BYTES)
     throw new RangeError(`session must have ${SESSION_BYTES} bytes, not ${session.length}`);
-  const header = Buffer.alloc(DATA_HEADER_BYTES);
-  header[0] = DATAGRAM_VERSION;
-  header[1] = kind;
-  header.set(session, 2);
-  return header;
+  return session;
 }

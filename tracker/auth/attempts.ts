@@ -29,7 +29,7 @@ export class Attempts {
 
   /** The result of the first call with this body; only that one runs `enter`. */
   once(request: Request<'login' | 'resume'>, enter: () => Promise<Entry>): Promise<Entry> {
-    this.#forgetOld();
+    this.forgetOld();
     const key = keyOf(request);
     const known = this.#attempts.get(key);
     if (known !== undefined) return resultOf(known);
@@ -63,7 +63,8 @@ export class Attempts {
     this.#attemptBySession.set(session, attempt);
   }
 
-  #forgetOld(): void {
+  /** Also to be called now and then: after everybody has come back at once nobody may come for a long time. */
+  forgetOld(): void {
     const before = this.clock.monotonic() - REMEMBERED_MS;
     for (const [key, attempt] of this.#attempts) {
       if (attempt.startedAt >= before && this.#attempts.size < MAX_ATTEMPTS) return;

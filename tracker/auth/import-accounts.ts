@@ -5,6 +5,8 @@ import type { PasswordHasher } from './password-hasher.js';
 
 /** Hashes at once: as many as the hasher works on. */
 const BATCH = 2;
+/** Whose hash is given are stored at once. */
+const HASHED_BATCH = 1_000;
 
 interface Importing {
   readonly store: Store;
@@ -19,10 +21,18 @@ export async function importAccounts(
 ): Promise<string[]> {
   const unseen = new Set(await store.unseenUsers(credentials.map(({ user }) => user)));
   const fresh = credentials.filter(({ user }) => unseen.has(user));
+  const isHashed = ({ secret }: Credential): boolean => 'passwordHash' in secret;
+  const batches = [
+    ...batchesOf(fresh.filter(isHashed), HASHED_BATCH),
+    ...batchesOf(
+      fresh.filter((each) => !isHashed(each)),
+      BATCH,
+    ),
+  ];
   const added: string[] = [];
-  for (let first = 0; first < fresh.length; first += BATCH) {
+  for (const batch of batches) {
     const accounts = await Promise.all(
-      fresh.slice(first, first + BATCH).map(async ({ user, secret }) => ({
+      batch.map(async ({ user, secret }) => ({
         user,
         at: Math.floor(clock.now()),
         passwordHash: 'passwordHash' in secret ? secret.passwordHash : await hasher.hash(secret.password),
@@ -31,4 +41,10 @@ export async function importAccounts(
     added.push(...(await store.addAccounts(accounts)));
   }
   return added;
+}
+
+function batchesOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }

@@ -5,25 +5,29 @@ import { MAX_UNACKNOWLEDGED } from '../../common/protocol/limits.js';
  * was refused. A client says each of them once: forgotten here, its outcome would take a place until the session ends.
  */
 export class OwedAcks {
-  readonly #ids = new Set<string>();
+  /** Absent while there are none, as in nearly all of very many sessions. */
+  #ids: Set<string> | undefined;
 
   get isEmpty(): boolean {
-    return this.#ids.size === 0;
+    return this.#ids === undefined;
   }
 
   /** These and all that are owed. */
   with(ids: readonly string[]): readonly string[] {
     if (this.isEmpty && ids.length === 0) return ids;
-    return [...this.#ids.union(new Set(ids))];
+    return [...new Set([...(this.#ids ?? []), ...ids])];
   }
 
   /** Beyond as many as can be true the oldest go. */
   owe(ids: readonly string[]): void {
-    for (const id of ids) this.#ids.add(id);
-    for (const id of this.#ids) if (this.#ids.size > MAX_UNACKNOWLEDGED) this.#ids.delete(id);
+    if (ids.length === 0) return;
+    const owed = new Set(this.with(ids));
+    for (const id of owed) if (owed.size > MAX_UNACKNOWLEDGED) owed.delete(id);
+    this.#ids = owed;
   }
 
   stored(ids: readonly string[]): void {
-    for (const id of ids) this.#ids.delete(id);
+    for (const id of ids) this.#ids?.delete(id);
+    if (this.#ids?.size === 0) this.#ids = undefined;
   }
 }

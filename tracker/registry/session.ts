@@ -8,6 +8,7 @@ import { deriveKeys, Opener, Sealer } from '../../common/wire/sealed-data.js';
 import type { Address } from '../carrier.js';
 import { type EventLink, EventOutbox, type Outbox } from './event-outbox.js';
 import { OwedAcks } from './owed-acks.js';
+import { SparseMap, SparseSet } from './sparse.js';
 
 /** What a login or resume says of the peer. */
 export interface PresenceClaim {
@@ -48,15 +49,14 @@ export class Session {
   readonly name: string;
   readonly user: string;
   readonly device: string;
-  readonly outbox: Outbox;
   /** The node it lives at; undefined: here. What lives elsewhere is shown here as that node tells it. */
   readonly node: string | undefined;
   /** Number of its last entry, above that of any entry before at any node; 0 where there is one node. */
   claimed = 0;
-  readonly holds = new Map<string, Hold>();
+  readonly holds = new SparseMap<string, Hold>();
   /** Published in this session; all that is live while the whole library is not. */
-  readonly published = new Set<string>();
-  readonly tickets = new Set<string>();
+  readonly published = new SparseSet<string>();
+  readonly tickets = new SparseSet<string>();
   readonly owedAcks = new OwedAcks();
   readonly reach: Reach = { isProven: false, advertised: undefined };
   generation: number;
@@ -80,22 +80,30 @@ export class Session {
   inFlight = 0;
   /** Proven by a login, a resume or a path challenge over UDP. */
   udpAddress: Address | undefined;
+  readonly #clock: Clock;
+  #outbox: Outbox | undefined;
   #isUsingUdp = false;
   #udpLink: EventLink | undefined;
   #tcpLink: EventLink | undefined;
-  #accessKey: Buffer = Buffer.alloc(0);
-  #sealer: Sealer | undefined;
-  #opener: Opener | undefined;
+  #accessKey: Buffer | undefined;
+  #ends: { readonly sealer: Sealer; readonly opener: Opener } | undefined;
 
   constructor(options: SessionOptions) {
-    this.id = options.id;
+    this.id = ownCopy(options.id);
     this.name = toBase64url(options.id);
     this.user = options.user;
     this.device = options.device;
     this.generation = options.generation;
     this.observed = options.observed;
     this.node = options.remote?.node;
-    this.outbox = options.remote?.outbox ?? new EventOutbox(options.clock, () => this.#link());
+    this.#clock = options.clock;
+    this.#outbox = options.remote?.outbox;
+  }
+
+  /** Made when there is something for it: to most sessions nothing is ever posted. */
+  get outbox(): Outbox {
+    this.#outbox ??= new EventOutbox(this.#clock, () => this.#link());
+    return this.#outbox;
   }
 
   claim({ isServing, filePort, lan, advertise }: PresenceClaim): void {
@@ -107,34 +115,23 @@ export class Session {
 
   /** From now on datagrams of the old key are nobody's. */
   rekey(accessKey: Buffer): void {
-    this.#accessKey = accessKey;
-    this.#sealer = undefined;
-    this.#opener = undefined;
+    this.#accessKey = ownCopy(accessKey);
+    this.#ends = undefined;
   }
 
   /** The plaintext of a datagram of this session's peer, each once; see `Opener`. */
   open(datagram: Buffer): Buffer | undefined {
-    if (this.#accessKey.length === 0) return undefined;
-    this.#opener ??= new Opener({
-      key: deriveKeys(this.#accessKey, this.id).c2t,
-      kind: KIND.peerData,
-      session: this.id,
-    });
-    return this.#opener.open(datagram);
+    return this.#accessKey === undefined ? undefined : this.#dataEnds(this.#accessKey).opener.open(datagram);
   }
 
   seal(plaintext: Uint8Array): Buffer {
-    this.#sealer ??= new Sealer({
-      key: deriveKeys(this.#accessKey, this.id).t2c,
-      kind: KIND.trackerData,
-      session: this.id,
-    });
-    return this.#sealer.seal(plaintext);
+    if (this.#accessKey === undefined) throw new Error('a session without keys has nothing to seal with');
+    return this.#dataEnds(this.#accessKey).sealer.seal(plaintext);
   }
 
   /** Whether `proof`, 32 bytes, was made for this token by who has the access key. */
   hasProven({ token, proof }: { readonly token: string; readonly proof: string }): boolean {
-    if (this.#accessKey.length === 0) return false;
+    if (this.#accessKey === undefined) return false;
     return timingSafeEqual(fromBase64url(proof, 32), relayProof(this.#accessKey, fromBase64url(token, 16)));
   }
 
@@ -148,7 +145,7 @@ export class Session {
   useTcp(link: EventLink): void {
     this.#tcpLink = link;
     this.#isUsingUdp = false;
-    this.outbox.flush();
+    this.#outbox?.flush();
   }
 
   /** Which transport brought the last request. */
@@ -161,7 +158,25 @@ export class Session {
     if (this.#tcpLink === link) this.#tcpLink = undefined;
   }
 
+  /** Made when the first datagram comes or goes: who speaks TCP alone needs none. */
+  #dataEnds(accessKey: Buffer): { readonly sealer: Sealer; readonly opener: Opener } {
+    if (this.#ends !== undefined) return this.#ends;
+    const { c2t, t2c } = deriveKeys(accessKey, this.id);
+    this.#ends = {
+      opener: new Opener({ key: c2t, kind: KIND.peerData, session: this.id }),
+      sealer: new Sealer({ key: t2c, kind: KIND.trackerData, session: this.id }),
+    };
+    return this.#ends;
+  }
+
   #link(): EventLink | undefined {
     return this.#isUsingUdp ? (this.#udpLink ?? this.#tcpLink) : (this.#tcpLink ?? this.#udpLink);
   }
+}
+
+/** Not a part of the pool that its caller has it from: each of very many sessions would keep some kilobytes there. */
+function ownCopy(bytes: Uint8Array): Buffer {
+  const own = Buffer.alloc(bytes.length);
+  own.set(bytes);
+  return own;
 }

@@ -301,7 +301,7 @@ export class UdpTransport implements Part {
   }
 
   #linkOf(session: Session): EventLink {
-    return { isReliable: false, send: (event) => this.sendEvent(session, event) };
+    return new UdpLink(this, session);
   }
 
   #drop(reason: keyof DropCounts): void {
@@ -318,6 +318,20 @@ export class UdpTransport implements Part {
 
   #detach(work: Promise<void>): void {
     work.catch((error: unknown) => this.#log.write('error', 'a datagram could not be answered', { error }));
+  }
+}
+
+/** A class, because each of very many sessions has one. */
+class UdpLink implements EventLink {
+  readonly isReliable = false;
+
+  constructor(
+    private readonly transport: UdpTransport,
+    private readonly session: Session,
+  ) {}
+
+  send(event: TrackerEvent): void {
+    this.transport.sendEvent(this.session, event);
   }
 }
 
