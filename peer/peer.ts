@@ -197,20 +197,16 @@ class RunningParts implements Peer {
   }
 
   #makeTracker(): void {
-    const { tracker } = this.#options;
+    const { tracker, settings } = this.#options;
+    const { advertise, pqOnly = false } = settings;
     this.#tracker = new TrackerClient({
       host: tracker.host,
       port: tracker.port,
       pin: parsePin(tracker.pin),
       device: this.#identity,
       clock: this.#clock,
-      pqOnly: this.#options.settings.pqOnly ?? false,
-      presence: () =>
-        ownPresence({
-          library: this.#library,
-          fileServer: this.#fileServer,
-          advertise: this.#options.settings.advertise,
-        }),
+      pqOnly,
+      presence: () => ownPresence({ library: this.#library, fileServer: this.#fileServer, advertise }),
       onGrant: (grant) => this.#granted(grant),
       onState: (state) => {
         if (state.kind === 'online') this.#downloads?.hope();
