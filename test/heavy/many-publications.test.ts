@@ -10,8 +10,8 @@ import { peakMemory } from '../support/proc.js';
 const FILES_EACH = 10_000;
 const COMMANDS = Math.max(2, Number(process.env['FILES'] ?? 20_000) / FILES_EACH);
 const MAX_PEAK_BYTES = 500_000_000;
-/** As in many-files.test.ts. */
-const MAX_ANSWER_MS = 5_000;
+/** A command takes half a second to start, and several times as long on a busy machine. */
+const MAX_ANSWER_MS = 10_000;
 /** Processor time of the last 10,000 beside that of the first. A look at every entry for each made it six-fold at the second 10,000. */
 const MAX_GROWTH = 3;
 const TICKS_PER_SECOND = 100;
