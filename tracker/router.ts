@@ -174,6 +174,7 @@ export class Router {
     carrier: Carrier,
   ): Promise<ReplyBody<T>> {
     const acks = session.owedAcks.with(request.acks ?? []);
+    session.spentIds.add(request.acks ?? [], this.services.clock.monotonic());
     if (!MUTATIONS.has(request.type)) {
       const [body] = await Promise.all([this.#handle(request, session, carrier), this.#acknowledge(session, acks)]);
       return body;
@@ -188,7 +189,7 @@ export class Router {
   async #acknowledge(session: Session, acks: readonly string[]): Promise<void> {
     if (acks.length === 0) return;
     try {
-      await this.services.store.acknowledge(session.name, acks, Math.floor(this.services.clock.now()));
+      await this.services.store.acknowledge(session.name, acks);
       session.owedAcks.stored(acks);
     } catch (error) {
       session.owedAcks.owe(acks);

@@ -278,14 +278,6 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect((await store.mutate({ ...next, acks: [requests[0]!.requestId] })).kind).to.equal('applied');
       });
 
-      it('still repeats an outcome that was acknowledged a moment ago', async () => {
-        const request = mutation(change('a'));
-        await store.mutate(request);
-        await store.acknowledge(request.session, [request.requestId], NOW);
-
-        expect((await store.mutate(request)).kind).to.equal('repeated');
-      });
-
       it('ends a session for good by logout, and repeats that outcome', async () => {
         const logout = mutation({ type: 'logout' });
         await store.mutate(logout);

@@ -65,6 +65,19 @@ describe('a mutation whose reply was lost', () => {
     expect(await client.reply(publish.id, 1)).to.deep.equal(first);
   });
 
+  it('is not made again by an older copy that comes behind its acknowledgement', async () => {
+    const { client } = await tracker.enterUdp('alice');
+    const publish = publishOf('a.bin');
+    const copy = client.seal(publish);
+    await client.ask(publish);
+    await client.ask(request('unpublish', { names: ['a.bin'], acks: [publish.id] }));
+
+    client.send(copy);
+
+    expect((await client.reply(publish.id, 1)).error?.code).to.equal('id-reused');
+    expect((await client.ask(request('listPublished')))['publications']).to.deep.equal([]);
+  });
+
   it(`may wait with ${MAX_UNACKNOWLEDGED} others at most; an acknowledgement in any request makes room`, async () => {
     const { client } = await tracker.enterTcp('alice');
     const ids: string[] = [];

@@ -13,6 +13,7 @@ export async function mutateOnce(
   change: Change,
 ): Promise<{ body: MutationBody; isRepeated: boolean }> {
   const { request, session } = call;
+  if (session.spentIds.has(request.id)) throw new ProtocolError('id-reused');
   const outcome = await services.store.mutate({
     session: session.name,
     requestId: request.id,

@@ -9,6 +9,7 @@ import type { Address } from '../carrier.js';
 import { type EventLink, EventOutbox, type Outbox } from './event-outbox.js';
 import { OwedAcks } from './owed-acks.js';
 import { SparseMap, SparseSet } from './sparse.js';
+import { SpentIds } from './spent-ids.js';
 
 /** What a login or resume says of the peer. */
 export interface PresenceClaim {
@@ -58,6 +59,7 @@ export class Session {
   readonly published = new SparseSet<string>();
   readonly tickets = new SparseSet<string>();
   readonly owedAcks = new OwedAcks();
+  readonly spentIds = new SpentIds();
   readonly reach: Reach = { isProven: false, advertised: undefined };
   generation: number;
   observed: Address;

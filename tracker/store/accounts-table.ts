@@ -1,6 +1,7 @@
 /** Accounts, devices and revocations in SQL. Every function runs inside a step of the engine. */
 import type { Kysely } from 'kysely';
 import { foldUser } from './fold-user.js';
+import { prepared } from './prepared.js';
 import { revoke } from './revoke.js';
 import { countVisible } from './rights-table.js';
 import type { Account, AccountChange, DeviceKey, LoginFacts, NewAccount, ResumeFacts } from './store.js';
@@ -52,9 +53,11 @@ function accountValues({ user, passwordHash, at }: NewAccount) {
 }
 
 export async function findAccount(db: Db, user: string): Promise<Account | undefined> {
-  const row = await present(db).where('user_fold', '=', foldUser(user)).executeTakeFirst();
+  const [row] = await selectPresent(db, { fold: foldUser(user) });
   return row === undefined ? undefined : toAccount(row);
 }
+
+const selectPresent = prepared((db, { fold }: { fold: string }) => present(db).where('user_fold', '=', fold).compile());
 
 export async function listAccounts(db: Db): Promise<Account[]> {
   return (await present(db).orderBy('user_fold').execute()).map(toAccount);
@@ -137,18 +140,18 @@ export async function recordLogin(db: Db, login: DeviceKey & { readonly at: numb
 }
 
 export async function resumeFacts(db: Db, resume: DeviceKey & { readonly session: string }): Promise<ResumeFacts> {
-  const ended = await db
-    .selectFrom('ended_sessions')
-    .select('at')
-    .where('session', '=', resume.session)
-    .executeTakeFirst();
+  const ended = await selectEnded(db, resume);
   const row = await deviceRow(db, resume);
   return {
     account: await findAccount(db, resume.user),
-    isEnded: ended !== undefined,
+    isEnded: ended.length > 0,
     libraryRevision: row?.revision ?? 0,
   };
 }
+
+const selectEnded = prepared((db, { session }: { session: string }) =>
+  db.selectFrom('ended_sessions').select('at').where('session', '=', session).compile(),
+);
 
 /** Id and counters of the device; made when it is not there. @throws when the account is gone. */
 export async function deviceOf(
@@ -159,14 +162,19 @@ export async function deviceOf(
 }
 
 async function deviceRow(db: Db, { user, device }: DeviceKey) {
-  return db
+  const [row] = await selectDevice(db, { fold: foldUser(user), device });
+  return row;
+}
+
+const selectDevice = prepared((db, { fold, device }: { fold: string; device: string }) =>
+  db
     .selectFrom('devices')
     .innerJoin('accounts', 'accounts.id', 'devices.account_id')
     .selectAll('devices')
-    .where('accounts.user_fold', '=', foldUser(user))
+    .where('accounts.user_fold', '=', fold)
     .where('pin', '=', device)
-    .executeTakeFirst();
-}
+    .compile(),
+);
 
 async function upsertDevice(
   db: Db,

@@ -1,16 +1,12 @@
 /** Exactly once: a mutation, its outcome, and what the client has acknowledged, in one step. See docs/protocol.md "Exactly once". */
 import type { Kysely } from 'kysely';
 import { ProtocolError } from '../../common/protocol/errors.js';
-import {
-  MAX_UNACKNOWLEDGED,
-  RESUME_TOKEN_LIFE_MS,
-  TICKET_LIFE_MS,
-  UDP_GIVE_UP_MS,
-} from '../../common/protocol/limits.js';
+import { MAX_UNACKNOWLEDGED, RESUME_TOKEN_LIFE_MS, TICKET_LIFE_MS } from '../../common/protocol/limits.js';
 import { changeRights, rename } from './change-publications.js';
 import { recordStored } from './copies-table.js';
 import { removePublication } from './del.js';
 import { describeFolder } from './folders-table.js';
+import { prepared } from './prepared.js';
 import { publish, unpublish } from './publications-table.js';
 import { put } from './put.js';
 import type { Change, Mutation, MutationBody, MutationOutcome } from './store.js';
@@ -19,31 +15,26 @@ import { together } from './together.js';
 
 type Db = Kysely<Tables>;
 
-/** An acknowledged outcome is kept a little: an older copy of its request may still be on its way. */
-const FORGET_ACKED_AFTER_MS = 2 * UDP_GIVE_UP_MS;
 const OUTCOME_LIFE_MS = RESUME_TOKEN_LIFE_MS;
 /** A device that was away for longer publishes again what was removed. */
 const REMOVED_LIFE_MS = 400 * 86_400_000;
 
 export async function mutate(db: Db, mutation: Mutation): Promise<MutationOutcome> {
-  const { session, requestId, bodyHash, at } = mutation;
-  const { known, isEnded, waiting } = await stateOf(db, mutation);
-  if (known !== undefined) {
+  const { session, requestId, bodyHash, at, acks } = mutation;
+  const [known] = await selectState(db, { session, requestId });
+  if (known?.body_hash != null && known.body != null) {
     if (known.body_hash !== bodyHash) return { kind: 'refused', code: 'id-reused' };
     return { kind: 'repeated', body: JSON.parse(known.body) as MutationBody };
   }
-  if (isEnded) return { kind: 'refused', code: 'session-ended' };
-  const takeAcks = (): Promise<void> => acknowledge(db, { session, requestIds: mutation.acks, at });
-  if (waiting >= MAX_UNACKNOWLEDGED) {
-    await takeAcks();
-    return { kind: 'refused', code: 'too-many-pending' };
+  if (known?.ended != null) return { kind: 'refused', code: 'session-ended' };
+  if ((known?.waiting ?? 0) >= MAX_UNACKNOWLEDGED) {
+    await acknowledge(db, session, acks);
+    const [state] = await selectState(db, { session, requestId });
+    if ((state?.waiting ?? 0) >= MAX_UNACKNOWLEDGED) return { kind: 'refused', code: 'too-many-pending' };
   }
-  const [, body] = await together(db, [takeAcks, () => applied(db, mutation)]);
+  const [, body] = await together(db, [() => acknowledge(db, session, acks), () => applied(db, mutation)]);
   if (body instanceof ProtocolError) return { kind: 'refused', code: body.code };
-  await db
-    .insertInto('outcomes')
-    .values({ session, request_id: requestId, body_hash: bodyHash, body: JSON.stringify(body), at, acked_at: null })
-    .execute();
+  await insertOutcome(db, { session, request_id: requestId, body_hash: bodyHash, body: JSON.stringify(body), at });
   return { kind: 'applied', body };
 }
 
@@ -84,42 +75,35 @@ async function apply(db: Db, { session, at }: Mutation, change: Change): Promise
   }
 }
 
-/** In one statement; `waiting` are the outcomes that this mutation does not acknowledge. */
-async function stateOf(db: Db, { session, requestId, acks }: Mutation) {
+/** `waiting`: its outcomes that are not acknowledged. Older versions kept others for a while. */
+const selectState = prepared((db, { session, requestId }: { session: string; requestId: string }) => {
   const outcomes = db.selectFrom('outcomes').where('session', '=', session);
   const same = outcomes.where('request_id', '=', requestId);
-  const others = acks.length === 0 ? outcomes : outcomes.where('request_id', 'not in', acks);
-  const { body_hash, body, ended, waiting } = await db
+  return db
     .selectNoFrom((eb) => [
       same.select('body_hash').as('body_hash'),
       same.select('body').as('body'),
       db.selectFrom('ended_sessions').select('at').where('session', '=', session).as('ended'),
-      others.where('acked_at', 'is', null).select(eb.fn.countAll<number>().as('count')).as('waiting'),
+      outcomes.where('acked_at', 'is', null).select(eb.fn.countAll<number>().as('count')).as('waiting'),
     ])
-    .executeTakeFirstOrThrow();
-  const known = body_hash === null || body === null ? undefined : { body_hash, body };
-  return { known, isEnded: ended !== null, waiting: waiting ?? 0 };
-}
+    .compile();
+});
 
-interface Acknowledged {
-  readonly session: string;
-  readonly requestIds: readonly string[];
-  readonly at: number;
-}
+const insertOutcome = prepared(
+  (db, { session, request_id, body_hash, body, at }: Omit<Tables['outcomes'], 'acked_at'>) =>
+    db.insertInto('outcomes').values({ session, request_id, body_hash, body, at, acked_at: null }).compile(),
+);
 
-export async function acknowledge(db: Db, { session, requestIds, at }: Acknowledged): Promise<void> {
-  if (requestIds.length === 0) return;
-  const known = db
-    .updateTable('outcomes')
-    .set({ acked_at: at })
-    .where('session', '=', session)
-    .where('request_id', 'in', requestIds)
-    .where('acked_at', 'is', null);
-  const old = db
-    .deleteFrom('outcomes')
-    .where('session', '=', session)
-    .where('acked_at', '<', at - FORGET_ACKED_AFTER_MS);
-  await together(db, [() => known.execute(), () => old.execute()]);
+const deleteOutcome = prepared((db, { session, requestId }: { session: string; requestId: string }) =>
+  db.deleteFrom('outcomes').where('session', '=', session).where('request_id', '=', requestId).compile(),
+);
+
+/** See `Store.acknowledge`. */
+export async function acknowledge(db: Db, session: string, requestIds: readonly string[]): Promise<void> {
+  const [requestId] = requestIds;
+  if (requestId === undefined) return;
+  if (requestIds.length === 1) await deleteOutcome(db, { session, requestId });
+  else await db.deleteFrom('outcomes').where('session', '=', session).where('request_id', 'in', requestIds).execute();
 }
 
 /** Outcomes and ended sessions live as long as a resume token, revocations as long as a ticket. */

@@ -3,7 +3,8 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { SearchOrder } from '../../common/protocol/search-fields.js';
 import { foldUser } from './fold-user.js';
 import { totalsOf } from './folders-table.js';
-import { mayFetch } from './rights-table.js';
+import { prepared } from './prepared.js';
+import { mayFetch, visibleTo } from './rights-table.js';
 import { ORDERS } from './search-order.js';
 import type { PublicationRow, RowKey, SearchKey } from './store.js';
 import type { Tables } from './tables.js';
@@ -89,9 +90,16 @@ export async function findPublication(
   publicationId: string,
   viewer: string,
 ): Promise<PublicationRow | undefined> {
-  const row = await selectRows(db, viewer).where('p.publication_id', '=', publicationId).executeTakeFirst();
+  const [row] = await selectOne(db, { publicationId, viewer: foldUser(viewer) });
   return row === undefined ? undefined : toRow(row);
 }
+
+const selectOne = prepared((db, { publicationId, viewer }: { publicationId: string; viewer: string }) =>
+  allRows(db)
+    .where('p.publication_id', '=', publicationId)
+    .where(visibleTo(sql`(SELECT id FROM accounts WHERE user_fold = ${viewer})`))
+    .compile(),
+);
 
 export async function listPublished(
   db: Db,

@@ -1,10 +1,11 @@
 /** Publications in SQL: what `publish` and `unpublish` do to them. Neighbour: `publication-rows.ts` reads them. */
-import type { Kysely } from 'kysely';
+import type { Insertable, Kysely } from 'kysely';
 import { ERROR_TEXTS, type ErrorCode } from '../../common/protocol/errors.js';
 import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
 import { deviceOf } from './accounts-table.js';
 import { dialectOf } from './dialect.js';
 import { noteFolders } from './folders-table.js';
+import { prepared } from './prepared.js';
 import { keepFromUnnamed, resolveRights, setRights } from './rights-table.js';
 import { searchFold } from './search-fold.js';
 import type { Change, PublishEntry } from './store.js';
@@ -48,12 +49,11 @@ interface Publishing {
 export async function publish(db: Db, change: Change & { type: 'publish' }, at: number): Promise<ReplyBody<'publish'>> {
   const device = await deviceOf(db, change);
   const names = change.entries.flatMap((entry) => ('refused' in entry ? [] : [entry.name]));
-  const rowsOfAccount = db.selectFrom('accounts').select(['publications', 'paths']).where('id', '=', device.account_id);
-  const [heldByName, account] = await together(db, [
+  const [heldByName, [account]] = await together(db, [
     () => findHeld(db, device.account_id, names),
-    () => rowsOfAccount.executeTakeFirstOrThrow(),
+    () => selectRows(db, { accountId: device.account_id }),
   ]);
-  const room = change.quota - account.publications - account.paths;
+  const room = change.quota - (account?.publications ?? 0) - (account?.paths ?? 0);
   const { putQuotaBytes } = change;
   const state: Publishing = { db, device, at, heldByName, fresh: new Map(), room, putQuotaBytes, changes: new Map() };
   const results: PublishResult[] = [];
@@ -84,6 +84,10 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
     libraryRevision: device.revision + (state.changes.get(device.id)?.revision ?? 0),
   };
 }
+
+const selectRows = prepared((db, { accountId }: { accountId: number }) =>
+  db.selectFrom('accounts').select(['publications', 'paths']).where('id', '=', accountId).compile(),
+);
 
 function appliedEntries(entries: (Change & { type: 'publish' })['entries'], results: readonly PublishResult[]) {
   return entries.flatMap((entry, index) => {
@@ -197,6 +201,23 @@ async function insertFresh({ db, device, at, fresh, heldByName }: Publishing): P
     revision: heldByName.get(entry.name)?.revision ?? 1,
     published_at: at,
   }));
+  const [row] = rows;
+  if (row !== undefined && rows.length === 1) await insertOne(db, row);
+  else await insertMany(db, rows);
+}
+
+type Row = Omit<Insertable<Tables['publications']>, 'row_id'>;
+
+const insertOne = prepared((db, row: Row) => {
+  const { publication_id, account_id, device_id, name, fold, file_id, size, kind, revision, published_at } = row;
+  const ids = { publication_id, account_id, device_id };
+  return db
+    .insertInto('publications')
+    .values({ ...ids, name, fold, file_id, size, kind, revision, published_at })
+    .compile();
+});
+
+async function insertMany(db: Db, rows: readonly Row[]): Promise<void> {
   for (let first = 0; first < rows.length; first += BATCH) {
     await db
       .insertInto('publications')
@@ -207,17 +228,30 @@ async function insertFresh({ db, device, at, fresh, heldByName }: Publishing): P
 
 async function findHeld(db: Db, accountId: number, names: readonly string[]): Promise<Map<string, Held>> {
   const heldByName = new Map<string, Held>();
+  const [only] = names;
+  if (only !== undefined && names.length === 1) {
+    for (const { name, ...held } of await selectHeld(db, { accountId, name: only })) heldByName.set(name, held);
+    return heldByName;
+  }
   for (let first = 0; first < names.length; first += BATCH) {
-    const rows = await db
-      .selectFrom('publications')
-      .select(['name', 'publication_id', 'device_id', 'file_id', 'size', 'revision', 'is_public'])
-      .where('account_id', '=', accountId)
+    const rows = await heldBy(db, accountId)
       .where(dialectOf(db).isNamed(names.slice(first, first + BATCH)))
       .execute();
     for (const { name, ...held } of rows) heldByName.set(name, held);
   }
   return heldByName;
 }
+
+function heldBy(db: Db, accountId: number) {
+  return db
+    .selectFrom('publications')
+    .select(['name', 'publication_id', 'device_id', 'file_id', 'size', 'revision', 'is_public'])
+    .where('account_id', '=', accountId);
+}
+
+const selectHeld = prepared((db, { accountId, name }: { accountId: number; name: string }) =>
+  heldBy(db, accountId).where('name', '=', name).compile(),
+);
 
 export async function unpublish(db: Db, change: Change & { type: 'unpublish' }): Promise<ReplyBody<'unpublish'>> {
   const device = await deviceOf(db, change);
@@ -249,25 +283,33 @@ export function note(changes: LibraryChanges, deviceId: number, { publications }
 
 export async function applyChanges(db: Db, accountId: number, changes: LibraryChanges): Promise<void> {
   const gained = [...changes.values()].reduce((sum, { publications }) => sum + publications, 0);
-  const updates = [...changes].map(([deviceId, change]) =>
+  const updates = [...changes].map(
+    ([deviceId, change]) =>
+      () =>
+        raiseDevice(db, { deviceId, ...change }),
+  );
+  await together(db, gained === 0 ? updates : [...updates, () => raiseAccount(db, { accountId, gained })]);
+}
+
+const raiseDevice = prepared(
+  (db, { deviceId, revision, publications }: { deviceId: number; revision: number; publications: number }) =>
     db
       .updateTable('devices')
       .where('id', '=', deviceId)
       .set((eb) => ({
-        revision: eb('revision', '+', change.revision),
-        publications: eb('publications', '+', change.publications),
-      })),
-  );
-  const ofAccount = db
+        revision: eb('revision', '+', revision),
+        publications: eb('publications', '+', publications),
+      }))
+      .compile(),
+);
+
+const raiseAccount = prepared((db, { accountId, gained }: { accountId: number; gained: number }) =>
+  db
     .updateTable('accounts')
     .where('id', '=', accountId)
-    .set((eb) => ({ publications: eb('publications', '+', gained) }));
-  const all = gained === 0 ? updates : [...updates, ofAccount];
-  await together(
-    db,
-    all.map((update) => () => update.execute()),
-  );
-}
+    .set((eb) => ({ publications: eb('publications', '+', gained) }))
+    .compile(),
+);
 
 export function errorOf(code: ErrorCode): ErrorBody {
   return { code, message: ERROR_TEXTS[code] };

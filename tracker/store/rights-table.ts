@@ -93,11 +93,25 @@ export async function keepFromUnnamed(db: Db, publicationId: string): Promise<vo
 
 /** Revokes every ticket within `scope` (a condition on publications `p` and tickets `t`) whose user may not fetch any more. */
 export async function revokeLost(db: Db, scope: RawBuilder<unknown>, at: number): Promise<void> {
-  const { rows } = await sql<{ publication_id: string; user: string; user_fold: string }>`
-    SELECT DISTINCT t.publication_id, a.user, t.user_fold FROM tickets AS t
+  const { rows } = await lostTickets(scope).execute(db);
+  await revokeAll(db, rows, at);
+}
+
+interface LostTicket {
+  readonly publication_id: string;
+  readonly user: string;
+  readonly user_fold: string;
+}
+
+/** Tickets within `scope`, as above, of users who may not fetch any more. */
+export function lostTickets(scope: RawBuilder<unknown>): RawBuilder<LostTicket> {
+  return sql<LostTicket>`SELECT DISTINCT t.publication_id, a.user, t.user_fold FROM tickets AS t
     JOIN publications AS p ON p.publication_id = t.publication_id JOIN accounts AS a ON a.user_fold = t.user_fold
-    WHERE ${scope} AND NOT ${visibleTo(sql`a.id`)} AND NOT ${isDepotOf(sql`p.publication_id`, sql`a.id`)}`.execute(db);
-  for (const { publication_id, user, user_fold } of rows) {
+    WHERE ${scope} AND NOT ${visibleTo(sql`a.id`)} AND NOT ${isDepotOf(sql`p.publication_id`, sql`a.id`)}`;
+}
+
+export async function revokeAll(db: Db, tickets: readonly LostTicket[], at: number): Promise<void> {
+  for (const { publication_id, user, user_fold } of tickets) {
     await revoke(db, { kind: 'publication', subject: publication_id, user, at });
     await db
       .deleteFrom('tickets')

@@ -1,13 +1,35 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
-import { SqliteDialect, type SqliteStatement } from 'kysely';
+import { SqliteAdapter, SqliteDialect, type SqliteStatement } from 'kysely';
 
 /** Statements kept ready; a store uses some dozens, bulk inserts of odd lengths make more. */
 const MAX_STATEMENTS = 256;
 
+type Prepare = (sql: string) => SqliteStatement;
+
+/** Leads past Kysely's driver: there is one connection, which answers at once. */
+export class DirectAdapter extends SqliteAdapter {
+  constructor(readonly prepare: Prepare) {
+    super();
+  }
+}
+
+class DirectDialect extends SqliteDialect {
+  readonly #prepare: Prepare;
+
+  constructor(prepare: Prepare, close: () => void) {
+    super({ database: { prepare, close } });
+    this.#prepare = prepare;
+  }
+
+  override createAdapter(): DirectAdapter {
+    return new DirectAdapter(this.#prepare);
+  }
+}
+
 /** node:sqlite as kysely wants a database. */
 export function nodeSqliteDialect(database: DatabaseSync): SqliteDialect {
   const ready = new Map<string, SqliteStatement>();
-  const prepare = (sql: string): SqliteStatement => {
+  const prepare: Prepare = (sql) => {
     let statement = ready.get(sql);
     if (statement === undefined) {
       if (ready.size >= MAX_STATEMENTS) ready.clear();
@@ -16,7 +38,7 @@ export function nodeSqliteDialect(database: DatabaseSync): SqliteDialect {
     }
     return statement;
   };
-  return new SqliteDialect({ database: { prepare, close: () => database.close() } });
+  return new DirectDialect(prepare, () => database.close());
 }
 
 function prepareFor(database: DatabaseSync, sql: string): SqliteStatement {

@@ -63,6 +63,8 @@ export function openEngine({ path, maxBytes, shouldVerify = false, moveAtPages }
     if (maxBytes !== undefined) database.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`);
     migrate(database);
     if (shouldVerify) guard.begin();
+    // What a statement would have to take back lies in memory: of each that fires triggers it was written to a file.
+    database.exec('PRAGMA temp_store = MEMORY');
     database.exec('PRAGMA busy_timeout = 0'); // from here on waiting is the thread's work, so that reads go on meanwhile
     const parts = opened.move();
     const methods = methodsOver(new Kysely<Tables>({ dialect: nodeSqliteDialect(database) }), {

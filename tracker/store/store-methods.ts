@@ -74,7 +74,7 @@ export function methodsOver(
     recordLogin: (login) => accounts.recordLogin(db, login),
     resumeFacts: (resume) => accounts.resumeFacts(db, resume),
     mutate: (mutation) => outcomes.mutate(db, mutation),
-    acknowledge: (session, requestIds, at) => outcomes.acknowledge(db, { session, requestIds, at }),
+    acknowledge: (session, requestIds) => outcomes.acknowledge(db, session, requestIds),
     listPublished: (list) => rows.listPublished(db, list),
     search: (query) => search(place, query),
     searchPaths: (query) => searchPaths(place, query),

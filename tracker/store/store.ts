@@ -44,8 +44,8 @@ export interface Store extends DepotStore, PathStore {
   }): Promise<ResumeFacts>;
 
   mutate(mutation: Mutation): Promise<MutationOutcome>;
-  /** The client has these outcomes: they count no longer, and are forgotten some seconds later. */
-  acknowledge(session: string, requestIds: readonly string[], at: number): Promise<void>;
+  /** The client has these outcomes: they are forgotten. Whoever calls keeps older copies of those requests from coming here. */
+  acknowledge(session: string, requestIds: readonly string[]): Promise<void>;
 
   /** One's own, newest first. */
   listPublished(list: {

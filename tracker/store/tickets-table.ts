@@ -2,7 +2,8 @@
 import { type Kysely, sql } from 'kysely';
 import { FREE_RETRIES_MS } from '../../common/protocol/limits.js';
 import { foldUser } from './fold-user.js';
-import { mayFetch, revokeLost } from './rights-table.js';
+import { prepared } from './prepared.js';
+import { lostTickets, mayFetch, revokeAll } from './rights-table.js';
 import type { Admission, BegunContent, GivenTicket } from './store.js';
 import type { Tables } from './tables.js';
 
@@ -10,20 +11,25 @@ type Db = Kysely<Tables>;
 
 /** See `Store.recordTicket`. */
 export async function recordTicket(db: Db, ticket: GivenTicket): Promise<void> {
-  await writeTicket(db, ticket);
+  await writeTicket(db, { ...ticket, user: foldUser(ticket.user) });
   const { publicationId, user, at } = ticket;
-  await revokeLost(db, sql`t.publication_id = ${publicationId} AND t.user_fold = ${foldUser(user)}`, at);
+  const lost = await selectLost(db, { publicationId, user: foldUser(user) });
+  await revokeAll(db, lost, at);
 }
 
-async function writeTicket(db: Db, { publicationId, user, device, fileId, size, at }: GivenTicket): Promise<void> {
-  await db
+const selectLost = prepared((db, { publicationId, user }: { publicationId: string; user: string }) =>
+  lostTickets(sql`t.publication_id = ${publicationId} AND t.user_fold = ${user}`).compile(db),
+);
+
+const writeTicket = prepared((db, { publicationId, user, device, fileId, size, at }: GivenTicket) =>
+  db
     .insertInto('tickets')
-    .values({ publication_id: publicationId, device, user_fold: foldUser(user), file_id: fileId, size, at })
+    .values({ publication_id: publicationId, device, user_fold: user, file_id: fileId, size, at })
     .onConflict((conflict) =>
       conflict.columns(['publication_id', 'device', 'user_fold', 'file_id']).doUpdateSet({ at }),
     )
-    .execute();
-}
+    .compile(),
+);
 
 export async function hasTicket(db: Db, publicationId: string, device: string): Promise<boolean> {
   const row = await db
@@ -76,7 +82,7 @@ export async function admit(
     return 'passcode-needed';
   if (row.max_downloads !== null && !(await count(db, place, { ...row, max_downloads: row.max_downloads })))
     return 'used-up';
-  await writeTicket(db, ticket);
+  await writeTicket(db, { ...ticket, user: foldUser(user) });
   return 'admitted';
 }
 
