@@ -36,6 +36,7 @@ import type { Session } from '../registry/session.js';
 import type { Router } from '../router.js';
 import type { Services } from '../services.js';
 import { readRequest, refusal, tooLong } from './read-request.js';
+import { RecentReplies } from './recent-replies.js';
 import { SourceBuckets } from './source-buckets.js';
 import { Turns } from './turns.js';
 
@@ -88,6 +89,7 @@ export class UdpTransport implements Part {
   readonly #refusedResumes: SourceBuckets;
   /** By user: one account that resumes or forks in a loop must not keep the tracker from all others. */
   readonly #resumesOfUser: SourceBuckets;
+  readonly #resumeReplies: RecentReplies;
   readonly #logins = new Turns({ atOnce: LOGINS_AT_ONCE, waiting: MAX_WAITING_LOGINS });
   readonly #kemKeys: KemKeys;
   readonly #socket: Socket;
@@ -101,6 +103,7 @@ export class UdpTransport implements Part {
     this.#buckets = new SourceBuckets(services.clock);
     this.#refusedResumes = new SourceBuckets(services.clock);
     this.#resumesOfUser = new SourceBuckets(services.clock);
+    this.#resumeReplies = new RecentReplies(services.clock);
     this.#kemKeys = kemKeys;
     this.#socket = socket;
     socket.on('message', (datagram, remote) => this.#receive(datagram, remote));
@@ -203,6 +206,8 @@ export class UdpTransport implements Part {
 
   #takeResume(datagram: Buffer, { cookie }: Datagram & { kind: typeof KIND.resume }, { address }: From): void {
     if (!this.#cookies.check(cookie, address.host, address.port)) return void this.#drop('badCookie');
+    const known = this.#resumeReplies.find(datagram);
+    if (known !== undefined) return known === 'pending' ? undefined : this.#send(known, address);
     // A valid token is let through whatever the source's rate: behind one address a whole office may come back at once.
     // To find out costs a decryption: whoever sent forged ones without end is not listened to, and may come over TCP.
     if (!this.#refusedResumes.has(address.host)) return void this.#drop('overRate');
@@ -212,16 +217,24 @@ export class UdpTransport implements Part {
     if ('refused' in opened) return void this.#hint(HINT.tokenRefused, opened.refused, address);
     const user = this.#services.tokens.open(opened.token)?.user; // remembered since it was opened above
     if (user === undefined || !this.#resumesOfUser.take(user)) return void this.#drop('overRate');
-    this.#detach(this.#resume(opened, address));
+    const settle = this.#resumeReplies.begin(datagram);
+    this.#detach(this.#resume(opened, address, settle));
   }
 
   async #resume(
     opened: Exclude<ReturnType<typeof openResume>, { refused: Buffer } | undefined>,
     address: Address,
+    settle: (reply: Buffer | undefined) => void,
   ): Promise<void> {
-    const request = readRequest(opened.plaintext, opened.token);
-    const reply = await this.#enter(request, carrierOf(address, MAX_SEALED_RESUME_REPLY_BYTES));
-    if (reply !== undefined) this.#send(opened.sealReply(reply), address);
+    let sealed: Buffer | undefined;
+    try {
+      const request = readRequest(opened.plaintext, opened.token);
+      const reply = await this.#enter(request, carrierOf(address, MAX_SEALED_RESUME_REPLY_BYTES));
+      if (reply !== undefined) sealed = opened.sealReply(reply);
+    } finally {
+      settle(sealed);
+    }
+    if (sealed !== undefined) this.#send(sealed, address);
   }
 
   async #enter(request: Request | RequestError, carrier: Carrier): Promise<object | undefined> {
