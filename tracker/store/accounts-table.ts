@@ -12,15 +12,21 @@ type Db = Kysely<Tables>;
 export async function addAccounts(db: Db, accounts: readonly NewAccount[]): Promise<string[]> {
   const added: string[] = [];
   for (const account of accounts) {
-    const { numInsertedOrUpdatedRows } = await db
-      .insertInto('accounts')
-      .values(accountValues(account))
-      .onConflict((conflict) => conflict.column('user_fold').doNothing())
-      .executeTakeFirstOrThrow();
-    if (numInsertedOrUpdatedRows === 1n) added.push(account.user);
+    const rows = await insertUnseen(db, accountValues(account));
+    if (rows.length === 1) added.push(account.user);
   }
   return added;
 }
+
+const insertUnseen = prepared((db, row: ReturnType<typeof accountValues>) => {
+  const { user, user_fold, password_hash, state, generation, publications, created_at, is_admin, is_depot } = row;
+  return db
+    .insertInto('accounts')
+    .values({ user, user_fold, password_hash, state, generation, publications, created_at, is_admin, is_depot })
+    .onConflict((conflict) => conflict.column('user_fold').doNothing())
+    .returning('id')
+    .compile();
+});
 
 export async function unseenUsers(db: Db, users: readonly string[]): Promise<string[]> {
   const rows = await db.selectFrom('accounts').select('user_fold').execute();
