@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MAX_FILE_BYTES } from '../../common/content/chunk-size.js';
 import { checkFileName } from '../../common/content/file-name.js';
 import { ERROR_TEXTS, ProtocolError } from '../../common/protocol/errors.js';
@@ -9,12 +10,16 @@ import type { Call, Handler } from './call.js';
 import { mutateOnce } from './mutation.js';
 import { noteRights } from './note-rights.js';
 
+/** Entries of a request that are not taken in the turn in which they were read. */
+const MANY = 100;
+
 /** The owner is the session's user, whatever the message says. See docs/protocol.md "publish". */
 export const publish: Handler<'publish'> = async (services, call) => {
   const { request, session, carrier } = call;
   if (carrier.kind === 'udp' && request.entries.length > 1) throw new ProtocolError('use-tcp');
   const { user, device } = session;
   services.rates.take(user, 'publishRate', request.entries.length);
+  if (request.entries.length >= MANY) await nextTurn(); // to read so many was a turn's work: heartbeats come first
   const entries = request.entries.map(toEntry);
   const outcome = await mutateOnce(services, call, {
     type: 'publish',

@@ -113,7 +113,7 @@ class StoreThread {
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
     if ('error' in message) waiting?.reject(new StoreError(message.error.code, message.error.message));
-    else waiting?.resolve(message.value);
+    else waiting?.resolve('json' in message ? JSON.parse(message.json) : message.value);
   }
 
   #fail(failure: StoreError): void {
