@@ -207,7 +207,8 @@ export class UdpTransport implements Part {
   #takeResume(datagram: Buffer, { cookie }: Datagram & { kind: typeof KIND.resume }, { address }: From): void {
     if (!this.#cookies.check(cookie, address.host, address.port)) return void this.#drop('badCookie');
     const known = this.#resumeReplies.find(datagram);
-    if (known !== undefined) return known === 'pending' ? undefined : this.#send(known, address);
+    if (known === 'pending') return; // its reply is on the way
+    if (known !== undefined) return void this.#send(known, address);
     // A valid token is let through whatever the source's rate: behind one address a whole office may come back at once.
     // To find out costs a decryption: whoever sent forged ones without end is not listened to, and may come over TCP.
     if (!this.#refusedResumes.has(address.host)) return void this.#drop('overRate');
