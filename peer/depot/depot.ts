@@ -24,6 +24,9 @@ const MAX_REST_MS = 60_000;
 /** Copies that are fetched, read or wait for their turn; the rest stays with the tracker until some are done. */
 const MAX_UNDER_WAY = 1_000;
 
+/** A copy that could not be read so often is as good as none for others, until it can be read; it stays where it is. */
+const UNREADABLE_TRIES = 5;
+
 const FAILED: Record<WorkRow['do'], string> = {
   fetch: 'is not stored yet',
   keep: 'could not be looked at',
@@ -237,6 +240,9 @@ export class Depot implements Part {
     this.#rests.set(row.publicationId, { aim: aimOf(row), tries, code: problem.code, dueAt });
     if (before?.code !== problem.code && problem.code !== 'tracker-unreachable')
       notice('warning', `${copyName(row)} ${FAILED[row.do]}: ${problem.message} It is tried again by itself.`);
+    // Else whoever looks for what is at risk would count on it. Said again at the next try, if the tracker does not hear it now.
+    if (row.do === 'keep' && problem.code === 'unreadable' && tries >= UNREADABLE_TRIES)
+      await this.#keeper.say(row, 'none', { signal }).catch(() => undefined);
     if (problem.code !== 'disk-full') return;
     // Said again at the next try, if the tracker does not hear it now.
     await this.#keeper.say(row, 'full', { signal }).catch(() => undefined);

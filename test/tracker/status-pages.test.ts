@@ -1,15 +1,18 @@
 /** `/healthz`, `/readyz` and `/metrics`, on their own port and on the tracker's. */
 
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { VirtualClock } from '../../common/runtime/clock.js';
 import { Health } from '../../tracker/operate/health.js';
 import { StoreError } from '../../tracker/store/store-error.js';
 import { StatusPages } from '../../tracker/transport/status-pages.js';
+import { projectRoot } from '../support/shoal-command.js';
 import { publishOf, request } from './raw-messages.js';
 import { TestTracker } from './test-tracker.js';
 
@@ -58,6 +61,19 @@ describe('the status pages', () => {
       expect(text.split('\n')).to.include(line);
     expect((await get({ port, path: '/' })).status).to.equal(404);
     expect((await get({ port, path: '/metrics', method: 'POST' })).status).to.equal(405);
+  });
+
+  it('have everything that the dashboard in docs/ draws', async () => {
+    const tracker = await start();
+    const { client } = await tracker.enterTcp('alice');
+    await client.ask(publishOf('a.bin'));
+    const { text } = await get({ port: tracker.tracker.statusPort, path: '/metrics' });
+    const dashboard = readFileSync(join(projectRoot(), 'docs', 'grafana-dashboard.json'), 'utf8');
+
+    const drawn = new Set(dashboard.match(/\b(?:shoal|process)_[a-z_]+/g));
+    const there = new Set(text.match(/^[a-z_]+/gm));
+    expect(drawn.size).to.be.above(10);
+    expect([...drawn].filter((name) => !there.has(name))).to.deep.equal([]);
   });
 
   it('are lines that Prometheus reads: each family has help and type once, each value is a number', async () => {

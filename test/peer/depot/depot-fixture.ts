@@ -65,16 +65,17 @@ function shown({ held, ...row }: WorkRow & { held?: string | undefined }): WorkR
   return row.do === 'fetch' && held === row.fileId ? { ...row, do: 'keep' } : row;
 }
 
-/** Reads as a disk in trouble does: what is set here is thrown once. */
+/** Reads as a disk in trouble does: what is set here is thrown once, or as long as the trouble lasts. */
 export class TroubledHasher extends FileHasher {
   trouble: string | undefined;
+  isLasting = false;
   reads = 0;
   running = 0;
 
   override async hash(...args: Parameters<FileHasher['hash']>): ReturnType<FileHasher['hash']> {
     this.reads += 1;
     const code = this.trouble;
-    this.trouble = undefined;
+    if (!this.isLasting) this.trouble = undefined;
     if (code === undefined) {
       this.running += 1;
       return super.hash(...args).finally(() => {

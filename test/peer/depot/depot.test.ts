@@ -47,6 +47,32 @@ describe('Depot', () => {
       });
     }
 
+    it('says that it has none when it cannot be read for long, keeps it, and has it again when it can be read', async () => {
+      const file = await storedCopy(); // its owner has left: nobody has it but this depot
+      world.hasher.trouble = 'EIO';
+      world.hasher.isLasting = true;
+
+      world.depot.suspect(file.publicationId);
+      await waitFor(
+        async () => {
+          await world.pass();
+          return !world.tracker.isStored(file);
+        },
+        { what: 'the tracker to be told' },
+      );
+      expect(await bytesAt(world.pathOf(file))).to.have.length(file.size);
+
+      world.hasher.trouble = undefined;
+      await waitFor(
+        async () => {
+          await world.pass();
+          return world.tracker.isStored(file);
+        },
+        { what: 'the copy to count again' },
+      );
+      expect(await bytesAt(world.pathOf(file))).to.have.length(file.size);
+    });
+
     it('sets it aside when it was read and is wrong, and keeps that until a whole one is stored', async () => {
       const file = await storedCopy();
       await writeFile(world.pathOf(file), 'not what was put');
