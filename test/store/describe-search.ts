@@ -68,7 +68,8 @@ export function describeSearch(name: string, open: () => Promise<{ store: Store;
         numRuns: 400,
         seed: seedFor('search rows'),
       });
-      for (const [name, owner, publishedAt] of samples) {
+      const inTime = samples.toSorted(([, , before], [, , after]) => before - after);
+      for (const [name, owner, publishedAt] of inTime) {
         if (rows.some((row) => row.name === name && row.owner === owner)) continue;
         const publicationId = newId();
         const size = rows.length % 7;

@@ -206,6 +206,20 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(again.results[0]).to.include({ change: 'replaced', publicationId, revision: 2 });
       });
 
+      it('gives all that one request replaces its time, and lists it by id, whatever the order in the request', async () => {
+        const names = ['c', 'a', 'd', 'b'];
+        await publish(store, { user: 'alice' }, ...names.map((name) => entry(name)), entry('e'));
+
+        const replacing = names.toSorted().map((name) => entry(name, 'new', { replace: true }));
+        await publish(store, { user: 'alice', at: NOW + 5 }, ...replacing);
+
+        const rows = await store.listPublished({ user: 'alice', limit: 9 });
+        expect(rows.map(({ name, publishedAt }) => [name, publishedAt - NOW])).to.deep.equal([
+          ...names.toReversed().map((name) => [name, 5]),
+          ['e', 0],
+        ]);
+      });
+
       it('refuses what passes the quota, entry by entry, and has room again after unpublish', async () => {
         const { results } = await publish(
           store,

@@ -34,6 +34,7 @@ export async function commit(engine: Engine, ...names: readonly string[]): Promi
       { session: newId() },
     ),
   );
+  engine.names.takeIn();
   engine.database.exec('COMMIT');
   engine.guard.afterCommit();
 }

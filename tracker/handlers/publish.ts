@@ -3,7 +3,7 @@ import { MAX_FILE_BYTES } from '../../common/content/chunk-size.js';
 import { checkFileName } from '../../common/content/file-name.js';
 import { ERROR_TEXTS, ProtocolError } from '../../common/protocol/errors.js';
 import type { ReplyBody, Request } from '../../common/protocol/messages.js';
-import { newId } from '../ids.js';
+import { newPublicationId } from '../ids.js';
 import type { NewPublication } from '../registry/matches.js';
 import type { PublishEntry, Refused } from '../store/store.js';
 import type { Call, Handler } from './call.js';
@@ -20,7 +20,8 @@ export const publish: Handler<'publish'> = async (services, call) => {
   const { user, device } = session;
   services.rates.take(user, 'publishRate', request.entries.length);
   if (request.entries.length >= MANY) await nextTurn(); // to read so many was a turn's work: heartbeats come first
-  const entries = request.entries.map(toEntry);
+  const now = services.clock.now();
+  const entries = request.entries.map((entry) => toEntry(entry, now));
   const outcome = await mutateOnce(services, call, {
     type: 'publish',
     user,
@@ -74,11 +75,11 @@ function newPublications(
   });
 }
 
-function toEntry(entry: Request<'publish'>['entries'][number]): PublishEntry | Refused {
+function toEntry(entry: Request<'publish'>['entries'][number], now: number): PublishEntry | Refused {
   const { name, fileId, size, kind, files, bytes, replace, publicationId } = entry;
   const problem = checkFileName(name);
   if (problem !== undefined) return { refused: { code: 'bad-name', message: problem.message } };
   if (size > MAX_FILE_BYTES) return { refused: { code: 'too-large', message: ERROR_TEXTS['too-large'] } };
   const content = kind === 'file' ? { size } : { size: bytes ?? 0, listingSize: size, files };
-  return { name, fileId, kind, ...content, replace: replace === true, publicationId, newId: newId() };
+  return { name, fileId, kind, ...content, replace: replace === true, publicationId, newId: newPublicationId(now) };
 }

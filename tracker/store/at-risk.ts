@@ -18,7 +18,8 @@ const seenAt = sql<number>`coalesce((SELECT max(last_seen_at) FROM (SELECT d.las
 export async function atRisk(db: Db, query: AtRiskQuery): Promise<RiskRow[]> {
   const { viewer, mine, unseenBefore, limit, after } = query;
   const key = after && { value: after.publishedAt, publicationId: after.publicationId };
-  let rows = inOrder(db, { order: 'newest', limit, after: key, viewer })
+  const ordered = await inOrder(db, { order: 'newest', limit, after: key, viewer });
+  let rows = ordered
     .select([holders.as('holders'), seenAt.as('holder_seen_at')])
     .where(sql<boolean>`(${holders} = 1 OR ${seenAt} < ${unseenBefore})`);
   if (mine) rows = rows.where('a.user_fold', '=', foldUser(viewer));

@@ -2,7 +2,7 @@
 import type { Kysely } from 'kysely';
 import type { ReplyBody } from '../../common/protocol/messages.js';
 import { deviceOf } from './accounts-table.js';
-import { foldUser } from './fold-user.js';
+import { dialectOf } from './dialect.js';
 import { applyChanges, errorOf, type LibraryChanges, type NamedResult, note } from './publications-table.js';
 import { resolveRights, setRights } from './rights-table.js';
 import { searchFold } from './search-fold.js';
@@ -28,10 +28,8 @@ export async function changeRights(
   for (const name of change.names) {
     const row = await db
       .selectFrom('publications as p')
-      .innerJoin('accounts as a', 'a.id', 'p.account_id')
       .select(['p.publication_id', 'p.device_id'])
-      .where('a.user_fold', '=', foldUser(change.user))
-      .where('p.name', '=', name)
+      .where(dialectOf(db).isNamed('p', device.account_id, [name]))
       .executeTakeFirst();
     if (row === undefined) {
       results.push({ ok: false, error: errorOf('not-found') });
@@ -66,18 +64,20 @@ interface Renaming {
 async function renameOne(db: Db, { entry, device, changes }: Renaming): Promise<NamedResult> {
   if ('refused' in entry) return { ok: false, error: entry.refused };
   const { publicationId, name } = entry;
-  const mine = db.selectFrom('publications').where('account_id', '=', device.account_id);
-  const row = await mine.select(['device_id', 'name']).where('publication_id', '=', publicationId).executeTakeFirst();
+  const row = await db
+    .selectFrom('publications')
+    .select(['row_id', 'device_id', 'name'])
+    .where('publication_id', '=', publicationId)
+    .where('account_id', '=', device.account_id)
+    .executeTakeFirst();
   if (row === undefined) return { ok: false, error: errorOf('not-found') };
   if (row.device_id !== device.id) return { ok: false, error: errorOf('not-allowed') };
   if (row.name === name) return { ok: true, publicationId };
-  if ((await mine.select('row_id').where('name', '=', name).executeTakeFirst()) !== undefined)
+  const isMine = dialectOf(db).isNamed('publications', device.account_id, [name]);
+  if ((await db.selectFrom('publications').select('row_id').where(isMine).executeTakeFirst()) !== undefined)
     return { ok: false, error: errorOf('name-taken') };
-  await db
-    .updateTable('publications')
-    .set({ name, fold: searchFold(name) })
-    .where('publication_id', '=', publicationId)
-    .execute();
+  const fold = searchFold(name);
+  await db.updateTable('publications').set({ name, fold }).where('row_id', '=', row.row_id).execute();
   note(changes, device.id, { publications: 0 });
   return { ok: true, publicationId };
 }

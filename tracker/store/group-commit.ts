@@ -19,6 +19,8 @@ export interface StoreCall {
 export interface GroupEvents {
   /** All reads that waited, or all writes of a transaction, have been resolved or rejected. */
   readonly onAnswered?: () => void;
+  /** Inside the transaction, behind its writes. */
+  readonly beforeCommit?: () => void;
   /** Behind the answers: what is done here delays the next calls, not those. */
   readonly afterCommit?: () => void;
   readonly reserve?: Reserve | undefined;
@@ -114,6 +116,7 @@ export class GroupCommit {
     try {
       const values: unknown[] = [];
       for (const call of calls) values.push(await call.run());
+      this.on.beforeCommit?.();
       this.database.exec('COMMIT');
       return values;
     } catch (error) {

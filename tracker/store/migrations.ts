@@ -3,6 +3,7 @@
  * a file with more steps than these belongs to a newer version and is left alone.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { orderRows } from './order-rows.js';
 import { StoreError } from './store-error.js';
 
 const INITIAL = `
@@ -310,25 +311,18 @@ UPDATE copies SET is_named = 1 WHERE publication_id IN (SELECT publication_id FR
 /** What two devices have signed about a download. */
 const RECEIPTS = 'ALTER TABLE audit ADD COLUMN proof TEXT;';
 
-const STEPS: readonly string[] = [
-  INITIAL,
-  RIGHTS,
-  TERMS,
-  POLICY,
-  SIZES,
-  DEPOTS,
-  FOLDERS,
-  FOLDER_COPIES,
-  NAMED_DEPOTS,
-  RECEIPTS,
+type Step = (database: DatabaseSync) => void;
+const STEPS: readonly (string | Step)[] = [
+  ...[INITIAL, RIGHTS, TERMS, POLICY, SIZES, DEPOTS, FOLDERS, FOLDER_COPIES, NAMED_DEPOTS, RECEIPTS],
+  orderRows,
 ];
 
 /**
- * Brings the file to the newest schema, each step in its own transaction.
+ * Brings the file to the newest schema, each step in its own transaction; `until`, for tests, to an older one.
  * @throws {StoreError} `newer-schema` when a newer version has written it.
  */
-export function migrate(database: DatabaseSync): void {
-  for (let version = schemaVersion(database); version !== STEPS.length; version = schemaVersion(database)) {
+export function migrate(database: DatabaseSync, until = STEPS.length): void {
+  for (let version = schemaVersion(database); version !== until; version = schemaVersion(database)) {
     refuseNewer(database);
     takeStep(database, version);
   }
@@ -347,7 +341,12 @@ function takeStep(database: DatabaseSync, version: number): void {
   database.exec('BEGIN IMMEDIATE');
   try {
     // Another process may have taken the step while this one waited for the lock.
-    if (schemaVersion(database) === version) database.exec(`${STEPS[version]}; PRAGMA user_version = ${version + 1}`);
+    const step = STEPS[version];
+    if (schemaVersion(database) === version) {
+      if (typeof step === 'function') step(database);
+      else if (step !== undefined) database.exec(step);
+      database.exec(`PRAGMA user_version = ${version + 1}`);
+    }
     database.exec('COMMIT');
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');

@@ -1,10 +1,12 @@
 /** Rows of publications as they are read: which of them a viewer may see, in which order, and as what. `publications-table.ts` writes them. */
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { SearchOrder } from '../../common/protocol/search-fields.js';
+import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
 import { totalsOf } from './folders-table.js';
 import { prepared } from './prepared.js';
 import { mayFetch, visibleTo } from './rights-table.js';
+import { rowAt } from './row-order.js';
 import { ORDERS } from './search-order.js';
 import type { PublicationRow, RowKey, SearchKey } from './store.js';
 import type { Tables } from './tables.js';
@@ -28,7 +30,6 @@ export function allRows(db: Db) {
       'p.publication_id',
       'p.published_at',
       'p.name',
-      'p.fold',
       'a.user',
       'd.pin',
       'p.size',
@@ -113,9 +114,8 @@ export async function listPublished(
   if (account === undefined) return [];
   const { user, limit } = list;
   const after = list.after && { value: list.after.publishedAt, publicationId: list.after.publicationId };
-  const rows = await inOrder(db, { order: 'newest', limit, after, viewer: user })
-    .where('p.account_id', '=', account.id)
-    .execute();
+  const ordered = await inOrder(db, { order: 'newest', limit, after, viewer: user });
+  const rows = await ordered.where('p.account_id', '=', account.id).execute();
   return rows.map(toRow);
 }
 
@@ -125,24 +125,40 @@ interface Place {
 }
 
 /** The next `limit` rows behind `after`. */
-export function inOrder(db: Db, wanted: Place & { readonly limit: number; readonly viewer: string }) {
-  const { order, limit, after, viewer } = wanted;
-  const { column, isDescending } = ORDERS[order];
-  const direction = isDescending ? 'desc' : 'asc';
-  const rows = selectRows(db, viewer).orderBy(column, direction).orderBy('p.publication_id', direction).limit(limit);
-  return after === undefined ? rows : rows.where(isBehind(order, after));
+export async function inOrder(db: Db, wanted: Place & { readonly limit: number; readonly viewer: string }) {
+  const rows = selectRows(db, wanted.viewer).limit(wanted.limit);
+  const { columns, behind } = await orderOf(db, wanted);
+  const sorted = columns.reduce((some, [column, direction]) => some.orderBy(column, direction), rows);
+  return behind === undefined ? sorted : sorted.where(behind);
 }
 
 /** The same places, hidden ones among them, from the index alone. */
-export function keysInOrder(db: Db, { order, after }: Place) {
-  const { column, isDescending } = ORDERS[order];
-  const direction = isDescending ? 'desc' : 'asc';
-  const keys = db.selectFrom('publications as p').orderBy(column, direction).orderBy('p.publication_id', direction);
-  return after === undefined ? keys : keys.where(isBehind(order, after));
+export async function keysInOrder(db: Db, place: Place) {
+  const { columns, behind } = await orderOf(db, place);
+  const keys = db.selectFrom('publications as p');
+  const sorted = columns.reduce((some, [column, direction]) => some.orderBy(column, direction), keys);
+  return behind === undefined ? sorted : sorted.where(behind);
 }
 
-function isBehind(order: SearchOrder, { value, publicationId }: SearchKey): RawBuilder<boolean> {
+type Column = (typeof ORDERS)[SearchOrder]['column'] | 'p.publication_id' | 'p.row_id';
+
+async function orderOf(
+  db: Db,
+  { order, after }: Place,
+): Promise<{ columns: readonly [Column, 'asc' | 'desc'][]; behind: RawBuilder<boolean> | undefined }> {
   const { column, isDescending } = ORDERS[order];
+  const direction = isDescending ? 'desc' : 'asc';
+  const sign = sql.raw(isDescending ? '<' : '>');
+  if (column === 'p.published_at' && dialectOf(db).isNumbered) {
+    const row = after && (await rowAt(db, after));
+    const behind = row === undefined ? undefined : sql<boolean>`${sql.ref('p.row_id')} ${sign} ${row}`;
+    return { columns: [['p.row_id', direction]], behind };
+  }
   const place = sql`(${sql.ref(column)}, ${sql.ref('p.publication_id')})`;
-  return sql<boolean>`${place} ${sql.raw(isDescending ? '<' : '>')} (${value}, ${publicationId})`;
+  const behind = after && sql<boolean>`${place} ${sign} (${after.value}, ${after.publicationId})`;
+  const columns: [Column, 'asc' | 'desc'][] = [
+    [column, direction],
+    ['p.publication_id', direction],
+  ];
+  return { columns, behind };
 }

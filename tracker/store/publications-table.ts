@@ -1,12 +1,13 @@
 /** Publications in SQL: what `publish` and `unpublish` do to them. Neighbour: `publication-rows.ts` reads them. */
-import type { Insertable, Kysely } from 'kysely';
+import { CompiledQuery, type Insertable, type Kysely } from 'kysely';
 import { ERROR_TEXTS, type ErrorCode } from '../../common/protocol/errors.js';
 import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
 import { deviceOf } from './accounts-table.js';
-import { dialectOf } from './dialect.js';
+import { dialectOf, type Spelled, spelled } from './dialect.js';
 import { noteFolders } from './folders-table.js';
 import { prepared } from './prepared.js';
 import { keepFromUnnamed, resolveRights, setRights } from './rights-table.js';
+import { NextPlaces } from './row-order.js';
 import { searchFold } from './search-fold.js';
 import type { Change, PublishEntry } from './store.js';
 import { isBeyondStored } from './stored-quota.js';
@@ -40,6 +41,9 @@ interface Publishing {
   readonly at: number;
   readonly heldByName: Map<string, Held>;
   readonly fresh: Map<string, PublishEntry>;
+  readonly places: NextPlaces;
+  /** Rows with new content, which still stand where they stood. */
+  readonly replaced: Set<string>;
   /** Rows that the user may still add. */
   room: number;
   readonly putQuotaBytes: number | undefined;
@@ -53,9 +57,15 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
     () => findHeld(db, device.account_id, names),
     () => selectRows(db, { accountId: device.account_id }),
   ]);
+  const places = await NextPlaces.behindAll(db);
   const room = change.quota - (account?.publications ?? 0) - (account?.paths ?? 0);
   const { putQuotaBytes } = change;
-  const state: Publishing = { db, device, at, heldByName, fresh: new Map(), room, putQuotaBytes, changes: new Map() };
+  const state: Publishing = {
+    ...{ db, device, at, heldByName, places, room, putQuotaBytes },
+    fresh: new Map(),
+    replaced: new Set(),
+    changes: new Map(),
+  };
   const results: PublishResult[] = [];
   const rights = change.rights === undefined ? undefined : await resolveRights(db, change.rights);
   if (rights === 'unknown-name') {
@@ -65,7 +75,9 @@ export async function publish(db: Db, change: Change & { type: 'publish' }, at: 
   for (const entry of change.entries) {
     results.push('refused' in entry ? { ok: false, error: entry.refused } : await publishOne(state, entry));
   }
+  await moveReplaced(state);
   await together(db, [() => insertFresh(state), () => applyChanges(db, device.account_id, state.changes)]);
+  await places.taken();
   const applied = results.flatMap((result) => (result.ok ? [result.publicationId] : []));
   if (rights !== undefined) for (const id of applied) await setRights(db, id, { rights, at });
   for (const result of results)
@@ -178,17 +190,27 @@ async function replace(state: Publishing, entry: PublishEntry, held: Held): Prom
         published_at: state.at,
       })
       .execute();
+    state.replaced.add(held.publication_id);
   } else {
     state.fresh.set(entry.name, { ...entry, newId: fresh.newId });
   }
   return published(held, 'replaced');
 }
 
-function ofAccount({ db, device }: Publishing, name: string) {
-  return db.updateTable('publications').where('account_id', '=', device.account_id).where('name', '=', name);
+/** In the order of their ids: so all of a request have its time, and none a later one. */
+async function moveReplaced({ db, at, replaced, places }: Publishing): Promise<void> {
+  if (!dialectOf(db).isNumbered) return;
+  for (const id of [...replaced].sort()) {
+    const place = places.next(id, at);
+    await db.updateTable('publications').set(place).where('publication_id', '=', id).execute();
+  }
 }
 
-async function insertFresh({ db, device, at, fresh, heldByName }: Publishing): Promise<void> {
+function ofAccount({ db, device }: Publishing, name: string) {
+  return db.updateTable('publications').where(dialectOf(db).isNamed('publications', device.account_id, [name]));
+}
+
+async function insertFresh({ db, device, at, fresh, heldByName, places }: Publishing): Promise<void> {
   const rows = [...fresh.values()].map((entry) => ({
     publication_id: entry.newId,
     account_id: device.account_id,
@@ -199,43 +221,48 @@ async function insertFresh({ db, device, at, fresh, heldByName }: Publishing): P
     size: entry.size,
     kind: entry.kind,
     revision: heldByName.get(entry.name)?.revision ?? 1,
-    published_at: at,
+    ...places.next(entry.newId, at),
   }));
   const [row] = rows;
-  if (row !== undefined && rows.length === 1) await insertOne(db, row);
-  else await insertMany(db, rows);
+  if (row !== undefined && rows.length === 1) return void (await insertOne(db, row));
+  for (let first = 0; first < rows.length; first += BATCH) await insertRows(db, rows.slice(first, first + BATCH));
 }
 
-type Row = Omit<Insertable<Tables['publications']>, 'row_id'>;
+type FreshRow = Insertable<Tables['publications']>;
 
-const insertOne = prepared((db, row: Row) => {
-  const { publication_id, account_id, device_id, name, fold, file_id, size, kind, revision, published_at } = row;
-  const ids = { publication_id, account_id, device_id };
+const insertOne = prepared((db, row: FreshRow) => {
+  const { row_id, publication_id, account_id, device_id, name, fold, file_id, size, kind, revision, published_at } =
+    row;
+  const ids = { ...(dialectOf(db).isNumbered ? { row_id } : {}), publication_id, account_id, device_id };
   return db
     .insertInto('publications')
     .values({ ...ids, name, fold, file_id, size, kind, revision, published_at })
     .compile();
 });
 
-async function insertMany(db: Db, rows: readonly Row[]): Promise<void> {
-  for (let first = 0; first < rows.length; first += BATCH) {
-    await db
-      .insertInto('publications')
-      .values(rows.slice(first, first + BATCH))
-      .execute();
-  }
+/** Full batches are one statement, which is built once: to build it costs more than to carry it out. */
+async function insertRows(db: Db, rows: readonly FreshRow[]): Promise<void> {
+  const insert = db.insertInto('publications');
+  if (rows.length < BATCH) return void (await insert.values(rows).execute());
+  const { isNumbered } = dialectOf(db);
+  const statement = bulkInserts.get(isNumbered) ?? insert.values(rows).compile().sql;
+  bulkInserts.set(isNumbered, statement);
+  await db.executeQuery(CompiledQuery.raw(statement, rows.flatMap(Object.values)));
 }
+
+/** By the kind of store. */
+const bulkInserts = new Map<boolean, string>();
 
 async function findHeld(db: Db, accountId: number, names: readonly string[]): Promise<Map<string, Held>> {
   const heldByName = new Map<string, Held>();
   const [only] = names;
   if (only !== undefined && names.length === 1) {
-    for (const { name, ...held } of await selectHeld(db, { accountId, name: only })) heldByName.set(name, held);
+    for (const { name, ...held } of await selectHeld(db, { accountId, ...spelled(only) })) heldByName.set(name, held);
     return heldByName;
   }
   for (let first = 0; first < names.length; first += BATCH) {
     const rows = await heldBy(db, accountId)
-      .where(dialectOf(db).isNamed(names.slice(first, first + BATCH)))
+      .where(dialectOf(db).isNamed('publications', accountId, names.slice(first, first + BATCH)))
       .execute();
     for (const { name, ...held } of rows) heldByName.set(name, held);
   }
@@ -249,8 +276,8 @@ function heldBy(db: Db, accountId: number) {
     .where('account_id', '=', accountId);
 }
 
-const selectHeld = prepared((db, { accountId, name }: { accountId: number; name: string }) =>
-  heldBy(db, accountId).where('name', '=', name).compile(),
+const selectHeld = prepared((db, { accountId, name, fold, spelling }: { accountId: number } & Spelled) =>
+  heldBy(db, accountId).where(dialectOf(db).isSpelled({ name, fold, spelling })).compile(),
 );
 
 export async function unpublish(db: Db, change: Change & { type: 'unpublish' }): Promise<ReplyBody<'unpublish'>> {
@@ -260,8 +287,7 @@ export async function unpublish(db: Db, change: Change & { type: 'unpublish' }):
   for (const name of change.names) {
     const gone = await db
       .deleteFrom('publications')
-      .where('account_id', '=', device.account_id)
-      .where('name', '=', name)
+      .where(dialectOf(db).isNamed('publications', device.account_id, [name]))
       .returning(['publication_id', 'device_id'])
       .executeTakeFirst();
     if (gone === undefined) {

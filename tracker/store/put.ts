@@ -7,7 +7,7 @@ import { deviceOf } from './accounts-table.js';
 import { copiesOf } from './copies-table.js';
 import type { OfferedDepot, PutChange } from './depot-store.js';
 import { dialectOf } from './dialect.js';
-import { foldUser } from './fold-user.js';
+import { accountOf, foldUser } from './fold-user.js';
 import { errorOf } from './publications-table.js';
 import { visibleTo } from './rights-table.js';
 import type { Tables } from './tables.js';
@@ -152,13 +152,11 @@ async function findOwn(db: Db, user: string, name: string): Promise<Wanted | und
   return (
     db
       .selectFrom('publications as p')
-      .innerJoin('accounts as a', 'a.id', 'p.account_id')
       .leftJoin('folders as fo', 'fo.publication_id', 'p.publication_id')
       .select(['p.row_id', 'p.publication_id', 'p.account_id', 'p.name', 'p.file_id', 'p.is_public'])
       // A folder takes the room of its files and of their list.
       .select(sql<number>`p.size + coalesce(fo.listing_size, 0)`.as('size'))
-      .where('a.user_fold', '=', foldUser(user))
-      .where('p.name', '=', name)
+      .where(dialectOf(db).isNamed('p', accountOf(user), [name]))
       .executeTakeFirst()
   );
 }

@@ -5,7 +5,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Rights } from '../../common/protocol/messages.js';
 import { dialectOf } from './dialect.js';
-import { foldUser } from './fold-user.js';
+import { accountOf, foldUser } from './fold-user.js';
 import { revoke } from './revoke.js';
 import type { Tables } from './tables.js';
 
@@ -18,7 +18,7 @@ export type ResolvedRights =
 
 /** True for rows `p` of publications that `viewer` may fetch: own, or public or listed by name or by group, and not over. */
 export function mayFetch(viewer: string): RawBuilder<boolean> {
-  return visibleTo(sql`(SELECT id FROM accounts WHERE user_fold = ${foldUser(viewer)})`);
+  return visibleTo(accountOf(viewer));
 }
 
 export function visibleTo(account: RawBuilder<unknown>): RawBuilder<boolean> {

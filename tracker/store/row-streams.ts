@@ -55,7 +55,7 @@ export function streamRows(db: Db, scope: Scope, { order, after, fold, page }: F
 
 type Position = From & { readonly size: number };
 
-interface Batch {
+export interface Batch {
   readonly places: readonly Looked[];
   /** Up to where was looked; undefined: to the end. */
   readonly end: SearchKey | undefined;
@@ -67,12 +67,13 @@ async function loadBatch(db: Db, scope: Scope, position: Position): Promise<Batc
   const place = await placeOf(db, scope);
   if (place === undefined) return { places: [], end: undefined };
   if (fold === '') {
-    const rows = (await inOrder(db, { order, after, viewer, limit: size }).where(place).execute()).map(toRow);
+    const ordered = await inOrder(db, { order, after, viewer, limit: size });
+    const rows = (await ordered.where(place).execute()).map(toRow);
     return { places: placesOf(rows, order), end: rows.length < size ? undefined : lastKey(rows, order) };
   }
-  const keys = keysInOrder(db, { order, after }).where(place);
+  const keys = (await keysInOrder(db, { order, after })).where(place);
   const most = Math.min(size, page);
-  const selected = inOrder(db, { order, after: undefined, viewer, limit: most })
+  const selected = (await inOrder(db, { order, after: undefined, viewer, limit: most }))
     .where('p.row_id', 'in', keys.select('p.row_id').limit(size))
     .where(dialectOf(db).isPart(fold));
   const rows = (await selected.execute()).map(toRow);
@@ -87,7 +88,7 @@ async function loadBatch(db: Db, scope: Scope, position: Position): Promise<Batc
 }
 
 /** Which rows `p` a scope has; undefined when it names somebody who is not there. */
-async function placeOf(db: Db, { owner, device }: Scope): Promise<RawBuilder<boolean> | undefined> {
+export async function placeOf(db: Db, { owner, device }: Scope): Promise<RawBuilder<boolean> | undefined> {
   if (owner === undefined) return sql<boolean>`1 = 1`;
   const account = await db
     .selectFrom('accounts')
@@ -105,11 +106,11 @@ async function placeOf(db: Db, { owner, device }: Scope): Promise<RawBuilder<boo
   return row && sql<boolean>`${sql.ref('p.device_id')} = ${row.id}`;
 }
 
-function placesOf(rows: readonly PublicationRow[], order: SearchOrder): Looked[] {
+export function placesOf(rows: readonly PublicationRow[], order: SearchOrder): Looked[] {
   return rows.map((row) => ({ row, key: keyOf(row, order) }));
 }
 
-function lastKey(rows: readonly PublicationRow[], order: SearchOrder): SearchKey | undefined {
+export function lastKey(rows: readonly PublicationRow[], order: SearchOrder): SearchKey | undefined {
   const last = rows.at(-1);
   return last && keyOf(last, order);
 }

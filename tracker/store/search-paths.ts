@@ -70,11 +70,11 @@ function folderMatcher(
 async function indexed(db: Db, fold: string): Promise<number[] | undefined> {
   if ([...fold].length < TRIGRAM) return undefined;
   if (fold.includes('\0')) return []; // no path has one
-  const { hasPart, tryBriefly } = dialectOf(db);
+  const { hasPath, tryBriefly } = dialectOf(db);
   const few = db
     .selectFrom('paths')
     .select('path_id')
-    .where(hasPart('paths', fold, MAX_CANDIDATES + 1))
+    .where(hasPath(fold, MAX_CANDIDATES + 1))
     .limit(MAX_CANDIDATES + 1);
   const rows = await tryBriefly(db, () => few.execute());
   return rows === undefined || rows.length > MAX_CANDIDATES ? undefined : rows.map(({ path_id }) => path_id);
@@ -108,14 +108,13 @@ async function walk(work: Work): Promise<PathPage> {
     if (page !== undefined) return page;
   }
   for (;;) {
-    const folders = await inOrder(place.db, {
+    const ordered = await inOrder(place.db, {
       order: 'newest',
       limit: FOLDER_BATCH,
       after: after && { value: after.publishedAt, publicationId: after.publicationId },
       viewer: query.viewer,
-    })
-      .where('p.kind', '=', 'folder')
-      .execute();
+    });
+    const folders = await ordered.where('p.kind', '=', 'folder').execute();
     for (const folder of folders.map(toRow)) {
       const page = work.isWanted(folder) ? await walkFolder(work, folder, 0) : undefined;
       if (page !== undefined) return page;

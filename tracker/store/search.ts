@@ -4,14 +4,16 @@
  */
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { Clock } from '../../common/runtime/clock.js';
-import { dialectOf } from './dialect.js';
-import { foldUser } from './fold-user.js';
+import { dialectOf, hasPart } from './dialect.js';
+import { accountOf, foldUser } from './fold-user.js';
 import type { LiveSet } from './live-set.js';
+import { isIndexed, type NameIndex } from './name-index.js';
+import { streamNamed } from './named-stream.js';
 import { loadedStream, type RowStream, streamLive, streamRows } from './row-streams.js';
 import { searchFold } from './search-fold.js';
 import { matcherOf } from './search-match.js';
 import { isPastEnd, ORDERS, startOf } from './search-order.js';
-import type { PublicationRow, SearchKey, SearchPage, SearchQuery } from './store.js';
+import type { DeviceKey, PublicationRow, SearchKey, SearchPage, SearchQuery } from './store.js';
 import type { Tables } from './tables.js';
 
 type Db = Kysely<Tables>;
@@ -22,13 +24,15 @@ const MAX_CANDIDATES = 1_000;
 const MAX_LIVE_PLACES = 64;
 /** The clock is asked once in so many rows. */
 const ROWS_PER_LOOK = 16;
-/** The index knows three letters together, not fewer. */
-const TRIGRAM = 3;
+/** So many rows of an owner, or of live devices, are looked through in some ms. */
+const MAX_LOOKED_THROUGH = 8_192;
 
 export interface SearchPlace {
   readonly db: Db;
   readonly live: LiveSet;
   readonly clock: Clock;
+  /** On SQLite. */
+  readonly names?: NameIndex | undefined;
   /** Then it answers `partial`. */
   readonly budgetMs: number;
 }
@@ -68,10 +72,15 @@ async function resolvePosition(db: Db, { order, after }: SearchQuery): Promise<S
 }
 
 async function candidates(place: SearchPlace, query: SearchQuery): Promise<RowStream> {
-  const { db, live } = place;
+  const { db, live, names } = place;
   const { viewer, owner, order = 'newest' } = query;
   const fold = searchFold(query.text);
   const from = { order, after: startOf(query), fold, page: query.limit + 1 };
+  if (names !== undefined && isTextOnly(query, fold)) {
+    const isByTime = order === 'newest' || order === 'oldest';
+    if (isByTime && !(await isOfFew(place, query)))
+      return streamNamed({ db, names }, owner === undefined ? { viewer } : { viewer, owner }, from);
+  }
   const few = fewRows(place, query)?.select([
     sql.ref<number | string>(ORDERS[order].column.slice(2)).as('value'),
     'publication_id as publicationId',
@@ -88,6 +97,34 @@ async function candidates(place: SearchPlace, query: SearchQuery): Promise<RowSt
   return streamRows(db, owner === undefined ? { viewer } : { viewer, owner }, from);
 }
 
+/** Nothing names the rows better than their text. */
+function isTextOnly({ publicationIds, idPrefix, exact }: SearchQuery, fold: string): boolean {
+  return publicationIds === undefined && idPrefix === undefined && !exact && fold !== '' && !fold.includes('\0');
+}
+
+/** Whether the owner, or the live devices, have so few rows that these are looked through sooner than the index of names. */
+async function isOfFew({ db, live }: SearchPlace, { owner, liveOnly }: SearchQuery): Promise<boolean> {
+  const isOfFewPlaces = liveOnly && live.size <= MAX_LIVE_PLACES;
+  if (owner === undefined && !isOfFewPlaces) return false;
+  const counts =
+    owner === undefined
+      ? await countsOf(db, live.devices)
+      : await db.selectFrom('accounts').select('publications').where('user_fold', '=', foldUser(owner)).execute();
+  return counts.reduce((sum, { publications }) => sum + publications, 0) <= MAX_LOOKED_THROUGH;
+}
+
+function countsOf(db: Db, devices: readonly DeviceKey[]): Promise<{ publications: number }[]> {
+  const places = JSON.stringify(devices.map(({ user, device }) => [foldUser(user), device]));
+  return db
+    .selectFrom('devices')
+    .select('publications')
+    .where(
+      sql<boolean>`id IN (SELECT d.id FROM json_each(${places}) AS w CROSS JOIN accounts AS a ON a.user_fold = w.value ->> 0
+        CROSS JOIN devices AS d ON d.account_id = a.id AND d.pin = w.value ->> 1)`,
+    )
+    .execute();
+}
+
 function livePlaces({ live }: SearchPlace) {
   return { devices: live.devices, publications: live.publications };
 }
@@ -102,17 +139,13 @@ function fewRows(place: SearchPlace, query: SearchQuery) {
     .select('row_id')
     .limit(MAX_CANDIDATES + 1);
   if (query.publicationIds !== undefined) return rowIds.where('publication_id', 'in', query.publicationIds);
-  const indexed = indexedRows(place.db, rowIds, query);
+  const indexed = indexedRows(place, rowIds, query);
   if (indexed !== undefined || (query.order ?? 'newest') === 'newest') return indexed;
   if (query.owner !== undefined) return rowIds.where('account_id', '=', accountOf(query.owner));
   return query.liveOnly && place.live.size <= MAX_LIVE_PLACES ? liveRows(rowIds, place) : undefined;
 }
 
 type RowIds = SelectQueryBuilder<Tables, 'publications', { row_id: number }>;
-
-function accountOf(user: string) {
-  return sql<number>`(SELECT id FROM accounts WHERE user_fold = ${foldUser(user)})`;
-}
 
 function liveRows(rowIds: RowIds, { live }: SearchPlace): RowIds {
   const { devices, publications } = live;
@@ -127,13 +160,13 @@ function liveRows(rowIds: RowIds, { live }: SearchPlace): RowIds {
   );
 }
 
-function indexedRows(db: Db, rowIds: RowIds, query: SearchQuery): RowIds | undefined {
+function indexedRows({ db, names }: SearchPlace, rowIds: RowIds, query: SearchQuery): RowIds | undefined {
   const fold = searchFold(query.text);
-  if (query.idPrefix !== undefined) {
-    return rowIds.where('file_id', '>=', query.idPrefix).where('file_id', '<', `${query.idPrefix}g`); // "g" follows every digit
-  }
+  if (query.idPrefix !== undefined) return rowIds.where(dialectOf(db).hasFileId(query.idPrefix, MAX_CANDIDATES + 1));
   if (fold.includes('\0')) return rowIds.where('row_id', '<', 0); // no name has one
   if (query.exact) return rowIds.where('fold', '=', fold);
-  if ([...fold].length < TRIGRAM) return undefined;
-  return rowIds.where(dialectOf(db).hasPart('publications', fold, MAX_CANDIDATES + 1));
+  if (!isIndexed(fold)) return undefined;
+  if (names === undefined) return rowIds.where(hasPart(fold));
+  const found = names.finder(fold, 'newest')({ from: 1, to: names.lastRow }, MAX_CANDIDATES + 1);
+  return rowIds.where(sql<boolean>`row_id IN (${dialectOf(db).rowsOf(found, 'bigint')})`);
 }

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import { LiveSet } from './live-set.js';
 import { migrate, refuseNewer } from './migrations.js';
+import { NameIndex } from './name-index.js';
 import { PageGuard } from './page-guard.js';
 import { dropSums, sumsPath } from './page-sums.js';
 import { nodeSqliteDialect } from './sqlite-dialect.js';
@@ -37,6 +38,7 @@ export interface Engine {
   readonly database: DatabaseSync;
   readonly methods: Methods;
   readonly guard: PageGuard;
+  readonly names: NameIndex;
   /** What was found at opening, in sentences for a person. */
   readonly notices: readonly string[];
   close(): void;
@@ -67,11 +69,13 @@ export function openEngine({ path, maxBytes, shouldVerify = false, moveAtPages }
     database.exec('PRAGMA temp_store = MEMORY');
     database.exec('PRAGMA busy_timeout = 0'); // from here on waiting is the thread's work, so that reads go on meanwhile
     const parts = opened.move();
+    const names = new NameIndex(database);
     const methods = methodsOver(new Kysely<Tables>({ dialect: nodeSqliteDialect(database) }), {
       live: new LiveSet(),
+      names,
       searchBudgetMs: SEARCH_BUDGET_MS,
     });
-    return { database, methods, guard, notices: health?.notices ?? [], close: () => parts.dispose() };
+    return { database, methods, guard, names, notices: health?.notices ?? [], close: () => parts.dispose() };
   } catch (error) {
     const reason = fromSqlite(error);
     throw reason === error || reason.code !== 'corrupt' ? reason : damaged(path, reason.message);

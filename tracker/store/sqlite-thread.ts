@@ -40,6 +40,7 @@ function serve(port: NonNullable<typeof parentPort>, options: EngineOptions): vo
     if (keeps) reserve.keep();
     const queue = new GroupCommit(engine.database, {
       onAnswered: flush,
+      beforeCommit: () => engine.names.takeIn(),
       afterCommit: () => {
         engine.guard.afterCommit();
         if (!keeps) return;

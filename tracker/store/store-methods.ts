@@ -8,6 +8,7 @@ import * as copies from './copies-table.js';
 import { sweepPaths } from './folders-table.js';
 import * as groups from './groups-table.js';
 import type { LiveSet } from './live-set.js';
+import type { NameIndex } from './name-index.js';
 import * as outcomes from './outcomes-table.js';
 import { changePolicy, policy } from './policy-table.js';
 import * as rows from './publication-rows.js';
@@ -60,9 +61,13 @@ export function isRemoval(method: string, args: readonly unknown[]): boolean {
 /** `searchBudgetMs`: one search may hold up the others no longer than this. */
 export function methodsOver(
   db: Kysely<Tables>,
-  { live, searchBudgetMs }: { readonly live: LiveSet; readonly searchBudgetMs: number },
+  {
+    live,
+    searchBudgetMs,
+    names,
+  }: { readonly live: LiveSet; readonly searchBudgetMs: number; readonly names?: NameIndex | undefined },
 ): Methods {
-  const place = { db, live, clock: systemClock, budgetMs: searchBudgetMs };
+  const place = { db, live, names, clock: systemClock, budgetMs: searchBudgetMs };
   return {
     addAccounts: (list) => accounts.addAccounts(db, list),
     unseenUsers: (users) => accounts.unseenUsers(db, users),

@@ -31,6 +31,7 @@ export interface Tables {
     last_seen_at: number | null;
   };
   publications: {
+    /** On SQLite in the order of (published_at, publication_id), see `row-order.ts`. */
     row_id: Generated<number>;
     publication_id: string;
     account_id: number;
@@ -92,7 +93,8 @@ export interface Tables {
     user: string | null;
     at: number;
   };
-  counters: { name: 'epoch' | 'policy' | 'reload'; value: number };
+  /** On SQLite `row` is the last number that a row of publications was given, `indexed` the last one in the index of names. */
+  counters: { name: 'epoch' | 'policy' | 'reload' | 'row' | 'indexed'; value: number };
   tickets: { publication_id: string; device: string; user_fold: string; file_id: string; size: number; at: number };
   /** Who has given the passcode, and when last. */
   unlocks: { row_id: number; account_id: number; at: number };
