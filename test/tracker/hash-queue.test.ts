@@ -24,6 +24,15 @@ describe('the queue of password hashes', () => {
     queue.push({ knownUser }, job, (other) => refused.push(other));
   const all = (): (string | undefined)[] => Array.from({ length: queue.size }, () => queue.shift());
 
+  it('says before a job comes whether it would be taken', () => {
+    for (let job = 0; job < MAX_WAITING_HASHES; job += 1) push(job % 2 === 0 ? '10.0.0.1' : '10.0.0.2', `${job}`);
+
+    expect(queue.hasRoom({ source: '10.0.0.1' })).to.equal(false);
+    expect(queue.hasRoom({ source: '10.0.0.3' })).to.equal(true); // a longer lane would make way
+    expect(queue.hasRoom({ knownUser: 'alice' })).to.equal(true);
+    expect(queue.size).to.equal(MAX_WAITING_HASHES);
+  });
+
   it('gives sources turns, however many jobs one of them has', () => {
     for (const job of ['a1', 'a2', 'a3']) push('10.0.0.1', job);
     push('10.0.0.2', 'b1');

@@ -40,6 +40,9 @@ export class QuickHasher implements PasswordHasher {
     this.verified += 1;
     return hashOf(password) === phc || quickPasscodeHash(password) === phc;
   }
+  refuseWhenFull(): void {
+    // it has room for all
+  }
   async stop(): Promise<void> {
     await Promise.resolve();
   }

@@ -25,13 +25,20 @@ export class HashQueue<Job> {
     return size;
   }
 
+  /** Whether a job of this lane would be taken in. */
+  hasRoom(lane: Lane): boolean {
+    const { isKnown, key } = placeOf(lane);
+    const length = this.#lanes.get(key)?.jobs.length ?? 0;
+    if (length >= (isKnown ? MAX_WAITING_PER_KNOWN_USER : MAX_WAITING_PER_SOURCE)) return false;
+    return isKnown || this.#strangers < MAX_WAITING_HASHES || this.#longest().length > length + 1;
+  }
+
   /** False when there is no room. `refuse` gets a job that was taken in and has to make way. */
   push(lane: Lane, job: Job, refuse: (job: Job) => void): boolean {
-    const isKnown = 'knownUser' in lane;
-    const key = isKnown ? `user ${lane.knownUser.toLowerCase()}` : `source ${lane.source}`;
+    if (!this.hasRoom(lane)) return false;
+    const { isKnown, key } = placeOf(lane);
     const jobs = this.#lanes.get(key)?.jobs ?? [];
-    if (jobs.length >= (isKnown ? MAX_WAITING_PER_KNOWN_USER : MAX_WAITING_PER_SOURCE)) return false;
-    if (!isKnown && this.#strangers >= MAX_WAITING_HASHES && !this.#makeRoom(jobs.length, refuse)) return false;
+    if (!isKnown && this.#strangers >= MAX_WAITING_HASHES) this.#makeRoom(refuse);
     if (!isKnown) this.#strangers += 1;
     jobs.push(job);
     if (jobs.length === 1) this.#lanes.set(key, { isKnown, jobs });
@@ -49,14 +56,22 @@ export class HashQueue<Job> {
     return undefined;
   }
 
-  /** The newest job of the longest lane goes, if that lane stays as long as the one with `length` jobs becomes. */
-  #makeRoom(length: number, refuse: (job: Job) => void): boolean {
-    let longest: Job[] = [];
-    for (const { isKnown, jobs } of this.#lanes.values()) if (!isKnown && jobs.length > longest.length) longest = jobs;
-    const job = longest.length > length + 1 ? longest.pop() : undefined;
-    if (job === undefined) return false;
+  /** The newest job of the longest lane goes: that lane stays as long as the one for which it makes room. */
+  #makeRoom(refuse: (job: Job) => void): void {
+    const job = this.#longest().pop();
+    if (job === undefined) return;
     this.#strangers -= 1;
     refuse(job);
-    return true;
   }
+
+  #longest(): Job[] {
+    let longest: Job[] = [];
+    for (const { isKnown, jobs } of this.#lanes.values()) if (!isKnown && jobs.length > longest.length) longest = jobs;
+    return longest;
+  }
+}
+
+function placeOf(lane: Lane): { readonly isKnown: boolean; readonly key: string } {
+  if ('knownUser' in lane) return { isKnown: true, key: `user ${lane.knownUser.toLowerCase()}` };
+  return { isKnown: false, key: `source ${lane.source}` };
 }

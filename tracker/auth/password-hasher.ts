@@ -23,6 +23,8 @@ export interface PasswordHasher extends Part {
   hash(password: string): Promise<string>;
   /** @throws {ProtocolError} `busy` when too many wait. */
   verify(password: string, phc: string, lane?: Lane): Promise<boolean>;
+  /** What `verify` would answer now, for who can spare himself work before it. @throws {ProtocolError} `busy`. */
+  refuseWhenFull(lane: Lane): void;
 }
 
 /** Without a lane: of this program itself. */
@@ -52,6 +54,10 @@ export class ChildHasher implements PasswordHasher {
     const answer = await this.#ask({ password, phc }, lane);
     if (!('isRight' in answer)) throw unusable(answer);
     return answer.isRight;
+  }
+
+  refuseWhenFull(lane: Lane): void {
+    if (!this.#queue.hasRoom(lane)) throw busy();
   }
 
   async stop(): Promise<void> {

@@ -44,6 +44,9 @@ async function logInOnce(services: Services, request: Request<'login'>, carrier:
   const key = fromBase64url(request.device.key, KEY_BYTES);
   const device = pinOfSpki(key);
   const facts = await store.loginFacts(request.user, device);
+  const stranger = { source: sourceOf(carrier.from.host) };
+  // Attacker: who sends logins faster than they can be hashed; a signature costs more than all else that is done for one.
+  if (!facts.isKnownDevice) services.hasher.refuseWhenFull(stranger);
   const isDevice = verifySignature(
     key,
     fromBase64url(request.device.proof, PROOF_BYTES),
@@ -56,7 +59,7 @@ async function logInOnce(services: Services, request: Request<'login'>, carrier:
     account: facts.account,
     isDevice,
     bucket: isKnown ? `${user}/${device}` : user,
-    lane: isKnown ? { knownUser: user } : { source: sourceOf(carrier.from.host) },
+    lane: isKnown ? { knownUser: user } : stranger,
   });
   services.policy.refuseBanned(account.user);
   await remember(services, { user: account.user, device, at: Math.floor(clock.now()) });
