@@ -29,6 +29,9 @@ export function* walkFolder(root: string, options: WalkOptions): Generator<Found
   yield* walk(root, '', { children: childrenOf(root, '', options), depth: 1, options });
 }
 
+/** For a first look: what cannot be published is told at the second. */
+const QUIET: WalkOptions = { onSkipped: () => undefined };
+
 interface Level {
   readonly children: readonly Child[];
   readonly depth: number;
@@ -37,36 +40,44 @@ interface Level {
 
 function* walk(root: string, prefix: string, { children, depth, options }: Level): Generator<Found, void, undefined> {
   options.onDirectory?.(prefix);
-  for (const { path, inside } of inOrder(root, prefix, { children, depth, options })) {
-    if (inside === undefined) yield { path, kind: 'file' };
-    else if (inside.length === 0) {
+  for (const { path, kind } of inOrder(root, prefix, { children, depth, options })) {
+    if (kind === 'file') {
+      yield { path, kind };
+      continue;
+    }
+    const inside = tryChildren(root, path, options);
+    if (inside === undefined) continue;
+    if (kind === 'directory') yield* walk(root, path, { children: inside, depth: depth + 1, options });
+    else {
       options.onDirectory?.(path);
-      yield { path, kind: 'empty-directory' };
-    } else yield* walk(root, path, { children: inside, depth: depth + 1, options });
+      yield { path, kind };
+    }
   }
 }
 
 interface Entry {
   readonly path: string;
-  /** Children of a directory. */
-  readonly inside: readonly Child[] | undefined;
+  readonly kind: Found['kind'] | 'directory';
 }
 
-/** An empty directory stands at its own path, another at what is in it, behind the slash: so they are looked into first. */
+/**
+ * An empty directory stands at its own path, another at what is in it, behind the slash: so they are looked into first, and read again
+ * when it is their turn. To keep what was seen would be to have a million names in memory.
+ */
 function inOrder(root: string, prefix: string, { children, depth, options }: Level): Entry[] {
   const entries: (Entry & { readonly key: string })[] = [];
   for (const { name, isDirectory } of children) {
     const path = prefix === '' ? name : `${prefix}/${name}`;
     if (!isDirectory) {
-      entries.push({ path, inside: undefined, key: name });
+      entries.push({ path, kind: 'file', key: name });
       continue;
     }
     if (depth >= MAX_PATH_PARTS) {
       options.onSkipped(path, `it lies deeper than ${MAX_PATH_PARTS} directories`);
       continue;
     }
-    const inside = tryChildren(root, path, options);
-    if (inside !== undefined) entries.push({ path, inside, key: inside.length === 0 ? name : `${name}/` });
+    const isEmpty = tryChildren(root, path, QUIET)?.length === 0;
+    entries.push({ path, kind: isEmpty ? 'empty-directory' : 'directory', key: isEmpty ? name : `${name}/` });
   }
   return entries.sort((a, b) => comparePaths(a.key, b.key));
 }
