@@ -112,3 +112,6 @@ export const MAX_RANGES = 2_048;
 export const MAX_FILES_REQUESTED = 512;
 /** Bytes that may follow one run line. */
 export const MAX_RUN_BYTES = 4_194_304;
+
+/** Downloaders of one source that has all who bring its content to the others; they have the lowest device pins, and everybody is told of them. */
+export const SWARM_BRINGERS = 8;

@@ -8,13 +8,13 @@ import { chunkHash, type Manifest } from '../../common/content/manifest.js';
 import type { RateMeter } from '../file-port/rate-meter.js';
 import { ChunkBuffers } from './chunk-buffers.js';
 import type { ChunkSet } from './chunk-set.js';
-import { Fellows } from './fellows.js';
 import { mostWaitingBytes } from './memory-budget.js';
 import type { PartFile } from './part-file.js';
 import { Scheduler, type Span } from './scheduler.js';
 import type { SessionSink, SpanEvents, SpanRequest } from './session-sink.js';
 import type { SourceSession } from './source-session.js';
 import { SpanReceiver } from './span-receiver.js';
+import { SwarmPart } from './swarm-part.js';
 
 /** A whole chunk, unproven. */
 interface Arrived {
@@ -43,8 +43,8 @@ export interface ChunkIntakeOptions {
 export class ChunkIntake implements SessionSink {
   readonly manifest: Manifest;
   readonly scheduler: Scheduler;
-  /** Who fetches the same; kept up to date by the download. */
-  readonly fellows: Fellows;
+  /** Kept up to date by the download. */
+  readonly swarm: SwarmPart;
   readonly buffers: ChunkBuffers;
   readonly held: ChunkSet;
   /** Bytes that were there before this run. */
@@ -66,8 +66,9 @@ export class ChunkIntake implements SessionSink {
     this.#mostUnwritten = mostWaitingBytes(manifest.chunkSize, 0);
     this.buffers = new ChunkBuffers(Math.min(manifest.chunkSize, manifest.size));
     const startAt = held.total > 0 ? randomBytes(4).readUInt32BE() % held.total : 0;
-    this.fellows = new Fellows(options.ownPin, held.total);
-    const placeFor = (index: number): number => this.fellows.placeFor(index);
+    const { ownPin, sessions } = options;
+    this.swarm = new SwarmPart({ ownPin, total: held.total, sessions });
+    const placeFor = (index: number): number => this.swarm.placeFor(index);
     this.scheduler = new Scheduler({ total: held.total, done: held.copy(), startAt, placeFor });
   }
 
@@ -140,7 +141,7 @@ export class ChunkIntake implements SessionSink {
 
   #arrived(session: SourceSession, index: number, length: number): void {
     const isNew = this.scheduler.arrived(session.sourceId, index);
-    if (this.scheduler.isAsked(index)) for (const other of this.#options.sessions()) other.dropUseless();
+    this.swarm.arrived(index, this.scheduler, session);
     if (!isNew) {
       this.onDuplicate(length);
       return;

@@ -93,7 +93,7 @@ export class Download {
       rates,
       useSession,
       isWorking,
-      onListed: () => this.#intake?.fellows.set(this.#pool.fellows()),
+      onListed: () => this.#intake?.swarm.set(this.#pool.swarm),
       onNotice,
       onUpdate,
       clock,
@@ -263,7 +263,7 @@ export class Download {
       onWritten: (index) => this.#written(index),
       onFailed: (error) => this.#finished.reject(error),
     });
-    this.#intake.fellows.set(this.#pool.fellows());
+    this.#intake.swarm.set(this.#pool.swarm);
     this.#setState('fetching');
     // Also with nothing yet: those who begin at the same time find one another sooner.
     if (!held.isFull) this.#startHold();

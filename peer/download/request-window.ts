@@ -4,16 +4,14 @@
 const WINDOW_MS = 1_000;
 const LEAST_WINDOW_BYTES = 2 * 1024 * 1024;
 const MOST_WINDOW_BYTES = 64 * 1024 * 1024;
-/** With several sources each is asked for less ahead, so that what would come late can still be had from another. */
+/** With several sources each is asked for less ahead: what waits at one could come sooner from another. */
 const SHARED_WINDOW_MS = 500;
-/** One on its way, and the next behind it. */
-const LEAST_CHUNKS = 2;
 
 export interface WindowState {
   /** Of this source, lately. */
   readonly bytesPerSecond: number;
   readonly chunkSize: number;
-  /** Chunks that it was asked for and that have not come. */
+  /** Chunks that it was asked for and that have not come; of one that is coming, the rest. */
   readonly asked: number;
   /** There are other sources. */
   readonly isShared: boolean;
@@ -26,6 +24,7 @@ export function chunksToAsk(state: WindowState): number {
   const { bytesPerSecond, chunkSize, asked, isShared, leastWindowBytes = LEAST_WINDOW_BYTES } = state;
   const [ms, least] = isShared ? [SHARED_WINDOW_MS, 0] : [WINDOW_MS, leastWindowBytes];
   const bytes = Math.min(MOST_WINDOW_BYTES, Math.max(least, (bytesPerSecond * ms) / 1_000));
-  const half = Math.max(LEAST_CHUNKS, Math.ceil(bytes / chunkSize)) / 2;
-  return asked <= half ? Math.ceil(half) : 0;
+  // Alone there is one chunk on its way, and the next behind it; where lines of many requests are long, everybody has everything late.
+  const half = Math.max(isShared ? 0 : 1, bytes / chunkSize / 2);
+  return asked <= half ? Math.max(1, Math.ceil(half)) : 0;
 }

@@ -2,8 +2,8 @@
  * Decides which source is asked for which chunk. Pure: it knows no sockets, no files and no clock; `download.ts` tells it what sources
  * have, how fast they are and what arrived, and asks it for the next span. Rules: a chunk is asked of one source at a time; the rarest
  * first where sources are partial, and of those that only full sources have the ones that are ours to bring (`fellows.ts`); at the end,
- * when nothing is free, a source that would be done sooner takes over the last chunk of one that would be later, and never more than two
- * work on the same.
+ * when nothing is free, a source that would be done sooner takes over the last chunk of one that would be later. What comes already is
+ * asked for twice at most, and only of few chunks.
  */
 import type { ChunkRanges } from '../../common/protocol/peer-messages.js';
 import { ChunkSet } from './chunk-set.js';
@@ -11,6 +11,12 @@ import { ChunkSet } from './chunk-set.js';
 export interface Span {
   readonly first: number;
   readonly count: number;
+}
+
+/** What to ask a source for. */
+export interface Wish extends Span {
+  /** Another source, which need not send it any more. */
+  readonly takenFrom?: string;
 }
 
 export interface SchedulerOptions {
@@ -26,9 +32,10 @@ export interface SchedulerOptions {
   readonly isJoined?: (index: number) => boolean;
 }
 
-/** A thief must be sooner by this factor: estimates are rough, and a duplicate is waste. With 1.5 a swarm of 32 got 1.6 % twice. */
+/** A thief must be sooner by this factor: estimates are rough. */
 const STEAL_FACTOR = 3;
-const MAX_HOLDERS = 2;
+/** Of what is on its way already, so much may be asked of a second source: it comes twice, at worst. */
+const MOST_TWICE = 0.01;
 /** More than there are downloaders that share the work of bringing chunks in. */
 const MOST_PLACES = 256;
 /** So many chunks are compared at most: among so many equally rare ones a rarer one is not worth looking for. */
@@ -38,8 +45,8 @@ interface Source {
   has: 'all' | ChunkSet;
   /** 0 while unknown. */
   bytesPerSecond: number;
-  /** Chunks asked of it, in the order they will come. */
-  readonly asked: Set<number>;
+  /** Chunks asked of it, in the order they will come; false: with others in one request, which cannot be taken back alone. */
+  readonly asked: Map<number, boolean>;
 }
 
 export class Scheduler {
@@ -54,6 +61,8 @@ export class Scheduler {
   /** How many partial sources have each chunk; who has all has them alike. */
   readonly #copies: Uint16Array;
   #partialSources = 0;
+  /** So many more chunks may be asked of a second source while they come from the first. */
+  #mayComeTwice: number;
   #cursor: number;
 
   readonly #isJoined: (index: number) => boolean;
@@ -67,6 +76,7 @@ export class Scheduler {
   }: SchedulerOptions) {
     this.#isJoined = isJoined;
     this.#total = total;
+    this.#mayComeTwice = Math.max(1, Math.floor(total * MOST_TWICE));
     this.#done = done;
     this.#placeFor = placeFor;
     this.#free = new Uint8Array(total).fill(1);
@@ -85,6 +95,11 @@ export class Scheduler {
     return this.#sources.size;
   }
 
+  /** Nothing is asked of any source. */
+  get isIdle(): boolean {
+    return [...this.#sources.values()].every(({ asked }) => asked.size === 0);
+  }
+
   /** Adds a source, or says anew what it has. */
   setSource(id: string, has: 'all' | ChunkRanges | ChunkSet): void {
     const known = this.#sources.get(id);
@@ -92,7 +107,7 @@ export class Scheduler {
     const set = has === 'all' ? 'all' : has instanceof ChunkSet ? has.copy() : ChunkSet.from(has, this.#total);
     this.#countCopies(set, 1);
     if (known !== undefined) known.has = set;
-    else this.#sources.set(id, { has: set, bytesPerSecond: 0, asked: new Set() });
+    else this.#sources.set(id, { has: set, bytesPerSecond: 0, asked: new Map() });
   }
 
   /** A source has these too. */
@@ -117,7 +132,7 @@ export class Scheduler {
   removeSource(id: string): void {
     const source = this.#sources.get(id);
     if (source === undefined) return;
-    for (const index of source.asked) this.#unhold(index);
+    for (const index of source.asked.keys()) this.#unhold(index);
     this.#countCopies(source.has, -1);
     this.#sources.delete(id);
   }
@@ -126,14 +141,14 @@ export class Scheduler {
    * The next chunks to ask `id` for, at most `most` of them; undefined when it has nothing that is of use now. With `isPatient` neither
    * what another downloader is about to bring.
    */
-  next(id: string, most: number, { isPatient = false } = {}): Span | undefined {
+  next(id: string, most: number, { isPatient = false } = {}): Wish | undefined {
     const source = this.#sources.get(id);
     if (source === undefined || most < 1) return undefined;
     const first = this.#partialSources === 0 ? this.#nextInOrder() : this.#rarest(source, isPatient);
     const span = first === undefined ? this.#steal(source) : this.#grow(source, first, most);
     if (span === undefined) return undefined;
     for (let index = span.first; index < span.first + span.count; index += 1) {
-      source.asked.add(index);
+      source.asked.set(index, span.count === 1);
       this.#holders[index] = (this.#holders[index] ?? 0) + 1;
       this.#free[index] = 0;
     }
@@ -145,7 +160,7 @@ export class Scheduler {
     // Done first: what is not free again leaves the cursor where it is, or all downloaders would follow the same path.
     const isNew = this.#done.add(index);
     this.#free[index] = 0;
-    this.#unask(id, index);
+    this.#unask(this.#sources.get(id), index);
     return isNew;
   }
 
@@ -156,17 +171,19 @@ export class Scheduler {
 
   /** `id` will not send these after all. */
   release(id: string, { first, count }: Span): void {
-    for (let index = first; index < first + count; index += 1) this.#unask(id, index);
+    for (let index = first; index < first + count; index += 1) this.#unask(this.#sources.get(id), index);
   }
 
-  /** Whether any chunk of the span is still missing. */
-  isWanted({ first, count }: Span): boolean {
-    for (let index = first; index < first + count; index += 1) if (!this.#done.has(index)) return true;
+  /** Whether any chunk of the span is still to come from `id`: it is missing, and nobody took it over. */
+  isWanted(id: string, { first, count }: Span): boolean {
+    const asked = this.#sources.get(id)?.asked;
+    for (let index = first; index < first + count; index += 1)
+      if (!this.#done.has(index) && asked?.has(index) === true) return true;
     return false;
   }
 
-  #unask(id: string, index: number): void {
-    if (this.#sources.get(id)?.asked.delete(index) === true) this.#unhold(index);
+  #unask(source: Source | undefined, index: number): void {
+    if (source?.asked.delete(index) === true) this.#unhold(index);
   }
 
   #unhold(index: number): void {
@@ -251,33 +268,40 @@ export class Scheduler {
     return false;
   }
 
-  #steal(thief: Source): Span | undefined {
+  /** What one that will be late was asked for last: taken from it, or, when it comes already, asked for twice. */
+  #steal(thief: Source): Wish | undefined {
     if (this.#hasFree) return undefined;
-    let best: { index: number; waits: number } | undefined;
+    let best: { index: number; id: string; victim: Source; waits: number } | undefined;
     const own = (thief.asked.size + 1) / speedOf(thief);
-    for (const victim of this.#sources.values()) {
+    for (const [id, victim] of this.#sources) {
       const waits = victim.asked.size / speedOf(victim);
       if (victim === thief || waits < own * STEAL_FACTOR || waits <= (best?.waits ?? 0)) continue;
       const index = this.#lastOf(victim, thief);
-      if (index !== undefined) best = { index, waits };
+      if (index !== undefined) best = { index, id, victim, waits };
     }
-    return best === undefined ? undefined : { first: best.index, count: 1 };
+    if (best === undefined) return undefined;
+    const { index, id, victim } = best;
+    const wish = { first: index, count: 1 };
+    if (isComing(victim, index)) this.#mayComeTwice -= 1;
+    if (isComing(victim, index) || victim.asked.get(index) === false) return wish;
+    this.#unask(victim, index);
+    return { ...wish, takenFrom: id };
   }
 
   #lastOf(victim: Source, thief: Source): number | undefined {
-    let last: number | undefined;
-    for (const index of victim.asked) {
-      if (
-        this.#done.has(index) ||
-        (this.#holders[index] ?? 0) >= MAX_HOLDERS ||
-        thief.asked.has(index) ||
-        !hasChunk(thief, index)
-      )
-        continue;
-      last = index;
+    for (const index of [...victim.asked.keys()].reverse()) {
+      if (this.#holders[index] !== 1 || this.#done.has(index) || !hasChunk(thief, index)) continue;
+      if (isComing(victim, index) && this.#mayComeTwice < 1) continue;
+      return index;
     }
-    return last;
+    return undefined;
   }
+}
+
+/** What a source was asked for first is on its way, when anything is. */
+function isComing({ asked, bytesPerSecond }: Source, index: number): boolean {
+  const [first] = asked.keys();
+  return first === index && bytesPerSecond > 0;
 }
 
 function hasChunk(source: Source, index: number): boolean {

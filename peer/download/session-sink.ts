@@ -5,6 +5,7 @@ import type { AnswerReceiver } from '../file-port/peer-connection.js';
 import type { Scheduler, Span } from './scheduler.js';
 import type { SourceSession } from './source-session.js';
 import type { SpanReceiver, SpanReceiverOptions } from './span-receiver.js';
+import type { SwarmPart } from './swarm-part.js';
 
 /** What a session is told by the receiver of one answer. */
 export type SpanEvents = Omit<SpanReceiverOptions, 'span' | 'manifest' | 'buffers' | 'onChunk'> & {
@@ -39,6 +40,7 @@ export interface SessionSink {
   readonly chunkBytes: number;
   /** Asked for ahead at least. Default: 2 MiB. */
   readonly leastWindowBytes?: number;
+  readonly swarm: SwarmPart;
   /** What a source that has not all has of what the scheduler counts; undefined: what it said of chunks. */
   chunksOf?(session: SourceSession): ChunkRanges | undefined;
   /** What to ask `session` for, so that the chunks of `span` come, and who takes the answer. */

@@ -66,11 +66,6 @@ export class SourceEntry {
     return this.isListed && this.fault?.kind === 'checking' ? this.#checkingSince : undefined;
   }
 
-  /** It fetches the same file itself. */
-  get isFellow(): boolean {
-    return this.isListed && this.#has === 'part' && !this.#hasLied;
-  }
-
   /** It failed in a way that makes any other source better. */
   get isShunned(): boolean {
     const kind = this.fault?.kind;

@@ -14,6 +14,7 @@ import type { DownloadRates } from './download-rates.js';
 import type { DownloadRequest } from './download-request.js';
 import { DownloadTickets } from './download-tickets.js';
 import type { DownloadTracker, SourcesOfPublication } from './download-tracker.js';
+import { bringersOf, type Swarm, turnFor } from './fellows.js';
 import { sourcesAtOnce } from './memory-budget.js';
 import { hopelessProblem, trackerProblem } from './pool-problems.js';
 import { SourceEntry } from './source-entry.js';
@@ -34,6 +35,10 @@ const CHECKING_MS = 60_000;
 const CHECKED_BYTES_PER_SECOND = 10 * 1024 * 1024;
 /** Hope is judged so often, ms. */
 const JUDGE_EVERY_MS = 500;
+/** Who does not bring leaves sources that have all to others, unless nobody has sent for this long, ms. */
+const HOPE_MS = 1_000;
+/** So many more downloaders are used after each look: who began first would otherwise serve all that came soon after. */
+const MORE_FELLOWS = 4;
 /** Why the tracker gives no tickets: what became of the sources matters less then. */
 const REFUSALS: ReadonlySet<PeerErrorCode> = new Set(['not-found', 'not-allowed', 'passcode-needed', 'used-up']);
 
@@ -70,6 +75,7 @@ export class SourcePool {
   /** The tracker has told who has it since a source failed last. */
   #isListNew = false;
   #lookMs = SEEK_EVERY_MS;
+  #mostFellows = 0;
   #hasAnswer = false;
   /** What the tracker said last, when it gives no tickets any more. */
   #refusal: PeerError | undefined;
@@ -115,9 +121,11 @@ export class SourcePool {
     return [...this.#entries.values()].flatMap(({ session }) => session ?? []);
   }
 
-  /** Devices that fetch the same. */
-  fellows(): string[] {
-    return [...this.#entries.values()].filter(({ isFellow }) => isFellow).map(({ device }) => device);
+  /** Who fetches the same, and how many have all. */
+  get swarm(): Swarm {
+    const listed = [...this.#entries.values()].filter(({ isListed, isStruckOut }) => isListed && !isStruckOut);
+    const devices = listed.filter(({ claimsAll }) => !claimsAll).map(({ device }) => device);
+    return { devices, full: listed.length - devices.length };
   }
 
   rows(): TransferSource[] {
@@ -166,12 +174,17 @@ export class SourcePool {
     for (const publicationId of this.#tickets.take(reply)) this.#renew(publicationId);
     for (const entry of this.#entries.values())
       entry.isListed = reply.sources.some(({ device }) => device === entry.device) && entry.isListed;
-    for (const offer of reply.sources) {
+    this.#mostFellows += MORE_FELLOWS;
+    const turn = ({ device }: { device: string }): number => turnFor(ownPin, device);
+    const fresh: SourceEntry[] = [];
+    for (const offer of reply.sources.toSorted((a, b) => turn(a) - turn(b))) {
       if (offer.device === ownPin) continue;
       const known = this.#entries.get(offer.device);
       if (known !== undefined) known.list(offer);
-      else this.#meet(new SourceEntry(offer), signal);
+      else fresh.push(new SourceEntry(offer));
     }
+    for (const entry of fresh) this.#entries.set(entry.device, entry); // who is tried depends on who there is
+    for (const entry of fresh) this.#meet(entry, signal);
     this.#pulse.beat();
     this.#options.onListed();
     this.#options.onUpdate();
@@ -195,7 +208,6 @@ export class SourcePool {
 
   #meet(entry: SourceEntry, signal: AbortSignal): void {
     const { request, history, onNotice } = this.#options;
-    this.#entries.set(entry.device, entry);
     const lie = history.find(request.fileId, entry.device);
     if (lie === undefined) {
       this.#start(entry, signal);
@@ -239,16 +251,25 @@ export class SourcePool {
       if (waitMs <= 0 && this.#isWorthATry(entry)) {
         return entry.startDialling(); // at once: whoever is judged next must count it
       }
-      await this.#pulse.wait(waitMs > 0 ? waitMs : SEEK_EVERY_MS, { signal });
+      await this.#pulse.wait(waitMs > 0 ? waitMs : JUDGE_EVERY_MS, { signal });
     }
   }
 
   #isWorthATry(entry: SourceEntry): boolean {
     if (!entry.isListed || this.#tickets.for(entry) === undefined) return false;
     if (entry.addresses.length === 0 && !this.#options.connector.needsNoAddress) return false;
-    const most = Math.min(this.#mostSessions, this.#options.rates.connections());
-    if ([...this.#entries.values()].filter(({ isInUse }) => isInUse).length >= most) return false;
+    if (!this.#hasRoomFor(entry)) return false;
     return !(entry.isShunned && this.#hasOther(entry));
+  }
+
+  #hasRoomFor({ claimsAll }: SourceEntry): boolean {
+    const { rates, ownPin } = this.#options;
+    const inUse = [...this.#entries.values()].filter(({ isInUse }) => isInUse);
+    const most = Math.min(this.#mostSessions, rates.connections());
+    if (!claimsAll) return inUse.length < most && inUse.filter((one) => !one.claimsAll).length < this.#mostFellows;
+    // Without hope beyond the most: those that were to bring may all be slow, or lie.
+    if (this.#clock.monotonic() - this.#lastHopeAt >= HOPE_MS) return inUse.length <= most;
+    return inUse.length < most && bringersOf(ownPin, this.swarm).includes(ownPin);
   }
 
   /** Runs one session with the source to its end and returns why it ended. */

@@ -15,6 +15,7 @@ import { ManifestReceiver } from './manifest-receiver.js';
 import { mostUnproven } from './memory-budget.js';
 import { Patience } from './patience.js';
 import { ProgressWatch } from './progress-watch.js';
+import { RateDebt } from './rate-debt.js';
 import { chunksToAsk } from './request-window.js';
 import type { Span } from './scheduler.js';
 import type { SessionSink, SpanAnswer, WholeChunk } from './session-sink.js';
@@ -70,7 +71,7 @@ export class SourceSession {
   #fault: SourceFault | undefined;
   readonly #share: RateShare;
   readonly #over = new AbortController();
-  #owedBytes = 0;
+  readonly #debt: RateDebt;
   #queue: { readonly position: number; readonly endsAt: number | undefined } | undefined;
 
   constructor(options: SourceSessionOptions) {
@@ -78,6 +79,8 @@ export class SourceSession {
     this.sourceId = sourceId;
     this.#receipt = options.receipt;
     this.#share = share;
+    const onHold = (): void => this.#holdBack('rate');
+    this.#debt = new RateDebt({ share, signal: this.#over.signal, onHold, onPaid: () => this.#letGo('rate') });
     this.#connection = connection;
     this.#size = size;
     this.#holdings = new SourceHoldings(size);
@@ -201,25 +204,39 @@ export class SourceSession {
       const isPatient = !this.#patience.isOver;
       const span = most === 0 ? undefined : scheduler.next(this.sourceId, most, { isPatient });
       if (span === undefined) {
-        if (this.#requests.size === 0) this.#patience.begin();
+        if (this.#requests.size === 0 && (sink.swarm.isBringer || scheduler.isIdle)) this.#patience.begin();
         return;
       }
       this.#patience.end();
+      if (span.takenFrom !== undefined) sink.swarm.taken(span.takenFrom);
       this.#ask(span, sink);
       asked += span.count;
     }
   }
 
-  /** Takes back requests whose chunks have all come from elsewhere. */
+  /** Something comes from another source. */
+  stayPatient(): void {
+    this.#patience.end();
+  }
+
+  /** Takes back requests whose chunks have all come from elsewhere, or are asked of another now. */
   dropUseless(): void {
     const scheduler = this.#sink?.scheduler;
-    if (scheduler === undefined) return;
-    for (const [id, receiver] of this.#requests) {
-      if (receiver.isAbandoned || scheduler.isWanted(receiver.rest)) continue;
-      scheduler.release(this.sourceId, receiver.rest);
-      receiver.drop();
-      this.#connection.cancel(id);
-    }
+    for (const [id, receiver] of this.#requests)
+      if (!receiver.isAbandoned && scheduler?.isWanted(this.sourceId, receiver.rest) === false)
+        this.#takeBack(id, receiver);
+  }
+
+  /** Takes back all requests but the first, of which something may be on its way, to choose anew. */
+  dropWaiting(): void {
+    for (const [id, receiver] of [...this.#requests].slice(1)) if (!receiver.isAbandoned) this.#takeBack(id, receiver);
+    this.pump();
+  }
+
+  #takeBack(id: number, receiver: SpanAnswer): void {
+    this.#sink?.scheduler.release(this.sourceId, receiver.rest);
+    receiver.drop();
+    this.#connection.cancel(id);
   }
 
   /** Takes nothing from the network until `resume()`. */
@@ -238,6 +255,7 @@ export class SourceSession {
 
   #ask(span: Span, sink: SessionSink): void {
     const askedAt = this.#clock.monotonic();
+    sink.swarm.asked();
     this.#watch.start();
     const { request, receiver } = sink.ask(this, span, {
       onWhole: (chunk) => void this.#awaitProof(chunk),
@@ -246,7 +264,9 @@ export class SourceSession {
         this.meter.add(bytes);
         this.#watch.progress(bytes);
         sink.onBytes(bytes);
-        if (!this.#share.isFree) this.#owe(bytes);
+        this.#debt.owe(bytes);
+        // The next is asked for before the last one is whole.
+        if (this.#requests.size === 1) this.pump();
       },
       onDuplicate: (bytes) => sink.onDuplicate(bytes),
       onQueued: ({ position, etaMs }) => {
@@ -298,32 +318,6 @@ export class SourceSession {
     this.pump();
   }
 
-  /** What has come is paid for before more is taken: so the source feels the limit, and nothing piles up here. */
-  #owe(bytes: number): void {
-    this.#owedBytes += bytes;
-    if (this.#holds.has('rate')) return;
-    const waiting = this.#payOff();
-    if (waiting === undefined) return;
-    this.#holdBack('rate');
-    void this.#untilPaid(waiting);
-  }
-
-  #payOff(): Promise<void> | undefined {
-    const bytes = this.#owedBytes;
-    this.#owedBytes = 0;
-    return bytes === 0 ? undefined : this.#share.take(bytes, { signal: this.#over.signal });
-  }
-
-  async #untilPaid(first: Promise<void>): Promise<void> {
-    try {
-      for (let waiting: Promise<void> | undefined = first; waiting !== undefined; waiting = this.#payOff())
-        await waiting;
-      this.#letGo('rate');
-    } catch (error) {
-      if (!this.#isOver) throw error;
-    }
-  }
-
   #forget(id: number): void {
     this.#requests.delete(id);
     this.#restWhenIdle();
@@ -348,7 +342,7 @@ export class SourceSession {
   #askedChunks(): number {
     let chunks = 0;
     for (const receiver of this.#requests.values()) if (!receiver.isAbandoned) chunks += receiver.rest.count;
-    return chunks;
+    return chunks - this.heldBytes / (this.#sink?.chunkBytes ?? 1);
   }
 
   #takeHave(ticketId: string, news: HaveNews): void {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 
-import { Fellows } from '../../peer/download/fellows.js';
+import { SWARM_BRINGERS } from '../../common/protocol/limits.js';
+import { ALONE, Fellows } from '../../peer/download/fellows.js';
 
 const CHUNKS = 2_000;
 const devices = Array.from({ length: 8 }, (_, n) => createHash('sha256').update(`device ${n}`).digest('hex'));
@@ -10,7 +11,7 @@ const devices = Array.from({ length: 8 }, (_, n) => createHash('sha256').update(
 function views(): Fellows[] {
   return devices.map((own) => {
     const fellows = new Fellows(own, CHUNKS);
-    fellows.set(devices.filter((device) => device !== own).toReversed());
+    fellows.set({ devices: devices.filter((device) => device !== own).toReversed(), full: 1 });
     return fellows;
   });
 }
@@ -37,7 +38,7 @@ describe('Fellows', () => {
   it('help another with what it would bring last', () => {
     const [owner, second] = devices.slice(0, 2).map((own, n) => {
       const fellows = new Fellows(own, CHUNKS);
-      fellows.set(devices.slice(0, 2).filter((_, other) => other !== n));
+      fellows.set({ devices: devices.slice(0, 2).filter((_, other) => other !== n), full: 1 });
       return fellows;
     }) as [Fellows, Fellows];
     const owned = Array.from({ length: CHUNKS }, (_, index) => index).filter((index) => owner.placeFor(index) < 1);
@@ -53,10 +54,34 @@ describe('Fellows', () => {
     const [fellows] = views() as [Fellows];
     const placeFor = (index: number): number => Math.floor(fellows.placeFor(index));
     const before = Array.from({ length: CHUNKS }, (_, index) => placeFor(index));
-    fellows.set(devices.slice(2));
+    fellows.set({ devices: devices.slice(2), full: 1 });
     for (const [index, place] of before.entries()) expect(placeFor(index)).to.be.within(place - 1, place);
 
-    fellows.set([]);
+    fellows.set(ALONE);
     expect(fellows.placeFor(7)).to.equal(0);
+  });
+
+  it('bring in a large swarm only where they have the lowest pins, and more of them for each source that has all', () => {
+    const crowd = Array.from({ length: 40 }, (_, n) => createHash('sha256').update(`crowd ${n}`).digest('hex'));
+    const bringing = (full: number): string[] =>
+      crowd.filter((own) => {
+        const fellows = new Fellows(own, CHUNKS);
+        fellows.set({ devices: crowd.filter((device) => device !== own), full });
+        if (!fellows.isBringer) expect(fellows.placeFor(3)).to.be.at.least(1);
+        return fellows.isBringer;
+      });
+
+    expect(bringing(1)).to.have.members(crowd.toSorted().slice(0, SWARM_BRINGERS));
+    expect(bringing(3)).to.have.members(crowd.toSorted().slice(0, 3 * SWARM_BRINGERS));
+  });
+
+  it('say when what was asked of the publisher was asked in ignorance of others', () => {
+    const own = 'f'.repeat(64);
+    const fellows = new Fellows(own, CHUNKS);
+
+    expect(fellows.set(ALONE)).to.equal(false);
+    expect(fellows.set({ devices: devices.slice(0, 1), full: 1 }), 'the first other').to.equal(true);
+    expect(fellows.set({ devices: devices.slice(0, 2), full: 1 }), 'one more').to.equal(false);
+    expect(fellows.set({ devices, full: 1 }), 'others bring now').to.equal(true);
   });
 });

@@ -56,7 +56,7 @@ function simulate(total: number, sources: readonly VirtualSource[], startAt = 0)
         received += 1;
         scheduler.arrived(`${id}`, queue.shift() as number);
       }
-      asked[id] = queue.filter((index) => scheduler.isWanted({ first: index, count: 1 }));
+      asked[id] = queue.filter((index) => scheduler.isWanted(`${id}`, { first: index, count: 1 }));
     }
   }
   return { isComplete: scheduler.isComplete, received, ticks: tick, mostAtOnce };
@@ -255,6 +255,36 @@ describe('Scheduler', () => {
     expect(scheduler.arrived('fast', 0)).to.equal(true);
     expect(scheduler.isAsked(0), 'the slow one has to be told').to.equal(true);
     expect(scheduler.arrived('slow', 0)).to.equal(false);
+  });
+
+  it('takes from a slow source what is not on its way yet, so that it need not come twice', () => {
+    const scheduler = new Scheduler({ total: 2 });
+    for (const id of ['slow', 'fast']) scheduler.setSource(id, 'all');
+    scheduler.setSpeed('slow', 10);
+    scheduler.setSpeed('fast', 1_000);
+    scheduler.next('slow', 1);
+    scheduler.next('slow', 1);
+
+    expect(scheduler.next('fast', 4)).to.deep.equal({ first: 1, count: 1, takenFrom: 'slow' });
+    expect(scheduler.isWanted('slow', { first: 1, count: 1 })).to.equal(false);
+    expect(scheduler.isWanted('slow', { first: 0, count: 1 })).to.equal(true);
+  });
+
+  it('asks for at most one chunk of a hundred twice while it comes', () => {
+    const total = 300;
+    const scheduler = new Scheduler({ total });
+    const slow = Array.from({ length: total }, (_, n) => `slow ${n}`);
+    for (const id of slow) {
+      scheduler.setSource(id, 'all');
+      scheduler.setSpeed(id, 10);
+      scheduler.next(id, 1);
+    }
+    scheduler.setSource('fast', 'all');
+    scheduler.setSpeed('fast', 1_000_000);
+
+    let twice = 0;
+    while (scheduler.next('fast', 1) !== undefined) twice += 1;
+    expect(twice).to.equal(total / 100);
   });
 });
 

@@ -2,6 +2,8 @@
 // upload line); what is simulated is links, the tracker's list, and time.
 import { createHash } from 'node:crypto';
 
+import { SWARM_BRINGERS } from '../../common/protocol/limits.js';
+import { turnFor } from '../../peer/download/fellows.js';
 import { integerBetween, type Random, randomFrom } from '../support/seed.js';
 import { EventQueue } from './event-queue.js';
 import { VirtualPeer } from './virtual-peer.js';
@@ -84,27 +86,24 @@ function startLooking(
   look(0);
 }
 
-/** Lists whoever holds something, to each in an order of its own. */
+/** Lists whoever holds something, to each in an order of its own; the publisher and those that bring to everybody. */
 class VirtualTracker {
   readonly #holders: VirtualPeer[] = [];
 
-  constructor(publisher: VirtualPeer) {
-    this.#holders.push(publisher);
-  }
+  constructor(private readonly publisher: VirtualPeer) {}
 
   list(asker: VirtualPeer): VirtualPeer[] {
-    const found = this.#holders
-      .filter((peer) => peer !== asker && (peer.isPublisher || !peer.isFinished))
-      .map((peer) => ({ peer, turn: turnOf(peer, asker) }))
-      .toSorted((a, b) => a.turn - b.turn)
-      .slice(0, MOST_LISTED)
-      .map(({ peer }) => peer);
+    const found = this.#holders.filter((peer) => peer !== asker && !peer.isFinished);
+    const first = found.toSorted((a, b) => (a.pin < b.pin ? -1 : 1)).slice(0, SWARM_BRINGERS);
+    const rest = found.filter((peer) => !first.includes(peer)).map((peer) => ({ peer, turn: turnOf(peer, asker) }));
+    rest.sort((a, b) => a.turn - b.turn);
+    const listed = [this.publisher, ...first, ...rest.map(({ peer }) => peer)].slice(0, MOST_LISTED);
     if (!this.#holders.includes(asker)) this.#holders.push(asker);
-    return found;
+    return listed;
   }
 }
 
 /** In another order for each asker, as the tracker does it. */
 function turnOf(peer: VirtualPeer, asker: VirtualPeer): number {
-  return createHash('sha256').update(peer.pin).update(asker.pin).digest().readUInt32LE(0);
+  return turnFor(asker.pin, peer.pin);
 }

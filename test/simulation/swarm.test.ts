@@ -21,6 +21,14 @@ describe('a simulated swarm', () => {
     });
   }
 
+  it('of 32 is not much slower than one of 8, and little comes twice', () => {
+    const { timesIdeal, copies, duplicates } = simulateSwarm({ ...FILE, downloaders: 32, seed: 1 });
+
+    expect(Math.max(...timesIdeal)).to.be.at.most(1.35);
+    expect(copies).to.be.at.most(1.35);
+    expect(duplicates, 'received twice').to.be.at.most(0.01);
+  });
+
   it('gives all downloaders about the same', () => {
     const { timesIdeal } = simulateSwarm({ ...FILE, downloaders: 24, seed: 3 });
 

@@ -1,7 +1,7 @@
 // A peer of a simulated swarm: it fetches by the real scheduler, window and choice of chunks, and serves what it has.
 
 import { ChunkSet } from '../../peer/download/chunk-set.js';
-import { Fellows } from '../../peer/download/fellows.js';
+import { Fellows, turnFor } from '../../peer/download/fellows.js';
 import { Patience } from '../../peer/download/patience.js';
 import { chunksToAsk } from '../../peer/download/request-window.js';
 import { Scheduler } from '../../peer/download/scheduler.js';
@@ -11,6 +11,8 @@ import { Downlink, Flow, type LinkRates, type Request, Uplink } from './virtual-
 
 /** As `MAX_SESSIONS` and `HAVE_EVERY_MS` of a real peer, and its place for connections. */
 const MAX_SESSIONS = 16;
+/** As in `source-pool.ts`. */
+const MORE_FELLOWS = 4;
 const HAVE_EVERY_MS = 100;
 const MAX_GUESTS = 512;
 
@@ -61,6 +63,7 @@ export class VirtualPeer {
   readonly #sessions = new Map<string, Session>();
   readonly #guests = new Map<string, Guest>();
   #isTelling = false;
+  #most = 0;
 
   constructor(options: VirtualPeerOptions) {
     const { events, pin, file, startAt, upBytesPerMs, downBytesPerMs, isPublisher } = options;
@@ -86,18 +89,29 @@ export class VirtualPeer {
   /** The tracker's list: sources to connect to while there is room. */
   meet(listed: readonly VirtualPeer[]): void {
     if (this.isFinished) return;
-    this.#fellows.set(listed.filter(({ isPublisher }) => !isPublisher).map(({ pin }) => pin));
-    for (const source of listed) {
-      if (this.#sessions.size >= MAX_SESSIONS) return;
-      if (this.#sessions.has(source.pin) || !source.#admit(this)) continue;
-      const flow: Flow = new Flow(this.pin, this.#downlink, (request, bytes) => this.#take(session, request, bytes));
-      const patience = new Patience(this.#events, () => this.#pump(session));
-      const meter = new RateMeter(this.#events);
-      const session: Session = { source, flow, meter, requests: new Map(), askedAt: new Map(), patience };
-      this.#sessions.set(source.pin, session);
-      this.#scheduler.setSource(source.pin, source.isFinished ? 'all' : source.#held);
-      this.#pump(session);
+    this.#most = Math.min(MAX_SESSIONS, this.#most + MORE_FELLOWS);
+    const devices = listed.filter(({ isPublisher }) => !isPublisher).map(({ pin }) => pin);
+    if (this.#fellows.set({ devices, full: 1 }))
+      for (const session of this.#sessions.values()) {
+        for (const [index] of [...session.requests].slice(1)) this.#drop(session, index);
+        this.#pump(session);
+      }
+    const wanted = listed.filter(({ isPublisher }) => !isPublisher || this.#fellows.isBringer);
+    const turn = (peer: VirtualPeer): number => (peer.isPublisher ? -1 : turnFor(this.pin, peer.pin));
+    for (const source of wanted.toSorted((a, b) => turn(a) - turn(b))) {
+      if (this.#sessions.size >= this.#most) return;
+      if (!this.#sessions.has(source.pin) && source.#admit(this)) this.#connect(source);
     }
+  }
+
+  #connect(source: VirtualPeer): void {
+    const flow: Flow = new Flow(this.pin, this.#downlink, (request, bytes) => this.#take(session, request, bytes));
+    const patience = new Patience(this.#events, () => this.#pump(session));
+    const meter = new RateMeter(this.#events);
+    const session: Session = { source, flow, meter, requests: new Map(), askedAt: new Map(), patience };
+    this.#sessions.set(source.pin, session);
+    this.#scheduler.setSource(source.pin, source.isFinished ? 'all' : source.#held);
+    this.#pump(session);
   }
 
   /** Finished downloads serve on whom they serve, and nobody new. */
@@ -114,13 +128,15 @@ export class VirtualPeer {
     this.#scheduler.setSpeed(source.pin, bytesPerSecond);
     for (;;) {
       const isShared = this.#scheduler.sources > 1;
-      const most = chunksToAsk({ bytesPerSecond, chunkSize, asked: requests.size, isShared });
+      const most = chunksToAsk({ bytesPerSecond, chunkSize, asked: askedOf(session, chunkSize), isShared });
       const span = most === 0 ? undefined : this.#scheduler.next(source.pin, most, { isPatient: !patience.isOver });
       if (span === undefined) {
-        if (requests.size === 0) patience.begin();
+        if (requests.size === 0 && (this.#fellows.isBringer || this.#scheduler.isIdle)) patience.begin();
         return;
       }
-      patience.end();
+      for (const one of this.#fellows.isBringer ? [session] : this.#sessions.values()) one.patience.end();
+      const loser = this.#sessions.get(span.takenFrom ?? '');
+      if (loser !== undefined) this.#drop(loser, span.first);
       for (let index = span.first; index < span.first + span.count; index += 1) {
         const request: Request = { index, left: chunkSize, underWay: 0, isCancelled: false };
         requests.set(index, request);
@@ -137,7 +153,11 @@ export class VirtualPeer {
     request.underWay += bytes;
     const { chunkBytes } = this.#options.file;
     if (request.isCancelled) this.duplicateBytes += bytes;
-    if (request.isCancelled || request.underWay < chunkBytes) return;
+    if (request.isCancelled) return;
+    if (request.underWay < chunkBytes) {
+      if (session.requests.size === 1) this.#pump(session);
+      return;
+    }
     session.requests.delete(request.index);
     session.patience.learn(this.#events.monotonic() - (session.askedAt.get(request) ?? 0));
     session.askedAt.delete(request);
@@ -145,7 +165,11 @@ export class VirtualPeer {
     if (isNew) this.#arrived(request.index);
     else this.duplicateBytes += chunkBytes;
     if (this.isFinished) this.#finish();
-    else this.#pump(session);
+    else for (const each of this.#mayBeIdle ? this.#sessions.values() : [session]) this.#pump(each);
+  }
+
+  get #mayBeIdle(): boolean {
+    return !this.#fellows.isBringer && this.#scheduler.isIdle;
   }
 
   #arrived(index: number): void {
@@ -196,4 +220,10 @@ export class VirtualPeer {
     this.#sessions.clear();
     this.#options.onFinished();
   }
+}
+
+function askedOf({ requests }: Session, chunkBytes: number): number {
+  let asked = 0;
+  for (const { underWay } of requests.values()) asked += 1 - underWay / chunkBytes;
+  return asked;
 }

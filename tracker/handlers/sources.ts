@@ -1,4 +1,4 @@
-import { TICKET_LIFE_MS } from '../../common/protocol/limits.js';
+import { SWARM_BRINGERS, TICKET_LIFE_MS } from '../../common/protocol/limits.js';
 import type { ReplyBody, Request } from '../../common/protocol/messages.js';
 import { addressesFor } from '../registry/addresses.js';
 import type { Session } from '../registry/session.js';
@@ -27,7 +27,8 @@ export const sources: Handler<'sources'> = async (services, { request, session, 
     services,
     found.map((source) => source.session),
   );
-  const turn = (device: string): string => turnOf(device, session.device);
+  const first = firstOf(found.map(({ session: { device }, has }) => ({ device, has })));
+  const turn = (device: string): string => `${first.has(device) ? 0 : 1}${turnOf(device, session.device)}`;
   const all = found
     .map(
       ({ session: peer, has }): Source => ({
@@ -70,6 +71,15 @@ async function wantedContent(
     if (size !== undefined) return { fileId, size };
   }
   return { fileId: row.fileId, size: contentSize(row) };
+}
+
+/** Everybody is told of these: some that have all, and the downloaders that bring it to the others. */
+function firstOf(found: readonly Pick<Source, 'device' | 'has'>[]): Set<string> {
+  const lowest = (wanted: Source['has']): string[] => {
+    const devices = found.filter(({ has }) => has === wanted).map(({ device }) => device);
+    return devices.toSorted().slice(0, SWARM_BRINGERS);
+  };
+  return new Set([...lowest('all'), ...lowest('part')]);
 }
 
 /**

@@ -13,6 +13,7 @@ import { RateMeter } from '../../file-port/rate-meter.js';
 import type { SharedFile } from '../../upload/shared-file.js';
 import type { DownloadOptions } from '../download.js';
 import type { DownloadRequest } from '../download-request.js';
+import { ALONE } from '../fellows.js';
 import { fileProblem } from '../file-problem.js';
 import type { SourceEntry } from '../source-entry.js';
 import { SourcePool } from '../source-pool.js';
@@ -297,7 +298,7 @@ export class FolderDownload {
         entry.isPreparing = false;
       },
       isWorking: () => this.#checking > 0,
-      onListed: () => this.#wave?.intake?.setFellows(this.#pool?.fellows() ?? []),
+      onListed: () => this.#wave?.intake?.setSwarm(this.#pool?.swarm ?? ALONE),
     });
   }
 
@@ -320,7 +321,7 @@ export class FolderDownload {
       },
       onMissing: (file) => missing.push(file),
       onArrived: (file, manifest) => fetched.arrived.add(file, manifest),
-      ...{ ownPin, fellows: () => this.#pool?.fellows() ?? [] },
+      ...{ ownPin, swarm: () => this.#pool?.swarm ?? ALONE },
       onStaged: (file) => {
         if (local?.isTarget === true) fetched.staged.set(file.to, file.entry.executable);
       },

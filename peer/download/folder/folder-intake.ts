@@ -11,12 +11,13 @@ import type { ChunkRanges } from '../../../common/protocol/peer-messages.js';
 import type { RateMeter } from '../../file-port/rate-meter.js';
 import { ChunkBuffers } from '../chunk-buffers.js';
 import { ChunkSet } from '../chunk-set.js';
-import { Fellows } from '../fellows.js';
+import type { Swarm } from '../fellows.js';
 import { Scheduler, type Span } from '../scheduler.js';
 import type { SessionSink, SpanAnswer, SpanEvents, SpanRequest } from '../session-sink.js';
 import { SourceFault } from '../source-fault.js';
 import type { SourceSession } from '../source-session.js';
 import { SpanReceiver } from '../span-receiver.js';
+import { SwarmPart } from '../swarm-part.js';
 import type { ArrivedChunk } from '../write-chunk.js';
 import { FilesReceiver } from './files-receiver.js';
 import type { WantedFile } from './folder-plan.js';
@@ -55,9 +56,9 @@ export interface FolderIntakeOptions {
   readonly onMissing: (file: WantedFile) => void;
   /** A file is there that came as a whole from sources; with its hash list when it has several chunks. */
   readonly onArrived: (file: WantedFile, manifest?: Manifest) => void;
-  /** Our own device, and those that fetch the same. */
+  /** Our own device, and who fetches the same. */
   readonly ownPin: string;
-  readonly fellows: readonly string[];
+  readonly swarm: Swarm;
   readonly onFailed: (error: unknown) => void;
 }
 
@@ -71,7 +72,7 @@ interface Placed extends LargeFile {
 export class FolderIntake implements SessionSink {
   readonly scheduler: Scheduler;
   readonly chunkBytes: number;
-  readonly #fellows: Fellows;
+  readonly swarm: SwarmPart;
   #isSwarm = false;
   /** Resolves when all is written that is not missing. */
   readonly done: Promise<void>;
@@ -103,11 +104,11 @@ export class FolderIntake implements SessionSink {
     this.chunkBytes = Math.max(1, Math.ceil(bytes / Math.max(1, total)));
     const firsts = new Set(this.#large.map(({ first }) => first));
     const isJoined = (index: number): boolean => index >= this.#groups.length && !firsts.has(index);
-    this.#fellows = new Fellows(options.ownPin, total);
-    this.setFellows(options.fellows);
+    this.swarm = new SwarmPart({ ownPin: options.ownPin, total, sessions: options.sessions });
+    this.setSwarm(options.swarm);
     // Alone, in the order of the folder; with others, each somewhere else.
-    const startAt = options.fellows.length === 0 || total === 0 ? 0 : randomBytes(4).readUInt32BE() % total;
-    const placeFor = (index: number): number => this.#fellows.placeFor(index);
+    const startAt = options.swarm.devices.length === 0 || total === 0 ? 0 : randomBytes(4).readUInt32BE() % total;
+    const placeFor = (index: number): number => this.swarm.placeFor(index);
     this.scheduler = new Scheduler({ total, done, startAt, placeFor, isJoined });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.done = promise;
@@ -126,10 +127,10 @@ export class FolderIntake implements SessionSink {
     return this.#isSwarm ? SWARM_WINDOW_BYTES : LEAST_WINDOW_BYTES;
   }
 
-  /** Devices that fetch the same now. */
-  setFellows(devices: readonly string[]): void {
-    this.#isSwarm = devices.length > 0;
-    this.#fellows.set(devices);
+  /** Says anew who fetches the same. */
+  setSwarm(swarm: Swarm): void {
+    this.#isSwarm = swarm.devices.length > 0;
+    this.swarm.set(swarm);
   }
 
   /** Of one that fetches the folder itself: groups of small files that it has all of, and whole large ones. */
@@ -289,7 +290,7 @@ export class FolderIntake implements SessionSink {
 
   #arrived(session: SourceSession | undefined, index: number): boolean {
     const isNew = this.scheduler.arrived(session?.sourceId ?? '', index);
-    if (this.scheduler.isAsked(index)) for (const other of this.#options.sessions()) other.dropUseless();
+    this.swarm.arrived(index, this.scheduler, session);
     this.#endWhenDone();
     return isNew;
   }

@@ -11,6 +11,7 @@ import type { AbortOptions } from '../../../common/runtime/deadline.js';
 import type { RateMeter } from '../../file-port/rate-meter.js';
 import type { ChunkWriter } from '../chunk-writer.js';
 import { faultPoint } from '../fault-point.js';
+import type { Swarm } from '../fellows.js';
 import { isWithoutContent, SourceFault } from '../source-fault.js';
 import type { SourceSession } from '../source-session.js';
 import { FolderIntake, type LargeFile } from './folder-intake.js';
@@ -44,7 +45,7 @@ export interface WaveOptions extends AbortOptions {
   readonly onArrived: (file: WantedFile, manifest?: Manifest) => void;
   /** Our own device, and those that fetch the same. */
   readonly ownPin: string;
-  readonly fellows: () => readonly string[];
+  readonly swarm: () => Swarm;
   /** A file has to be moved from the staging folder to its place. */
   readonly onStaged: (file: WantedFile) => void;
   /** Files on this disk are looked at, and no source is needed, from +1 to -1. */
@@ -215,12 +216,12 @@ export class FolderWave {
 
   async #fetch(small: readonly WantedFile[], large: readonly LargeFile[]): Promise<void> {
     const { sessions, meter, isApart, staging, writer, signal } = this.#options;
-    const { onCredit, onWritten, onMissing, onArrived, ownPin, fellows } = this.#options;
+    const { onCredit, onWritten, onMissing, onArrived, ownPin, swarm } = this.#options;
     using _large = writer.expect(large.reduce((sum, { manifest }) => sum + manifest.size, 0));
     const failed = Promise.withResolvers<never>();
     const intake = new FolderIntake({
       ...{ small, large, isApart, meter, onCredit, onWritten, onMissing, onArrived },
-      ...{ ownPin, fellows: fellows() },
+      ...{ ownPin, swarm: swarm() },
       sessions: () => sessions,
       writeSmall: (files, bytes) => this.#writeSmall(files, bytes),
       writeChunk: ({ to, entry }, chunk) =>
