@@ -1,13 +1,14 @@
 /**
  * `npm run bench:swarm`: one publisher and several downloaders of one file, each at the end of a link of the same rate, in network
- * namespaces. Needs root, `ip` and `tc`. Options: --size 128M --rate 20 (Mbit/s) --downloaders 8 --runs 3 --document no. Results go to
- * standard output and docs/benchmarks.md.
+ * namespaces; then the same of a folder of small files. Needs root, `ip` and `tc`. Options: --size 128M --folder 64M (0: none) --files 200
+ * --rate 20 (Mbit/s) --downloaders 8 --runs 3 --document no. Results go to standard output and docs/benchmarks.md.
  */
 import { execFile } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { tempDir, writeRandomFile } from '../test/support/temp.js';
+import { type TempDir, tempDir, writeRandomFile } from '../test/support/temp.js';
 import { table, writeSection } from './support/document.js';
 import { availableMemory, describeLoad, describeMachine } from './support/machine.js';
 import { bytesOf, countOf, optionsOf } from './support/options.js';
@@ -25,44 +26,91 @@ const MOST_COPIES = 1.3;
 
 const run = promisify(execFile);
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
-const options = optionsOf({ size: '128M', rate: '20', downloaders: '8', runs: '3', document: 'yes' });
-const sizeBytes = bytesOf(options.size);
+const options = optionsOf({
+  ...{ size: '128M', folder: '64M', files: '200', rate: '20', downloaders: '8', runs: '3', document: 'yes' },
+});
 const rate = (countOf('rate', options.rate) * 1e6) / 8;
 const count = countOf('downloaders', options.downloaders);
 const runs = countOf('runs', options.runs);
-const idealSeconds = sizeBytes / rate;
+const fileCount = countOf('files', options.files);
+
+/** What is fetched. */
+interface Content {
+  readonly title: string;
+  readonly text: string;
+  readonly bytes: number;
+  /** Makes it in `dir` and returns where it is. */
+  make(dir: TempDir, seed: number): Promise<string>;
+}
+
+const FILE: Content = {
+  title: 'a file',
+  text: `a file of ${options.size}iB`,
+  bytes: bytesOf(options.size),
+  make: async (dir, seed) => {
+    const path = dir.join('file.bin');
+    await writeRandomFile(path, FILE.bytes, seed);
+    return path;
+  },
+};
+
+const FOLDER: Content = {
+  title: 'a folder',
+  text: `a folder of ${options.files} files of up to twice the same size, ${options.folder}iB in all`,
+  bytes: bytesOf(options.folder),
+  make: async (dir, seed) => {
+    const path = dir.join('folder');
+    await mkdir(path);
+    // 1, 2, 3, … parts of so many: some files are smaller than a chunk, some larger.
+    const part = FOLDER.bytes / ((fileCount * (fileCount + 1)) / 2);
+    for (let n = 1; n <= fileCount; n += 1)
+      await writeRandomFile(join(path, `${n}.bin`), Math.round(n * part), seed * fileCount + n);
+    return path;
+  },
+};
 
 interface Result {
   readonly finishes: readonly Finish[];
-  /** Bytes that left the publisher, by the size of the file. */
+  readonly timesIdeal: readonly number[];
+  /** Bytes that left the publisher, by the size of the content. */
   readonly copies: number;
 }
 
 async function main(): Promise<void> {
   const load = describeLoad();
-  await refuseWithout((count + 1) * sizeBytes);
-  const results: Result[] = [];
-  for (let round = 0; round < runs; round += 1) {
-    const result = await runOnce(round);
-    results.push(result);
-    say(`${round + 1}/${runs}: ${describe(result)}`);
+  const contents = [FILE, FOLDER].filter(({ bytes }) => bytes > 0);
+  await refuseWithout((count + 1) * Math.max(...contents.map(({ bytes }) => bytes)));
+  const parts: string[] = [];
+  for (const content of contents) {
+    const results: Result[] = [];
+    for (let round = 0; round < runs; round += 1) {
+      const result = await runOnce(content, round);
+      results.push(result);
+      say(`${content.title} ${round + 1}/${runs}: ${describe(result)}`);
+    }
+    parts.push(report(content, results));
   }
-  const text = report(results, load);
+  const text = [
+    '## Swarm',
+    `One publisher and ${count} downloaders that begin at the same moment, each in a network namespace with a link of ${options.rate} Mbit/s up and down (\`tc tbf\`). ${describeMachine()}. ${load}.`,
+    `Ideal is the time in which the publisher's link can carry the content once. Times are of the whole \`get\`, from the question to the tracker to what is durable; copies are all bytes on the publisher's link, headers included, by the size of the content.`,
+    ...parts,
+  ].join('\n\n');
   say(`\n${text}`);
   if (options.document === 'yes') await writeSection('swarm', text);
 }
 
-async function runOnce(round: number): Promise<Result> {
+async function runOnce(content: Content, round: number): Promise<Result> {
   await using dir = await tempDir({ ram: true });
   await using network = await Network.open();
-  const source = dir.join('file.bin');
-  await writeRandomFile(source, sizeBytes, round + 1);
+  const source = await content.make(dir, round + 1);
   await using world = await SwarmWorld.open(network, { dir, source, rate, count });
   const before = await world.publisherLink.sentBytes();
   const finishes = await world.fetchAll(basename(source));
   const sent = (await world.publisherLink.sentBytes()) - before;
-  for (const { downloads } of world.downloaders) await run('cmp', ['-s', source, join(downloads, basename(source))]);
-  return { finishes, copies: sent / sizeBytes };
+  for (const { downloads } of world.downloaders) await run('diff', ['-rq', source, join(downloads, basename(source))]);
+  const idealSeconds = content.bytes / rate;
+  return { finishes, timesIdeal: finishes.map(({ seconds }) => seconds / idealSeconds), copies: sent / content.bytes };
 }
 
 async function refuseWithout(bytes: number): Promise<void> {
@@ -72,18 +120,14 @@ async function refuseWithout(bytes: number): Promise<void> {
   throw new Error(`${has} of memory are available, but the files need ${needs}: choose a smaller --size`);
 }
 
-function timesIdeal({ finishes }: Result): number[] {
-  return finishes.map(({ seconds }) => seconds / idealSeconds);
-}
-
 function describe(result: Result): string {
-  const times = timesIdeal(result);
+  const times = result.timesIdeal;
   return `first ${Math.min(...times).toFixed(2)}, last ${Math.max(...times).toFixed(2)} × ideal, ${result.copies.toFixed(2)} copies`;
 }
 
-function report(results: readonly Result[], load: string): string {
+function report({ title, text, bytes }: Content, results: readonly Result[]): string {
   const rows = results.map((result, index) => {
-    const times = timesIdeal(result);
+    const times = result.timesIdeal;
     const received = result.finishes.reduce((sum, { row }) => sum + row.receivedBytes, 0);
     const twice = result.finishes.reduce((sum, { row }) => sum + (row.duplicateBytes ?? 0), 0);
     return [
@@ -95,12 +139,11 @@ function report(results: readonly Result[], load: string): string {
       `${((100 * twice) / received).toFixed(2)} %`,
     ];
   });
-  const last = Math.max(...results.flatMap(timesIdeal));
+  const last = Math.max(...results.flatMap(({ timesIdeal }) => timesIdeal));
   const copies = Math.max(...results.map((result) => result.copies));
   return [
-    '## Swarm',
-    `One publisher and ${count} downloaders of ${options.size}iB that begin at the same moment, each in a network namespace with a link of ${options.rate} Mbit/s up and down (\`tc tbf\`). ${describeMachine()}. ${load}.`,
-    `Ideal is the time in which the publisher's link can carry the file once: ${idealSeconds.toFixed(1)} s. Times are of the whole \`get\`, from the question to the tracker to the durable file; copies are all bytes on the publisher's link, headers included, by the size of the file.`,
+    `### Of ${title}`,
+    `${text[0]?.toUpperCase()}${text.slice(1)}; ideal: ${(bytes / rate).toFixed(1)} s.`,
     table([['run', 'first × ideal', 'median', 'last', 'copies sent', 'came twice'], ...rows]),
     table([
       ['', 'wanted', 'measured', 'reached'],
