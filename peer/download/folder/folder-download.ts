@@ -1,7 +1,6 @@
 /**
  * One try to fetch a folder, or some of it: the listing, then its files in waves, then one rename. When the folder is published anew
- * meanwhile, it goes on with the new listing and what it has. It puts parts together as `download.ts` does for a file; each part says
- * what it is.
+ * meanwhile, it goes on with the new listing and what it has. It puts parts together as `download.ts` does for a file.
  */
 import type { Manifest } from '../../../common/content/manifest.js';
 import { safeDisplay } from '../../../common/content/safe-display.js';
