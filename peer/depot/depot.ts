@@ -240,12 +240,10 @@ export class Depot implements Part {
     this.#rests.set(row.publicationId, { aim: aimOf(row), tries, code: problem.code, dueAt });
     if (before?.code !== problem.code && problem.code !== 'tracker-unreachable')
       notice('warning', `${copyName(row)} ${FAILED[row.do]}: ${problem.message} It is tried again by itself.`);
-    // Else whoever looks for what is at risk would count on it. Said again at the next try, if the tracker does not hear it now.
+    // What the tracker does not hear now is said again at the next try. Whoever looks for what is at risk would count on this one:
     if (row.do === 'keep' && problem.code === 'unreadable' && tries >= UNREADABLE_TRIES)
       await this.#keeper.say(row, 'none', { signal }).catch(() => undefined);
-    if (problem.code !== 'disk-full') return;
-    // Said again at the next try, if the tracker does not hear it now.
-    await this.#keeper.say(row, 'full', { signal }).catch(() => undefined);
+    if (problem.code === 'disk-full') await this.#keeper.say(row, 'full', { signal }).catch(() => undefined);
   }
 
   /** The same trouble is told once. */
