@@ -60,23 +60,25 @@ exit $code
   });
 
   it('tells of failed tests', async () => {
-    const { lastLine, code } = await run(
+    const { lastLine, code, log } = await run(
       { output: '  10 passing (3s)\n  2 failing\n\n  1) it\n', code: 2 },
       { output: '  4 passing (2m)\n', code: 0 },
     );
 
     expect(lastLine).to.equal('14 passed, 2 failed');
     expect(code).to.equal(1);
+    expect(log.slice(log.lastIndexOf('4 passing'))).to.contain('1) it');
   });
 
   it('counts a run that never came to its tests as one failure', async () => {
-    const { lastLine, code } = await run(
+    const { lastLine, code, log } = await run(
       { output: 'Found 3 errors.\n', code: 1 },
       { output: '  4 passing (2m)\n', code: 0 },
     );
 
     expect(lastLine).to.equal('4 passed, 1 failed');
     expect(code).to.equal(1);
+    expect(log.slice(log.lastIndexOf('4 passing'))).to.contain('Found 3 errors.');
   });
 
   it('fails when mocha passes everything and ends badly all the same', async () => {
