@@ -20,6 +20,7 @@ import type { Connector } from './connector.js';
 import type { DownloadRates } from './download-rates.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadTracker } from './download-tracker.js';
+import { takeOldChunks } from './old-chunks.js';
 import { PartFile } from './part-file.js';
 import { clearStaleLock } from './part-lock.js';
 import type { PartOrigin } from './saved-downloads.js';
@@ -239,15 +240,24 @@ export class Download {
     await this.#prepare(manifest);
   }
 
-  /** Finds out which chunks an earlier run left. A file under our name that is not right any more is somebody's work: it is not touched. */
+  /**
+   * Finds out which chunks an earlier run left, and which a file has that will be replaced. A file under our name that is not right any
+   * more is somebody's work: it is not touched.
+   */
   async #prepare(manifest: Manifest): Promise<void> {
     const part = required(this.#part);
     let held: ChunkSet;
     try {
       this.#setState('checking');
-      held = await part.check(manifest, { signal: this.#signal, onProgress: (bytes) => this.#checked(bytes) });
+      const watch = { signal: this.#signal, onProgress: (bytes: number) => this.#checked(bytes) };
+      held = await part.check(manifest, watch);
       if (!held.isFull) await this.#refuseTwin(part);
-      this.#options.provenance.part ??= held.size > 0 ? 'mixed' : 'own';
+      const { provenance } = this.#options;
+      provenance.part ??= held.size > 0 ? 'mixed' : 'own';
+      if (this.#request.force && !held.isFull) {
+        const taken = await takeOldChunks(this.#target.path, { part, manifest, held, ...watch });
+        if (taken > 0) provenance.part = 'mixed';
+      }
     } catch (error) {
       this.#finished.reject(error);
       throw error;

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { sameBytes } from '../support/temp.js';
@@ -38,6 +38,33 @@ describe('Download', () => {
       expect((await stat(row.path)).mode & 0o077).to.equal(0o066 & ~process.umask());
     });
   }
+
+  it('replaces a changed file with --force and fetches only the chunks that it does not have, wherever they stood', async () => {
+    const publication = await world.publish('file.bin', 12 * CHUNK + 5);
+    await world.peer('alice', [publication]);
+    const reader = await world.downloads('bob', [publication]);
+    const wanted = await readFile(publication.path);
+    const [moved, changed] = [wanted.subarray(4 * CHUNK, 8 * CHUNK), Buffer.from(wanted.subarray(0, 4 * CHUNK))];
+    changed.writeUInt8(changed.readUInt8(2 * CHUNK) ^ 1, 2 * CHUNK);
+    await writeFile(join(reader.folder, 'file.bin'), Buffer.concat([moved, changed, wanted.subarray(8 * CHUNK)]));
+
+    const row = await reader.downloads.get({ ...requestFor(publication, reader.folder), force: true }, forever);
+
+    expect(await sameBytes(publication.path, row.path)).to.equal(true);
+    expect(row).to.include({ receivedBytes: CHUNK, resumedBytes: 11 * CHUNK + 5 });
+    expect(readdirSync(reader.folder)).to.deep.equal(['file.bin']);
+  });
+
+  it('passes nothing of a replaced file on while it runs: it may have been for somebody else', async () => {
+    const publication = await world.publish('file.bin', 24 * CHUNK);
+    await world.peer('alice', [publication]);
+    const reader = await world.downloads('bob', [publication], { isSharing: true });
+    await writeFile(join(reader.folder, 'file.bin'), (await readFile(publication.path)).subarray(0, 12 * CHUNK));
+
+    await reader.downloads.get({ ...requestFor(publication, reader.folder), force: true }, forever);
+
+    expect(world.holds).to.deep.equal([]);
+  });
 
   it('counts as received what is in the file or was lost, at every moment', async () => {
     const publication = await world.publish('file.bin', 24 * CHUNK + 1);
