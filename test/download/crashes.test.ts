@@ -15,8 +15,7 @@ import { type Publication, requestFor, World } from './swarm-fixture.js';
 const CHUNK = 256 * 1024;
 const CHUNKS = 6;
 
-describe('Download in a process that dies', function () {
-  this.timeout(60_000);
+describe('Download in a process that dies', () => {
   let world: World;
   let publication: Publication;
   let task: ChildTask;

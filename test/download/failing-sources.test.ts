@@ -17,8 +17,7 @@ const LIMITED = { uploadLimitBytesPerSecond: 6 * MIB };
 const run = promisify(execFile);
 const forever = { signal: new AbortController().signal };
 
-describe('Download from sources that fail in the middle', function () {
-  this.timeout(30_000);
+describe('Download from sources that fail in the middle', () => {
   let world: World;
   let publication: Publication;
   let original: string;

@@ -16,8 +16,7 @@ const forever = { signal: new AbortController().signal };
 const PATIENT = { timeoutMs: 50_000 };
 const LARGE = seededBytes(5 * CHUNK + 9, 7);
 
-describe('Download of a folder', function () {
-  this.timeout(60_000);
+describe('Download of a folder', () => {
   let world: World;
   let home: FolderHome;
   let root: string;

@@ -220,7 +220,7 @@ export class World implements AsyncDisposable {
       identity,
       ...(clock === undefined ? {} : { clock }),
     };
-    const connection = await dialPeer(options, { signal: AbortSignal.timeout(5_000) });
+    const connection = await dialPeer(options, { signal: AbortSignal.timeout(30_000) });
     this.#stops.push(async () => connection.close());
     return connection;
   }

@@ -20,7 +20,7 @@ describe('shoal admin over the network', () => {
     expect(told.stderr).to.contain('does not let your account in');
     expect(bans.result?.['rows']).to.have.nested.property('[0].subject', 'bob');
     expect(status.stdout).to.match(/^activeSessions +servingSessions/);
-  }).timeout(30_000);
+  });
 
   it('adds a user, who can log in with that password, and gives a new one; the password goes nowhere else', async () => {
     await using world = await World.open({ admins: ['alice'] });
@@ -44,5 +44,5 @@ describe('shoal admin over the network', () => {
     expect([nobody.code, nobody.stderr.startsWith('There is no such user or group')]).to.deep.equal([4, true]);
     expect([noNetwork.code, noNetwork.stderr.startsWith('300.1.1.1/8 is no address')]).to.deep.equal([2, true]);
     expect((await asCarol('staple correct')).code).to.equal(0);
-  }).timeout(30_000);
+  });
 });

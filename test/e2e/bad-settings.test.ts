@@ -9,8 +9,7 @@ import { projectRoot } from '../support/shoal-command.js';
 import { errorCodeOf, expectOneLine } from './json-results.js';
 import { World } from './world.js';
 
-describe('bad settings', function () {
-  this.timeout(60_000);
+describe('bad settings', () => {
   let world: World;
 
   before(async () => {

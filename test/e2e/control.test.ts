@@ -8,9 +8,7 @@ import { inWorld, type World } from './world.js';
 
 const MIB = 1024 * 1024;
 
-describe('downloads of a running peer', function () {
-  this.timeout(60_000);
-
+describe('downloads of a running peer', () => {
   const rows = async (world: World): Promise<readonly TransferRow[]> =>
     resultOf<PeerState>(await world.cli('bob', ['status'])).downloads;
   const row = async (world: World, name: string): Promise<TransferRow | undefined> =>

@@ -14,9 +14,7 @@ import { inWorld, type World } from './world.js';
 
 const MIB = 1024 * 1024;
 
-describe('a depot between real processes', function () {
-  this.timeout(60_000);
-
+describe('a depot between real processes', () => {
   it(
     'keeps what was put when its owner is gone, for those alone who may fetch it, until it is replaced, and removed',
     inWorld({ users: ['alice', 'bob', 'carol', 'archive'] }, async (world) => {

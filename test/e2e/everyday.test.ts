@@ -13,8 +13,7 @@ import { inWorld, passwordOf, sharedEnvironment, World } from './world.js';
 
 const MIB = 1024 * 1024;
 
-describe('connections to the tracker', function () {
-  this.timeout(30_000);
+describe('connections to the tracker', () => {
   let world: World;
   /** Says nothing from the start; the other tests run meanwhile. */
   let silent: { readonly socket: TLSSocket; readonly closed: Promise<unknown> };
@@ -87,9 +86,7 @@ describe('connections to the tracker', function () {
   });
 });
 
-describe('keys that the administrator sets', function () {
-  this.timeout(30_000);
-
+describe('keys that the administrator sets', () => {
   it(
     'make the identity and seal the sessions: with them a session outlives the tracker, with another seal key it does not',
     inWorld({}, async (world) => {
@@ -137,9 +134,7 @@ describe('keys that the administrator sets', function () {
   );
 });
 
-describe('a passcode', function () {
-  this.timeout(60_000);
-
+describe('a passcode', () => {
   it(
     'locks one file and leaves the others open; without it or with a wrong one nothing is fetched',
     inWorld({}, async (world) => {
@@ -165,9 +160,7 @@ describe('a passcode', function () {
   );
 });
 
-describe('transcripts', function () {
-  this.timeout(30_000);
-
+describe('transcripts', () => {
   it(
     'of tracker, publisher and downloader say who did what with which outcome, in lines of JSON',
     inWorld({ trackerArgs: ['--log-file', 'tracker.log'] }, async (world) => {
@@ -199,9 +192,7 @@ describe('transcripts', function () {
   );
 });
 
-describe('a large file', function () {
-  this.timeout(60_000);
-
+describe('a large file', () => {
   it(
     'goes through both ends without ever being in memory as a whole',
     inWorld({ ram: true }, async (world) => {

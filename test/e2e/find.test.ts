@@ -8,8 +8,7 @@ import { waitFor } from '../support/wait-for.js';
 import { publicationsOf, resultOf } from './json-results.js';
 import { World } from './world.js';
 
-describe('finding things', function () {
-  this.timeout(60_000);
+describe('finding things', () => {
   let world: World;
   let bob: ServeHandle;
 

@@ -13,9 +13,7 @@ import { inWorld } from './world.js';
 const CHUNK = 256 * 1024;
 const SMALL = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`notes/${n}.txt`, `note number ${n}`]));
 
-describe('a folder between real peers', function () {
-  this.timeout(60_000);
-
+describe('a folder between real peers', () => {
   it(
     'is published once, found by every path, rebuilt, and kept current while it is watched',
     inWorld({}, async (world) => {

@@ -23,8 +23,7 @@ const CRASHES: readonly (readonly [where: string, fetchedAgain: number])[] = [
   ['after-dir-fsync', 0],
 ];
 
-describe('a downloader that is killed', function () {
-  this.timeout(30_000);
+describe('a downloader that is killed', () => {
   let world: World;
   let path: string;
 

@@ -10,9 +10,7 @@ import { inWorld, passwordOf, type World } from './world.js';
 
 const SIZE = 300_000;
 
-describe('publishing an id that one merely knows', function () {
-  this.timeout(60_000);
-
+describe('publishing an id that one merely knows', () => {
   it(
     "yields no byte of others' copies, neither from its owner nor from those who may fetch it",
     inWorld({ users: ['alice', 'bob', 'carol', 'mallory'] }, async (world) => {

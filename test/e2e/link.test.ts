@@ -18,8 +18,7 @@ const SIZE = 3 * 1024 * 1024 + 17;
 /** curl: the server's key is not the pinned one. */
 const CURL_WRONG_PIN = 90;
 
-describe('links, fetched by curl and wget', function () {
-  this.timeout(60_000);
+describe('links, fetched by curl and wget', () => {
   let world: World;
   let alice: ServeHandle;
   let path: string;

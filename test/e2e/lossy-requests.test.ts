@@ -10,8 +10,7 @@ import { passwordOf, World } from './world.js';
 const LOGIN_REPLY = 0x82;
 const BAD_NETWORK = { loss: 0.2, duplicate: 0.1, reorder: 0.25 };
 
-describe('requests over a network that loses, doubles and reorders', function () {
-  this.timeout(60_000);
+describe('requests over a network that loses, doubles and reorders', () => {
   let world: World;
   let device: Identity;
   let sessions: RawSession[];

@@ -34,8 +34,7 @@ const BAD_LINES: Readonly<Record<string, string>> = {
   'before login': '{"v":1,"id":"a","type":"lap"}\n{"v":1,"id":"b","type":"listPeers"}\n',
 };
 
-describe('noise on the ports', function () {
-  this.timeout(60_000);
+describe('noise on the ports', () => {
   let world: World;
   let alice: ServeHandle;
   let observer: RawSession;

@@ -52,7 +52,7 @@ interface Lane {
 
 /** What the lane answers to these bytes until it hangs up, or for half a second. */
 export async function tell({ host, port, pin, alpn, identity }: Lane, bytes: Buffer): Promise<string> {
-  const signal = AbortSignal.timeout(5000);
+  const signal = AbortSignal.timeout(30_000);
   const { socket } = await connectPinned({
     host,
     port,

@@ -6,8 +6,7 @@ import { sameBytes, sha256File } from '../support/temp.js';
 import { errorCodeOf, expectOneLine, linkOf, publicationsOf, resultOf, transferOf, usersOf } from './json-results.js';
 import { inWorld, passwordOf, sharedEnvironment, World } from './world.js';
 
-describe('one-shot commands', function () {
-  this.timeout(60_000);
+describe('one-shot commands', () => {
   let world: World;
   let alice: ServeHandle;
   let report: string;

@@ -3,8 +3,7 @@ import { type CliResult, runCli } from '../support/program.js';
 import { sha256File } from '../support/temp.js';
 import { passwordOf, sharedEnvironment, World } from './world.js';
 
-describe('text for people', function () {
-  this.timeout(60_000);
+describe('text for people', () => {
   let world: World;
   let report: string;
 

@@ -12,9 +12,7 @@ interface Got {
   readonly transfer: { readonly sources: readonly { readonly user: string; readonly via: string }[] };
 }
 
-describe('a source that nobody can dial', function () {
-  this.timeout(30_000);
-
+describe('a source that nobody can dial', () => {
   it(
     'is downloaded from all the same: it dials back, or both meet at the relay, and it is shown which',
     inWorld({ users: ['alice', 'bob', 'carol'] }, async (world) => {

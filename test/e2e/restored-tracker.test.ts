@@ -6,9 +6,7 @@ import { waitFor } from '../support/wait-for.js';
 import { runTrackerCommand } from '../tracker/tracker-process.js';
 import { inWorld } from './world.js';
 
-describe('a tracker that was restored from an older backup', function () {
-  this.timeout(60_000);
-
+describe('a tracker that was restored from an older backup', () => {
   it(
     'shows nobody what was limited since, and has what was replaced since, when the owner is back',
     inWorld({ users: ['alice', 'bob', 'carol'] }, async (world) => {

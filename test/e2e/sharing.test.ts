@@ -9,9 +9,7 @@ import { inWorld, type World } from './world.js';
 const MIB = 1024 * 1024;
 const PASSCODE = 'correct horse canary';
 
-describe('terms and names between real processes', function () {
-  this.timeout(60_000);
-
+describe('terms and names between real processes', () => {
   it(
     'a passcode is asked for by get, refused when wrong, and remembered for a renewed try; no log has it',
     inWorld({ users: ['alice', 'bob'] }, async (world) => {

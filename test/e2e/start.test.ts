@@ -16,8 +16,7 @@ import {
   trackersOf,
 } from './started-trackers.js';
 
-describe('npm start on a fresh computer', function () {
-  this.timeout(60_000);
+describe('npm start on a fresh computer', () => {
   let dir: TempDir;
   let port: number;
 
@@ -75,9 +74,7 @@ describe('npm start on a fresh computer', function () {
   }
 });
 
-describe('a tracker that is to leave when idle', function () {
-  this.timeout(30_000);
-
+describe('a tracker that is to leave when idle', () => {
   it('ends by itself after the last session and its time, with exit code 0', async () => {
     await using tracker = await startTracker({ credentials: { alice: 'a' }, args: ['--exit-when-idle', '1s'] });
 

@@ -230,8 +230,7 @@ describe('a session of two users at their terminals', function () {
   );
 });
 
-describe('the terminal after the end', function () {
-  this.timeout(60_000);
+describe('the terminal after the end', () => {
   let world: World;
 
   before(async () => {

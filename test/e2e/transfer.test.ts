@@ -13,9 +13,7 @@ const MIB = 1024 * 1024;
 /** Where files have gone wrong before: nothing, one byte, and both sides of a border. */
 const BOUNDARY_SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 16 * CHUNK, 4 * MIB + 1];
 
-describe('get between real peers', function () {
-  this.timeout(60_000);
-
+describe('get between real peers', () => {
   it(
     `fetches files of ${BOUNDARY_SIZES.join(', ')} bytes as they were published`,
     inWorld({}, async (world) => {
@@ -238,8 +236,7 @@ const LIES: Readonly<Record<string, Partial<LieOptions>>> = {
   'sends too many bytes': { distort: (bytes) => Buffer.concat([bytes, Buffer.from('more')]) },
 };
 
-describe('get from a source that lies', function () {
-  this.timeout(30_000);
+describe('get from a source that lies', () => {
   const lies = Object.entries(LIES);
   let world: World;
 

@@ -197,7 +197,7 @@ describe('FilePort', () => {
       alpn: 'shoal-peer/1',
       identity: await world.identity('bob'),
       timeoutMs: 5_000,
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(30_000),
     });
 
     expect(socket.getProtocol()).to.equal('TLSv1.3');

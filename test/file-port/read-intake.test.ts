@@ -31,7 +31,7 @@ describe('ReadIntake', () => {
     await once(server, 'listening');
     intake = new ReadIntake();
     const { port } = server.address() as AddressInfo;
-    const signal = AbortSignal.timeout(5_000);
+    const signal = AbortSignal.timeout(30_000);
     const common = { host: '127.0.0.1', port, pin: identity.pin, alpn: 'test', timeoutMs: 5_000, signal };
     ({ socket } = await connectPinned({ ...common, onread: intake.onread }));
   });

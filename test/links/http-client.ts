@@ -27,6 +27,6 @@ export async function httpFetch(url: string, pin: string, options: RequestOption
 }
 
 export function httpsSocket(port: number, pin: string): ReturnType<typeof connectPinned> {
-  const signal = AbortSignal.timeout(5_000);
+  const signal = AbortSignal.timeout(30_000);
   return connectPinned({ host: '127.0.0.1', port, pin, alpn: 'http/1.1', timeoutMs: 5_000, signal });
 }

@@ -116,7 +116,7 @@ describe('reaching a source', () => {
   async function dialBack(identity: Identity, token: string): Promise<PeerConnection> {
     const { pin } = await world.identity('bob');
     const target = { host: '127.0.0.1', port: bobsPort.port, pin, identity };
-    const connection = await dialPeer(target, { signal: AbortSignal.timeout(5_000) });
+    const connection = await dialPeer(target, { signal: AbortSignal.timeout(30_000) });
     connection.send({ type: 'back', token });
     return connection;
   }
@@ -268,7 +268,7 @@ describe('reaching a source', () => {
   it('takes a connection only for a token that it waits for, from the device that it asked for, once', async () => {
     await open();
     const token = 'A'.repeat(22);
-    const wish = awaited.expect({ token, pin: alice.identity.pin }, { signal: AbortSignal.timeout(10_000) });
+    const wish = awaited.expect({ token, pin: alice.identity.pin }, { signal: AbortSignal.timeout(30_000) });
 
     const otherDevice = await dialBack(await world.identity('eve'), token);
     const otherToken = await dialBack(alice.identity, 'Q'.repeat(22));

@@ -140,7 +140,7 @@ export function describeSearch(name: string, open: () => Promise<{ store: Store;
         }),
         { numRuns: 300, seed: seedFor('search queries') },
       );
-    }).timeout(60_000);
+    });
 
     it('finds every part of every name', async () => {
       await fc.assert(
@@ -153,7 +153,7 @@ export function describeSearch(name: string, open: () => Promise<{ store: Store;
         }),
         { numRuns: 200, seed: seedFor('search parts') },
       );
-    }).timeout(60_000);
+    });
 
     it('narrows by leading digits of the fileId', async () => {
       for (const { fileId } of rows.slice(0, 20)) {

@@ -141,7 +141,7 @@ describe('the index of names in SQLite', () => {
     }
     await reopenWith((file) => expect(checkStore(file, false).problems).to.deep.equal([]));
     await expectAllFound();
-  }).timeout(20_000);
+  });
 
   it('finds what took the place of the newest rows after these were removed', async () => {
     for (const _ of Array.from({ length: 5 })) await library.remove(library.rows.length - 1);

@@ -176,7 +176,7 @@ describe('openSqliteStore', () => {
       expect([page.isPartial, page.next], JSON.stringify(text)).to.deep.equal([false, undefined]);
       expect(page.rows.map(({ name }) => name)).to.deep.equal(['holiday of bob mp4']);
     }
-  }).timeout(30_000);
+  });
 
   it('answers "partial" with the place to go on when the budget ends', async () => {
     const store = await open();

@@ -34,7 +34,7 @@ describe('the files of a store', () => {
       const refused = await flipBits(path, await make(), FLIPS, randomFrom(seedFor(`flips ${name}`)));
 
       expect(refused).to.be.greaterThan(0);
-    }).timeout(60_000);
+    });
   }
 
   it('cut off at any place of the log have every commit before it, in order, and no other', async () => {
@@ -50,7 +50,7 @@ describe('the files of a store', () => {
       const expected = Array.from({ length: whole }, (_, index) => [`file ${index}`, `and ${index}`]).flat();
       expect(names, `cut at ${end}`).to.deep.equal(['moved to the database', ...expected].toSorted());
     }
-  }).timeout(60_000);
+  });
 
   it('with a changed byte in the middle of the log are refused, and left as they are', async () => {
     const { image, committedAt } = await killed();
@@ -70,7 +70,7 @@ describe('the files of a store', () => {
     const after = takeImage(path); // closed meanwhile: all pages were moved
 
     await mixStates(path, { before, after }, { states: FLIPS, random: randomFrom(seedFor('mixtures')) });
-  }).timeout(60_000);
+  });
 
   it('without their database are refused: it was there once', async () => {
     layDown(path, await stopped());
@@ -100,5 +100,5 @@ describe('the files of a store', () => {
 
     expect(image['']!.length).to.be.greaterThan(100_000);
     expect(await namesIn(path)).to.have.length(400);
-  }).timeout(60_000);
+  });
 });

@@ -31,9 +31,7 @@ async function mochaRun(body: string, env: Record<string, string> = {}) {
   return { code, report: run.stdoutText + run.stderrText, pids };
 }
 
-describe('support/mocha-hooks', function () {
-  this.timeout(30_000);
-
+describe('support/mocha-hooks', () => {
   it('ends what a test left running, lets the other tests run, and fails the run', async () => {
     const { code, report, pids } = await mochaRun(
       `it('forgets', sleeper); it('comes after', () => console.log('AFTER'));`,

@@ -139,13 +139,13 @@ export class RunningProgram implements AsyncDisposable {
   }
 
   /** Asks the program to end and waits until it has. @throws {Error} with all output, when it does not. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM', timeoutMs = 10_000): Promise<ProgramExit> {
+  async stop(signal: NodeJS.Signals = 'SIGTERM', timeoutMs = 30_000): Promise<ProgramExit> {
     this.kill(signal);
     return this.waitForExit(timeoutMs);
   }
 
   /** Like `exit`, but with all output in the error when it takes too long. */
-  async waitForExit(timeoutMs = 10_000): Promise<ProgramExit> {
+  async waitForExit(timeoutMs = 30_000): Promise<ProgramExit> {
     return (await this.#patiently('the program to end', () => this.#ended, timeoutMs)) as ProgramExit;
   }
 
@@ -182,7 +182,7 @@ export class RunningProgram implements AsyncDisposable {
     return this.#patiently(what, lookOrFail, timeoutMs) as Promise<T>;
   }
 
-  async #patiently<T>(what: string, look: () => T, timeoutMs = 10_000): Promise<unknown> {
+  async #patiently<T>(what: string, look: () => T, timeoutMs = 30_000): Promise<unknown> {
     try {
       return await waitFor(look, { what, timeoutMs });
     } catch (error) {

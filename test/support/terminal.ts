@@ -285,7 +285,7 @@ export class Terminal implements AsyncDisposable {
     }
   }
 
-  async #patiently<T>(what: string, look: () => T | Promise<T>, timeoutMs = 10_000, mayEnd = false) {
+  async #patiently<T>(what: string, look: () => T | Promise<T>, timeoutMs = 30_000, mayEnd = false) {
     const lookOrFail = async (): Promise<T> => {
       const isOver = this.#ended !== undefined && this.#unparsed === 0; // asked first: the last output still counts
       const value = await look();

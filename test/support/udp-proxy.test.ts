@@ -96,7 +96,7 @@ describe('support/udp-proxy', () => {
     client.socket.send('x', proxy.port, proxy.host);
     await waitFor(() => client.received.length > 0);
 
-    expect(performance.now() - startedAt).to.be.within(79, 1000);
+    expect(performance.now() - startedAt).to.be.at.least(79);
   });
 
   it('can be limited to one direction and be changed while it runs', async () => {

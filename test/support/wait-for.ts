@@ -1,14 +1,14 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
-const DEFAULT_TIMEOUT_MS = 10_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
 /** The first looks follow one another at once: most conditions come true within a few turns of the event loop. */
 const IMMEDIATE_LOOKS = 5;
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 20;
 
 export interface WaitOptions {
-  /** Measured from the call; the default is 10 s. */
+  /** Measured from the call; the default is 30 s. */
   readonly timeoutMs?: number;
   /** What is awaited, for the error message: "the tracker lists bob". */
   readonly what?: string;

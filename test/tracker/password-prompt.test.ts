@@ -27,7 +27,7 @@ describe('the password prompt of shoal user', () => {
     const { before, after } = await terminal.stty();
     expect(after).to.equal(before);
     expect(await users()).to.equal('zoe: 0 publications\n');
-  }).timeout(30_000);
+  });
 
   for (const [what, keys, code] of [
     ['two different passwords', ['one\r', 'two\r'], 1],
@@ -43,6 +43,6 @@ describe('the password prompt of shoal user', () => {
       expect((await terminal.waitForExit()).code).to.equal(code);
       expect(terminal.screen().join(' ')).to.contain('Nothing was changed.');
       expect(await users()).to.match(/^No users/);
-    }).timeout(30_000);
+    });
   }
 });

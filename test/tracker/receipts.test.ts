@@ -144,5 +144,5 @@ describe('receipts', () => {
     expect(wrong.stderr).to.contain('2 of 2 receipts are not right');
     expect(wrong.stderr).to.contain(`receipt ${first.id}: its columns are not what was signed`);
     expect(wrong.stderr).to.contain(`receipt ${second.id}: the signature of`);
-  }).timeout(20_000);
+  });
 });

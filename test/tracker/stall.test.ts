@@ -41,5 +41,5 @@ describe('a tracker that is stopped longer than its peers may be silent', () => 
     const listed = await watcher.ask(request('listPeers'));
 
     expect(listed['peers']).to.have.length(PEERS);
-  }).timeout(40_000);
+  });
 });

@@ -6,8 +6,7 @@ import { RawTcp } from './raw-client.js';
 import { loginOf, publishOf, request, userOf } from './raw-messages.js';
 import { killHard, placeOf, runTrackerCommand, startTrackerProcess } from './tracker-process.js';
 
-describe('the commands that look after the store', function () {
-  this.timeout(60_000);
+describe('the commands that look after the store', () => {
   let cleanUp: AsyncDisposableStack;
   let dir: TempDir;
   beforeEach(async () => {

@@ -144,7 +144,7 @@ describe('the UDP port', () => {
     await tracker.open();
     await playBack();
     expect(await state()).to.equal(silent);
-  }).timeout(20_000);
+  });
 
   it('answers a session at a new address with a challenge alone, until that address has proven itself', async () => {
     const { client, grant } = await tracker.enterUdp('alice');

@@ -39,7 +39,7 @@ export class RawPeer {
       alpn: 'shoal-peer/1',
       identity,
       timeoutMs: 5_000,
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(30_000),
     });
     return new RawPeer(socket);
   }

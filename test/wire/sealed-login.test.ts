@@ -67,8 +67,7 @@ describe('sealed login', () => {
     }
   });
 
-  it('a flip in any byte of the login is refused', async function () {
-    this.timeout(20_000);
+  it('a flip in any byte of the login is refused', async () => {
     const { datagram } = await sealed();
     for (let at = 0; at < datagram.length; at += 1) {
       const bad = Buffer.from(datagram);
