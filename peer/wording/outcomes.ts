@@ -90,14 +90,15 @@ export function getOutcome({ transfer }: Pick<GetResult, 'transfer'>): string {
   return `${safeDisplay(transfer.name)} downloaded successfully`;
 }
 
-/** Where the file is now: `12.0 MiB from 2 sources in /home/…/file.bin`. */
+/** Where the file is now: `12.0 MiB from alice, bob (4.0 MiB were here already), saved as /home/…/file.bin`. */
 export function getDetails({ path, transfer }: GetResult): string {
   const senders = transfer.sources
     .filter(({ verifiedBytes }) => verifiedBytes > 0)
     .map(({ user }) => safeDisplay(user));
   const from = senders.length === 0 ? '' : ` from ${[...new Set(senders)].join(', ')}`;
   const inside = transfer.files === undefined ? '' : `${formatCount(transfer.files.total, 'file')}, `;
-  return `${inside}${formatSize(transfer.sizeBytes)}${from}, saved as ${safeDisplay(path)}`;
+  const here = transfer.resumedBytes === 0 ? '' : ` (${formatSize(transfer.resumedBytes)} were here already)`;
+  return `${inside}${formatSize(transfer.sizeBytes)}${from}${here}, saved as ${safeDisplay(path)}`;
 }
 
 /** `3 files here that alice has not, or not any more: a.txt, b.txt and 1 other. They stay as they are.` Undefined where there are none. */

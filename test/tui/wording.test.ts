@@ -12,7 +12,7 @@ import {
 import { problemOf as trackerProblemOf } from '../../peer/tracker-client/problems.js';
 import { linkMade, linkOnScreen } from '../../peer/wording/links.js';
 import { type Listing, listingText, wrapWords } from '../../peer/wording/listing.js';
-import { outcomesSummary, publishOutcome } from '../../peer/wording/outcomes.js';
+import { getDetails, outcomesSummary, publishOutcome } from '../../peer/wording/outcomes.js';
 import { listUsers } from '../../peer/wording/people.js';
 import { problemLayout, problemOf, problemText } from '../../peer/wording/problem.js';
 import { listPublications } from '../../peer/wording/publications.js';
@@ -118,6 +118,22 @@ describe('wording of a link', () => {
 
     expect(text.replaceAll('\n', '')).to.contain(url);
     expect(text).to.contain("link 'my report.pdf' --user alice --tracker host:1");
+  });
+});
+
+describe('wording of a finished download', () => {
+  const MIB = 1024 * 1024;
+  const row: TransferRow = {
+    ...{ transferId: 't', name: 'a.bin', owner: 'bob', fileId: '00', sizeBytes: 64 * MIB, doneBytes: 64 * MIB },
+    ...{ receivedBytes: MIB, resumedBytes: 0, bytesPerSecond: 0, state: 'done', path: '/d/a.bin' },
+    sources: [{ ...QUEUED, verifiedBytes: MIB }],
+  };
+
+  it('says what came from whom, what was here already, and where it is', () => {
+    expect(getDetails({ path: row.path, transfer: row })).to.equal('64.0 MiB from bob, saved as /d/a.bin');
+    expect(getDetails({ path: row.path, transfer: { ...row, resumedBytes: 63 * MIB } })).to.equal(
+      '64.0 MiB from bob (63.0 MiB were here already), saved as /d/a.bin',
+    );
   });
 });
 
