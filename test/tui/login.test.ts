@@ -146,6 +146,7 @@ describe('login screen', () => {
 /** Whether the terminal shows nothing of what is typed. */
 async function isSilent(terminal: Terminal): Promise<boolean> {
   const device = await readlink(`/proc/${await terminal.programPid()}/fd/0`);
+  if (device === '/dev/null') return false; // the program does not run yet
   const { stdout } = await promisify(execFile)('stty', ['--file', device, '--all']);
   return /(^|\s)-echo(\s|;)/.test(stdout);
 }
