@@ -12,7 +12,6 @@ const WRITER_WAIT_MS = 30_000;
 
 const SCHEMA = `
   PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
   CREATE TABLE IF NOT EXISTS folder (
     folder INTEGER PRIMARY KEY, root TEXT NOT NULL UNIQUE, described TEXT NOT NULL DEFAULT ''
   );
@@ -45,10 +44,13 @@ export interface KnownFile {
  */
 export const FILE_COLUMNS = 'path, size, file_id, executable, dev, ino, mtime_ns, ctime_ns, hashes';
 
-/** For a thread that scans or keeps books. */
-export function openFolderTable(file: string): DatabaseSync {
+/**
+ * For a thread that scans or keeps books. Without `isDurable` a power loss may take back the last changes, never a part of one: enough
+ * for what the tracker was told, which can be told again.
+ */
+export function openFolderTable(file: string, { isDurable = true } = {}): DatabaseSync {
   const db = new DatabaseSync(file, { timeout: WRITER_WAIT_MS, readBigInts: true });
-  db.exec(SCHEMA);
+  db.exec(`${SCHEMA} PRAGMA synchronous = ${isDurable ? 'FULL' : 'NORMAL'};`);
   return db;
 }
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 
 import { ContentError } from '../../../common/content/content-error.js';
-import { type Clock, systemClock, type Timer } from '../../../common/runtime/clock.js';
+import type { Clock, Timer } from '../../../common/runtime/clock.js';
 import type { AbortOptions } from '../../../common/runtime/deadline.js';
 import { startThread } from '../../../common/runtime/own-program.js';
 import { Gate } from '../hashing/gate.js';
@@ -19,15 +19,17 @@ export interface FolderCallOptions extends AbortOptions {
 export class FolderThread {
   readonly #stateDir: string;
   readonly #clock: Clock;
+  readonly #isDurable: boolean;
   readonly #turn = new Gate(1);
   readonly #stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   #worker: Worker | undefined;
   #rest: Timer | undefined;
   #isClosed = false;
 
-  constructor(stateDir: string, clock: Clock = systemClock) {
+  constructor(stateDir: string, { clock, isDurable }: { clock: Clock; isDurable: boolean }) {
     this.#stateDir = stateDir;
     this.#clock = clock;
+    this.#isDurable = isDurable;
   }
 
   /** Rejects with `signal.reason` when aborted. @throws {ContentError} what the scan found wrong. */
@@ -95,6 +97,7 @@ export class FolderThread {
       file: join(this.#stateDir, 'folders.sqlite'),
       listings: join(this.#stateDir, 'folders'),
       stop: this.#stop,
+      isDurable: this.#isDurable,
     };
     return startThread(new URL('./folder-worker.js', import.meta.url), { workerData, name: 'folders' });
   }

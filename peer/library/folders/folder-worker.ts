@@ -18,6 +18,8 @@ export interface FolderWorkerData {
   readonly listings: string;
   /** One 32-bit number, shared: 1 asks to give up the scan under way. */
   readonly stop: SharedArrayBuffer;
+  /** Whether what it writes must outlive a power loss. */
+  readonly isDurable: boolean;
 }
 
 export type FolderWorkerMessage =
@@ -27,9 +29,9 @@ export type FolderWorkerMessage =
 
 const port = parentPort;
 if (port === null) throw new Error('folder-worker runs as a worker thread only');
-const { file, listings, stop } = workerData as FolderWorkerData;
+const { file, listings, stop, isDurable } = workerData as FolderWorkerData;
 mkdirSync(listings, { recursive: true, mode: 0o700 });
-const db = openFolderTable(file);
+const db = openFolderTable(file, { isDurable });
 const reader = openFolderTable(file);
 const stopped = new Int32Array(stop);
 

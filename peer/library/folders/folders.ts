@@ -31,8 +31,8 @@ export class Folders {
   constructor({ stateDir, hasher, clock }: { stateDir: string; hasher: FileHasher; clock: Clock }) {
     this.#stateDir = stateDir;
     this.#hasher = hasher;
-    this.#scanner = new FolderThread(stateDir, clock);
-    this.#keeper = new FolderThread(stateDir, clock);
+    this.#scanner = new FolderThread(stateDir, { clock, isDurable: true });
+    this.#keeper = new FolderThread(stateDir, { clock, isDurable: false });
   }
 
   /** Reads what is not known yet and makes the listing. @throws {ContentError} */
