@@ -101,6 +101,11 @@ describe('finding things', () => {
     {
       await using second = await world.serve('dave');
       await waitForNotice(second.process, /missed\.bin .*matches/);
+      // Killed before it has noted what it told, it would tell it again.
+      await waitFor(async () => {
+        const { searches } = resultOf<{ searches: SavedSearchRow[] }>(await world.cli('dave', ['searches']));
+        return searches[0]?.matches === 1;
+      });
     }
     await using third = await world.serve('dave');
     await world.publish('alice', await world.file('alice', 'missed too.bin', 100));
