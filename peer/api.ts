@@ -94,11 +94,17 @@ export type CommandInput<K extends CommandName> = Commands[K]['input'];
 export type CommandResult<K extends CommandName> = Commands[K]['result'];
 
 /** Every command: what goes in, what comes out. Paths are absolute: the interface resolves them in the caller's directory. */
+/** Of a list without pages. */
+export interface FirstOnes {
+  /** There are others, which it does not hold. */
+  readonly more?: true;
+}
+
 export interface Commands {
   /** My publications, or what `user` publishes and I may fetch, online or not. */
-  lpf: { input: { readonly user?: string }; result: { readonly publications: readonly PublicationRow[] } };
+  lpf: { input: { readonly user?: string }; result: FirstOnes & { readonly publications: readonly PublicationRow[] } };
   /** Other active users. */
-  lap: { input: Record<string, never>; result: { readonly users: readonly UserRow[] } };
+  lap: { input: Record<string, never>; result: FirstOnes & { readonly users: readonly UserRow[] } };
   /** Publishes files; one outcome a path, in order; one failing path does not stop the others. */
   pub: { input: PublishInput; result: { readonly outcomes: readonly PublishOutcome[] } };
   /** Withdraws mine by name or `id:PREFIX`; one outcome a selector. */

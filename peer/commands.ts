@@ -13,8 +13,8 @@ import {
   type SourceRow,
   TRANSFER_PRIORITIES,
   type TransferPriority,
-  type UserRow,
 } from './api.js';
+import { firstRows } from './commands/first-rows.js';
 import { listFolder } from './commands/list-folder.js';
 import { publishedBy, search } from './commands/search.js';
 import { del, listAtRisk } from './del.js';
@@ -36,9 +36,6 @@ import type { SavedSearches } from './saved-searches.js';
 import { findPublication } from './selector.js';
 import type { TrackerClient } from './tracker-client/tracker-client.js';
 import { chooseTransfer, type TransferWord } from './wording/choose-transfer.js';
-
-/** Rows that `lpf` and `lap` show at most: a screen's answer, not an export. */
-const MAX_LISTED = 100_000;
 
 export interface CommandParts {
   readonly tracker: TrackerClient;
@@ -67,12 +64,8 @@ export function commandRunners(parts: CommandParts): CommandRunners {
   const chosen = (word: TransferWord, wanted: string | undefined): string =>
     chooseTransfer(word, wanted, downloads.rows());
   return {
-    lpf: async ({ user }, options) => ({
-      publications: await (user === undefined
-        ? listPublished(tracker, options)
-        : publishedBy(tracker, { user, mostRows: MAX_LISTED }, options)),
-    }),
-    lap: async (_input, options) => ({ users: await listPeers(tracker, options) }),
+    lpf: ({ user }, options) => listPublished(tracker, user, options),
+    lap: (_input, options) => listPeers(tracker, options),
     pub: async (input, options) => ({ outcomes: await publisher.publish(input, options) }),
     unp: async ({ selectors }, options) => ({ outcomes: await publisher.withdraw(selectors, options) }),
     rename: (input, options) => renameMine(input, { library, tracker, user: parts.user() }, options),
@@ -111,34 +104,25 @@ export function commandRunners(parts: CommandParts): CommandRunners {
   };
 }
 
-async function listPublished(tracker: TrackerClient, { signal }: AbortOptions): Promise<PublicationRow[]> {
-  const rows: PublicationRow[] = [];
-  let cursor: string | undefined;
-  do {
-    const reply = await tracker.request(
-      'listPublished',
-      { limit: MAX_PAGE_ROWS, ...(cursor === undefined ? {} : { cursor }) },
-      { signal },
-    );
-    rows.push(...reply.publications.map(publicationRow));
-    cursor = reply.cursor;
-  } while (cursor !== undefined && rows.length < MAX_LISTED);
-  return rows;
+async function listPublished(
+  tracker: TrackerClient,
+  user: string | undefined,
+  options: AbortOptions,
+): Promise<CommandResult<'lpf'>> {
+  const { rows, ...more } = await firstRows(async (from) => {
+    if (user !== undefined) return publishedBy(tracker, { user, ...from }, options);
+    const { publications, cursor } = await tracker.request('listPublished', { limit: MAX_PAGE_ROWS, ...from }, options);
+    return { rows: publications.map(publicationRow), cursor };
+  });
+  return { publications: rows, ...more };
 }
 
-async function listPeers(tracker: TrackerClient, { signal }: AbortOptions): Promise<UserRow[]> {
-  const rows: UserRow[] = [];
-  let cursor: string | undefined;
-  do {
-    const reply = await tracker.request(
-      'listPeers',
-      { limit: MAX_PAGE_ROWS, ...(cursor === undefined ? {} : { cursor }) },
-      { signal },
-    );
-    rows.push(...reply.peers);
-    cursor = reply.cursor;
-  } while (cursor !== undefined && rows.length < MAX_LISTED);
-  return rows;
+async function listPeers(tracker: TrackerClient, options: AbortOptions): Promise<CommandResult<'lap'>> {
+  const { rows, ...more } = await firstRows(async (from) => {
+    const { peers, cursor } = await tracker.request('listPeers', { limit: MAX_PAGE_ROWS, ...from }, options);
+    return { rows: peers, cursor };
+  });
+  return { users: rows, ...more };
 }
 
 async function get(

@@ -87,19 +87,13 @@ async function searchPublications(
   return { publications, partial, ...(cursor === undefined ? {} : { cursor }) };
 }
 
-/** What a user publishes and I may fetch, online or not; at most `mostRows`. */
+/** A page of what a user publishes and I may fetch, online or not. */
 export async function publishedBy(
   tracker: Tracker,
-  wanted: { readonly user: string; readonly mostRows: number },
+  { user, cursor: from }: { readonly user: string; readonly cursor?: string },
   options: AbortOptions,
-): Promise<PublicationRow[]> {
-  const query = { text: '', owner: wanted.user, all: true, mine: true, limit: MAX_PAGE_ROWS };
-  const rows: PublicationRow[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await search(tracker, { ...query, ...(cursor === undefined ? {} : { cursor }) }, options);
-    rows.push(...page.publications);
-    ({ cursor } = page);
-  } while (cursor !== undefined && rows.length < wanted.mostRows);
-  return rows;
+): Promise<{ rows: readonly PublicationRow[]; cursor?: string }> {
+  const query = { text: '', owner: user, all: true, mine: true, limit: MAX_PAGE_ROWS };
+  const { publications, cursor } = await search(tracker, { ...query, ...(from && { cursor: from }) }, options);
+  return { rows: publications, ...(cursor && { cursor }) };
 }

@@ -49,9 +49,9 @@ async function publishedBy(
   signal: AbortSignal,
 ): Promise<Performed> {
   const user = command.user === undefined ? undefined : userNamed(command.user);
-  const { publications } = await peer.call('lpf', user === undefined ? {} : { user }, { signal });
-  const layout = published(publications, { user, now: clock.now() });
-  return { ...told(layout), found: publications };
+  const result = await peer.call('lpf', user === undefined ? {} : { user }, { signal });
+  const layout = published(result, { user, now: clock.now() });
+  return { ...told(layout), found: result.publications };
 }
 
 function searchOf(command: Command & { word: 'sch' | 'list' }, now: number): SearchInput {

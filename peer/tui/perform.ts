@@ -31,8 +31,8 @@ async function carryOut(command: Command, context: PerformContext, signal: Abort
   const now = clock.now();
   switch (command.word) {
     case 'lap': {
-      const { users } = await peer.call('lap', {}, { signal });
-      return told((width) => listUsers(users, { width, now }));
+      const result = await peer.call('lap', {}, { signal });
+      return told((width) => listUsers(result, { width, now }));
     }
     case 'pub':
     case 'put':

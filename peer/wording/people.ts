@@ -1,7 +1,7 @@
 /** Lists of people and of sources: `lap`, `sources`. */
 import { formatCount } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
-import type { PublicationRow, SourceRow, UserRow } from '../api.js';
+import type { CommandResult, PublicationRow, SourceRow, UserRow } from '../api.js';
 import { type Listing, listingOf, stacked } from './listing.js';
 import { agoText } from './publications.js';
 import { row } from './row.js';
@@ -14,14 +14,16 @@ export interface UsersOptions {
 }
 
 /** `2 active users:` and who they are, or `No active users`. */
-export function listUsers(users: readonly UserRow[], { width, now }: UsersOptions): Listing {
+export function listUsers({ users, more }: CommandResult<'lap'>, { width, now }: UsersOptions): Listing {
   if (users.length === 0) return listingOf([row('No active users')]);
   const columns: readonly Column<UserRow>[] = [
     { title: 'USER', cell: ({ user }) => safeDisplay(user), tone: 'accent' },
     { title: 'FILES', cell: ({ publications }) => String(publications), align: 'right' },
     { title: 'ONLINE FOR', cell: ({ since }) => agoText(now - since), align: 'right' },
   ];
-  return stacked([listingOf([row(`${formatCount(users.length, 'active user')}:`)]), table(users, columns, width)]);
+  const count = formatCount(users.length, 'active user');
+  const heading = more === undefined ? `${count}:` : `${count}, and there are more:`;
+  return stacked([listingOf([row(heading)]), table(users, columns, width)]);
 }
 
 /** `2 sources of report.pdf:` and where they are. */

@@ -1,7 +1,7 @@
 /** Lists of publications as people read them: `lpf`, `sch`, `list`, and the choices when a name is ambiguous. */
 import { formatCount, formatDuration, formatSize } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
-import { PeerError, type PublicationRow, type SearchResult } from '../api.js';
+import { type CommandResult, PeerError, type PublicationRow, type SearchResult } from '../api.js';
 import { type Layout, type Listing, listingOf, paragraph, stacked } from './listing.js';
 import { rightsText } from './rights.js';
 import { row } from './row.js';
@@ -55,12 +55,17 @@ export function listPublications(rows: readonly PublicationRow[], options: Publi
 
 /** The outcome of `lpf`: mine, or those of `user`. */
 export function published(
-  rows: readonly PublicationRow[],
+  { publications: rows, more }: CommandResult<'lpf'>,
   { user, now }: { readonly user: string | undefined; readonly now: number },
 ): Layout {
   if (user !== undefined && rows.length === 0)
     return paragraph(`${safeDisplay(user)} publishes no files that you may fetch`);
-  return (width) => listPublications(rows, { width, columns: 'mine', now });
+  return (width) => {
+    const listing = listPublications(rows, { width, columns: 'mine', now });
+    if (more === undefined) return listing;
+    const others = 'There are more. list shows them page by page, narrowed by --owner, --type, --since or --before.';
+    return stacked([listing, paragraph(others, 'warning')(width)]);
+  };
 }
 
 /** A user as typed after `lpf`, also with the `@` of selectors. @throws {PeerError} `usage`. */

@@ -101,13 +101,13 @@ function outcomes(text: string, problem: PeerProblem): string {
   const listings = [
     listPublications([row], { ...options, columns: 'found' }),
     listPublications([row], { ...options, width: 30, columns: 'mine' }),
-    listUsers([{ user: text, publications: 1, since: 0 }], options),
+    listUsers({ users: [{ user: text, publications: 1, since: 0 }] }, options),
     listSources(row, [{ user: text, devicePin: text, has: 'all', addresses: [text] }], options),
     problemLayout({ ...problem, choices: [row] }, 0)(80),
     statusLayout(peer.state(), 0)(80),
     listSearches([saved], 0)(80),
     folderListing({ directory: text, entries: [entry, { ...entry, isFolder: true }] }, 0)(80),
-    published([], { user: text, now: 0 })(80),
+    published({ publications: [] }, { user: text, now: 0 })(80),
   ].map((listing) => listingText(listing).replaceAll('\n', ''));
   const transfer = transferOf(text, problem);
   const left = unlistedText({ transfer: { ...transfer, unlisted: { count: 2, paths: [text] } } }) ?? '';

@@ -15,12 +15,13 @@ import { type Listing, listingText, wrapWords } from '../../peer/wording/listing
 import { getDetails, outcomesSummary, publishOutcome } from '../../peer/wording/outcomes.js';
 import { listUsers } from '../../peer/wording/people.js';
 import { problemLayout, problemOf, problemText } from '../../peer/wording/problem.js';
-import { listPublications } from '../../peer/wording/publications.js';
+import { listPublications, published } from '../../peer/wording/publications.js';
 import { rowText } from '../../peer/wording/row.js';
 import { transferRow } from '../../peer/wording/transfers.js';
 import { publication } from './fake-peer.js';
 
 const NOW = 1_900_000_000_000;
+const AT_80 = { width: 80, now: NOW };
 const found = (rows: readonly PublicationRow[], width = 80): string =>
   listingText(listPublications(rows, { width, columns: 'found', now: NOW }));
 
@@ -43,7 +44,18 @@ describe('wording of lists', () => {
     expect(listingText(listPublications([], { width: 80, columns: 'mine', now: NOW }))).to.equal(
       'No files published\n',
     );
-    expect(listingText(listUsers([], { width: 80, now: NOW }))).to.equal('No active users\n');
+    expect(listingText(listUsers({ users: [] }, AT_80))).to.equal('No active users\n');
+  });
+
+  it('says that there are more than it shows, and how to see them', () => {
+    const shown = (more: object): string =>
+      listingText(published({ publications: [publication()], ...more }, { user: undefined, now: NOW })(80));
+
+    expect(shown({ more: true })).to.match(/^1 file published:\n[\s\S]*There are more\. list shows them page by page/);
+    expect(shown({})).not.to.contain('more');
+    expect(
+      listingText(listUsers({ users: [{ user: 'bob', publications: 1, since: NOW }], more: true }, AT_80)),
+    ).to.match(/^1 active user, and there are more:\n/);
   });
 
   it('counts one and many', () => {

@@ -12,7 +12,7 @@ export function lpf(context: CommandContext): Promise<number> {
   return withPeer(context, async (peer) => {
     const { output } = context;
     const result = await call(context, peer, 'lpf', user === undefined ? {} : { user: userNamed(user) });
-    output.show(published(result.publications, { user, now: output.now() }));
+    output.show(published(result, { user, now: output.now() }));
     output.result('lpf', result);
     return 0;
   });
@@ -23,7 +23,7 @@ export function lap(context: CommandContext): Promise<number> {
   return withPeer(context, async (peer) => {
     const { output } = context;
     const result = await call(context, peer, 'lap', {});
-    output.show((width) => listUsers(result.users, { width, now: output.now() }));
+    output.show((width) => listUsers(result, { width, now: output.now() }));
     output.result('lap', result);
     return 0;
   });
