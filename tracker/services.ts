@@ -7,7 +7,9 @@ import type { GuessLimits } from './auth/guess-limits.js';
 import type { PasscodeChecks } from './auth/passcode-checks.js';
 import type { PasswordHasher } from './auth/password-hasher.js';
 import type { ResumeTokens } from './auth/resume-tokens.js';
+import type { SealedCursors } from './auth/sealed-cursors.js';
 import type { Address } from './carrier.js';
+
 import type { OtherNodes } from './nodes/other-nodes.js';
 import type { AuditTrail } from './operate/audit-trail.js';
 import type { Health } from './operate/health.js';
@@ -33,6 +35,7 @@ export interface Services {
   readonly passcodes: PasscodeChecks;
   readonly attempts: Attempts;
   readonly tokens: ResumeTokens;
+  readonly cursors: SealedCursors;
   readonly challenges: PathChallenges;
   readonly dialBack: DialBack;
   readonly meetings: Meetings;

@@ -20,6 +20,7 @@ import { GuessLimits } from './auth/guess-limits.js';
 import { PasscodeChecks } from './auth/passcode-checks.js';
 import type { PasswordHasher } from './auth/password-hasher.js';
 import { ResumeTokens } from './auth/resume-tokens.js';
+import { SealedCursors } from './auth/sealed-cursors.js';
 import { ALONE, NodeGroup } from './nodes/other-nodes.js';
 import { AuditTrail } from './operate/audit-trail.js';
 import { Health } from './operate/health.js';
@@ -222,6 +223,7 @@ function makeServices({
     passcodes: new PasscodeChecks(hasher, clock),
     attempts: new Attempts(clock),
     tokens: new ResumeTokens(sealKey, clock),
+    cursors: new SealedCursors(sealKey),
     challenges: new PathChallenges(clock),
     dialBack: new DialBack(clock, log),
     meetings: new Meetings(clock),

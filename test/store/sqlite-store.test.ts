@@ -15,7 +15,17 @@ import { describeFolders } from './describe-folders.js';
 import { describeOperations } from './describe-operations.js';
 import { describeSearch } from './describe-search.js';
 import { describeStore } from './describe-store.js';
-import { addUsers, deviceOf, entry, namesFound, publish, query, unpublish } from './store-samples.js';
+import {
+  addUsers,
+  deviceOf,
+  entry,
+  fileIdOf,
+  mutation,
+  namesFound,
+  publish,
+  query,
+  unpublish,
+} from './store-samples.js';
 
 const openFresh = async () => {
   const dir = await tempDir();
@@ -198,6 +208,21 @@ describe('openSqliteStore', () => {
     expect(pages.flatMap(({ rows }) => rows.map(({ name }) => name))).to.deep.equal(['zq']);
     expect(pages.length).to.be.greaterThan(1);
     expect(pages.slice(0, -1).every(({ isPartial }) => isPartial)).to.equal(true);
+  });
+
+  it('tells a name or id that is hidden from none, however short the time is', async () => {
+    const store = await open();
+    await addUsers(store, 'alice', 'bob');
+    await publish(store, { user: 'bob' }, entry('plan.bin'));
+    const rights = { type: 'rights', user: 'bob', device: deviceOf('bob'), names: ['plan.bin'] } as const;
+    await store.mutate(mutation({ ...rights, rights: { users: [], groups: [] } }));
+    await store.close();
+    using database = new DatabaseSync(path);
+    const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(database) });
+    const { search } = methodsOver(db, { live: new LiveSet(), searchBudgetMs: 0 });
+
+    for (const wish of [query('plan.bin', { exact: true }), query('', { idPrefix: fileIdOf('plan.bin') })])
+      expect(await search(wish)).to.deep.equal({ rows: [], next: undefined, isPartial: false });
   });
 
   it('ends its thread when it is closed', async () => {

@@ -1,11 +1,10 @@
-/** The cursor of a search: the key of the last row, as short as a cursor must be. It is good for the order it was made in alone. */
+/** What the cursor of a search says: the key of the last row, as short as it must be. It is good for the order it was made in alone. */
 import { ProtocolError } from '../../common/protocol/errors.js';
 import type { SearchOrder } from '../../common/protocol/search-fields.js';
 import type { SearchKey } from '../store/store.js';
-import { decodeCursor, encodeCursor } from './page.js';
 
-/** UTF-8 bytes of a name: with them a cursor is not longer than 128 characters. The store finds the rest. */
-const NAME_BYTES = 64;
+/** UTF-8 bytes of a name: with them a sealed cursor is not longer than 128 characters. The store finds the rest. */
+const NAME_BYTES = 44;
 const KEY = /^([nopls])\.([A-Za-z0-9_-]{21})\.(.+)$/s;
 const LETTERS: Readonly<Record<SearchOrder, string>> = {
   newest: 'n',
@@ -17,12 +16,11 @@ const LETTERS: Readonly<Record<SearchOrder, string>> = {
 
 export function encodeSearchKey({ value, publicationId }: SearchKey, order: SearchOrder): string {
   const shown = typeof value === 'number' ? String(value) : beginningOf(value);
-  return encodeCursor(`${LETTERS[order]}.${publicationId}.${shown}`);
+  return `${LETTERS[order]}.${publicationId}.${shown}`;
 }
 
-/** @throws {ProtocolError} `bad-message` for one that was not made here, or for another order. */
-export function decodeSearchKey(cursor: string | undefined, order: SearchOrder): SearchKey | undefined {
-  const text = decodeCursor(cursor);
+/** @throws {ProtocolError} `bad-message` for one of another order. */
+export function decodeSearchKey(text: string | undefined, order: SearchOrder): SearchKey | undefined {
   if (text === undefined) return undefined;
   const [, letter, publicationId, value = ''] = KEY.exec(text) ?? [];
   const isNumber = /^\d{1,16}$/.test(value);

@@ -7,9 +7,9 @@ import { toPublication } from './publication.js';
 import { decodeSearchKey, encodeSearchKey } from './search-cursor.js';
 
 /** Publications by name, owner, size and the like, newest first unless asked otherwise. See docs/protocol.md "search". */
-export const search: Handler<'search'> = async ({ store, registry }, { request, session, carrier }) => {
+export const search: Handler<'search'> = async ({ store, registry, cursors }, { request, session, carrier }) => {
   const { text, ignoreCase, exact, all, mine, limit, cursor, sort: order = 'newest' } = request;
-  const after = decodeSearchKey(cursor, order);
+  const after = decodeSearchKey(cursors.open(cursor), order);
   await registry.refreshLive();
   const found = await store.search({
     ...filtersOf(request),
@@ -32,8 +32,8 @@ export const search: Handler<'search'> = async ({ store, registry }, { request, 
       partial: found.isPartial && rows.length === found.rows.length,
       ...cursorAfter,
     }),
-    cursorAfter: (row) => encodeSearchKey(keyOf(row, order), order),
-    next: found.next === undefined ? undefined : encodeSearchKey(found.next, order),
+    cursorAfter: (row) => cursors.seal(encodeSearchKey(keyOf(row, order), order)),
+    next: found.next === undefined ? undefined : cursors.seal(encodeSearchKey(found.next, order)),
   });
 };
 

@@ -19,6 +19,8 @@ export interface Looked {
 export interface RowStream {
   /** The next place; undefined at the end. */
   next(): Promise<Looked | undefined>;
+  /** All of it is looked through in some ms. */
+  readonly isShort?: true;
 }
 
 /** A merge loads few rows of each place at first: most of them contribute none. */
@@ -181,6 +183,7 @@ export function loadedStream(
   let index = 0;
   let first = 0;
   return {
+    isShort: true,
     async next() {
       if (index === loaded.length && first < sorted.length) {
         const some = sorted.slice(first, first + Math.min(page, LARGEST_BATCH));
