@@ -15,7 +15,7 @@ import * as rows from './publication-rows.js';
 import { revocations } from './revocations-table.js';
 import { search } from './search.js';
 import { searchPaths } from './search-paths.js';
-import type { Change, Mutation, Store } from './store.js';
+import type { AuditRow, Change, Mutation, Store } from './store.js';
 import type { Tables } from './tables.js';
 import { expire } from './terms-table.js';
 import * as tickets from './tickets-table.js';
@@ -50,12 +50,16 @@ const REMOVALS: ReadonlySet<string> = new Set<keyof Methods>([
   'changePolicy',
   'removeGroup',
   'changeMembers',
+  'appointDepot',
+  'expire',
 ]);
-const REMOVING_CHANGES: ReadonlySet<Change['type']> = new Set(['unpublish', 'del', 'rights']);
+const REMOVING_CHANGES: ReadonlySet<Change['type']> = new Set(['unpublish', 'del', 'rights', 'logout']);
 
-/** Withdraws, revokes or bans: a full disk must not be in the way of it. */
+/** Withdraws, revokes or bans, or says that an administrator did: a full disk must not be in the way of it. */
 export function isRemoval(method: string, args: readonly unknown[]): boolean {
-  return REMOVALS.has(method) || (method === 'mutate' && REMOVING_CHANGES.has((args[0] as Mutation).change.type));
+  if (method === 'mutate') return REMOVING_CHANGES.has((args[0] as Mutation).change.type);
+  if (method === 'recordAudit') return (args[0] as readonly AuditRow[]).every(({ kind }) => kind === 'admin');
+  return REMOVALS.has(method);
 }
 
 /** `searchBudgetMs`: one search may hold up the others no longer than this. */
