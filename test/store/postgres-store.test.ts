@@ -6,6 +6,7 @@ import { Client } from 'pg';
 import { openPostgresStore } from '../../tracker/store/postgres-store.js';
 import type { Store } from '../../tracker/store/store.js';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
+import { waitFor } from '../support/wait-for.js';
 import { describeFolders } from './describe-folders.js';
 import { describeOperations } from './describe-operations.js';
 import { describeSearch } from './describe-search.js';
@@ -106,6 +107,26 @@ describe('on PostgreSQL', () => {
       expect(errors[0]?.message).to.match(/^the database 127\.0\.0\.1:\d+\/shoal_\d+: password authentication failed/);
       expect(errors[1]?.message).to.contain('cannot be reached: connect ECONNREFUSED');
       for (const error of errors) expect(inspect(error, { depth: 9 })).not.to.match(/open-sesame|not-this-one/);
+    });
+
+    it('applies a long request that met another change of the same library', async () => {
+      const store = await open();
+      await addUsers(store, 'alice');
+      await publish(store, { user: 'alice' }, entry('first'));
+      const other = new Client(url);
+      await other.connect();
+      cleanUp.defer(() => other.end());
+      await other.query('BEGIN; UPDATE devices SET revision = revision + 1');
+      const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+
+      const published = publish(store, { user: 'alice' }, ...Array.from({ length: 600 }, (_, n) => entry(`${n}`)));
+      await waitFor(async () => (await server.run(url, waiting)).length > 0, {
+        what: 'the request meets the other change',
+      });
+      await other.query('COMMIT');
+
+      expect((await published).results.filter(({ change }) => change === 'new')).to.have.length(600);
+      expect((await store.loginFacts('alice', deviceOf('alice'))).libraryRevision).to.equal(602);
     });
 
     it('applies a request once that reaches two nodes at the same time', async () => {

@@ -25,6 +25,7 @@ const PASSING_STATES: ReadonlySet<string> = new Set(['0A000', '25P03', '53300', 
 const CONFLICT_STATES: ReadonlySet<string> = new Set(['40001', '40P01']);
 /** Two that could not see each other made the same row, or one took away what the other builds on. */
 const RACE_STATES: ReadonlySet<string> = new Set(['23503', '23505']);
+const IN_FAILED_TRANSACTION = '25P02';
 const CONNECTION_CLASS = '08';
 /** Without an SQLSTATE: the network's own codes, and what `pg` says of a connection that ended. */
 const LOST =
@@ -34,6 +35,11 @@ const LOST =
 export function isConflict(error: unknown, { isAlone }: { readonly isAlone: boolean }): boolean {
   const state = stateOf(error);
   return CONFLICT_STATES.has(state) || (!isAlone && RACE_STATES.has(state));
+}
+
+/** It was not even tried, because a statement before it in its transaction has failed. */
+export function isAftermath(error: unknown): boolean {
+  return stateOf(error) === IN_FAILED_TRANSACTION;
 }
 
 /** There is no connection, or none any more; whether the last statement was carried out is not known. */

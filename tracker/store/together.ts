@@ -1,5 +1,6 @@
 /** Statements of one transaction that need not wait for one another. */
 import { type Kysely, PostgresAdapter } from 'kysely';
+import { isAftermath } from './postgres-errors.js';
 import type { Tables } from './tables.js';
 
 type Step = () => Promise<unknown>;
@@ -15,7 +16,11 @@ export async function together<T extends readonly Step[]>(
 ): Promise<Values<T>> {
   if (!(db.getExecutor().adapter instanceof PostgresAdapter)) return (await inTurn(steps)) as Values<T>;
   const running = steps.map((step) => step());
-  await Promise.allSettled(running);
+  const ended = await Promise.allSettled(running);
+  const failures = ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  // What failed first says whether the transaction may be tried again; it need not be of the first step.
+  const cause = failures.find((failure) => !isAftermath(failure));
+  if (cause !== undefined) throw cause;
   return (await Promise.all(running)) as Values<T>;
 }
 
