@@ -2,6 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { VirtualClock } from '../../common/runtime/clock.js';
+import type { Store } from '../../tracker/store/store.js';
+import { StoreError } from '../../tracker/store/store-error.js';
 import type { RawTcp } from './raw-client.js';
 import { newDevice, type RawDevice } from './raw-device.js';
 import { publishOf, type RawReply, type RawRequest, request, userOf } from './raw-messages.js';
@@ -49,6 +51,34 @@ describe('receipts', () => {
     expect(more).to.deep.equal([]);
     expect(row).to.include({ user: 'bob', device: fetcher.pin, subject: publicationId });
     expect(row?.detail).to.equal('1000 of 1000 bytes of @alice/plan.txt from alice, verified, signed by both');
+  });
+
+  it('are not answered while they stand nowhere: what could not be written was handed in by nobody', async () => {
+    const receipt = signedByBoth();
+    const { recordAudit } = tracker.store;
+    const disk = Promise.withResolvers<never>();
+    Object.assign(tracker.store, { recordAudit: () => disk.promise } satisfies Partial<Store>);
+    const first = codeOf(alice, receipt);
+    await alice.ask(request('heartbeat')); // came behind it
+    const second = codeOf(bob, receipt);
+    await bob.ask(request('heartbeat'));
+
+    disk.reject(new StoreError('storage', 'the disk is full'));
+
+    expect(await Promise.all([first, second])).to.deep.equal(['storage', 'storage']);
+    Object.assign(tracker.store, { recordAudit });
+    expect(await Promise.all([codeOf(alice, receipt), codeOf(bob, receipt)])).to.deep.equal([undefined, undefined]);
+    expect(await noted()).to.have.length(1);
+  });
+
+  it('are the same when an end signs them once more: nobody makes more of one download', async () => {
+    const byFetcher = signedByBoth() as { device: object };
+    const again = { ...signedByBoth(), device: byFetcher.device };
+
+    for (const receipt of [byFetcher, again]) expect(await codeOf(alice, receipt)).to.equal(undefined);
+
+    expect(again).not.to.deep.equal(byFetcher);
+    expect(await noted()).to.have.length(1);
   });
 
   it('say who signed where only one did', async () => {

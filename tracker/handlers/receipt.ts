@@ -15,17 +15,23 @@ const MAX_AGE_MS = 86_400_000;
 export const receipt: Handler<'receipt'> = async (services, { request, session }) => {
   const { ticket, bytes, outcome, at, device, source } = request;
   const kept: Receipt = { ticket, bytes, outcome, at, ...(device && { device }), source };
-  const key = createHash('sha256').update(JSON.stringify(kept)).digest('base64url');
-  if (!services.receipts.take(key)) return {};
-  try {
+  await services.receipts.once(keyOf(kept), async () => {
     services.receipts.charge(session.user);
     await note(services, session, kept);
-  } catch (error) {
-    services.receipts.giveBack(key);
-    throw error;
-  }
+  });
   return {};
 };
+
+/**
+ * Of what was signed, and by whom, but not of the signatures. Attacker: an end that signs the same once more, which looks different each
+ * time, so that one download stands in the audit as many.
+ */
+function keyOf({ ticket, bytes, outcome, at, device, source }: Receipt): string {
+  const signers = [device !== undefined, 'pin' in source ? source.pin : source.key];
+  return createHash('sha256')
+    .update(JSON.stringify([ticket, bytes, outcome, at, ...signers]))
+    .digest('base64url');
+}
 
 async function note(services: Services, session: Session, kept: Receipt): Promise<void> {
   const { store, identity, clock } = services;

@@ -16,23 +16,25 @@ interface Bucket {
 }
 
 export class ReceiptLog {
-  readonly #known = new Set<string>();
+  readonly #known = new Map<string, Promise<void>>();
   readonly #buckets = new Map<string, Bucket>();
 
   constructor(private readonly clock: Clock) {}
 
-  /** False when it was noted before. */
-  take(key: string): boolean {
-    if (this.#known.has(key)) return false;
-    this.#known.add(key);
-    const [oldest] = this.#known;
+  /** Runs `note` once for this key. Who hands it in meanwhile waits for the same end; what could not be noted may come again. */
+  async once(key: string, note: () => Promise<void>): Promise<void> {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const noting = note();
+    this.#known.set(key, noting);
+    const [oldest] = this.#known.keys();
     if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
-    return true;
-  }
-
-  /** It could not be noted after all. */
-  giveBack(key: string): void {
-    this.#known.delete(key);
+    try {
+      await noting;
+    } catch (error) {
+      this.#known.delete(key);
+      throw error;
+    }
   }
 
   /** @throws {ProtocolError} `rate-limited`, with the time after which another is taken. */
