@@ -147,6 +147,7 @@ export class Router {
       if (session.isEnded && request.type !== 'logout') throw new ProtocolError('session-ended');
       if (request.type === 'login' || request.type === 'resume') throw new ProtocolError('not-allowed');
       this.services.registry.touch(session);
+      this.#noteAcks(session, request.acks);
       if (!UNLIMITED.has(request.type)) this.services.rates.take(session.user, 'requestRate', 1);
       if (request.seen !== undefined) session.outbox.seen(request.seen);
       return success(request.id, await this.#handleWithAcks(request, session, carrier));
@@ -167,19 +168,23 @@ export class Router {
     return handler(this.services, { request, session, carrier });
   }
 
+  /** A client says them once, also with a request that is refused. */
+  #noteAcks({ owedAcks, spentIds }: Session, acks: readonly string[] = []): void {
+    owedAcks.owe(acks);
+    spentIds.add(acks, this.services.clock.monotonic());
+  }
+
   /** Mutations carry acknowledgements into the store themselves. Durable before the reply, or owed: the client forgets them with it. */
   async #handleWithAcks<T extends SessionVerb>(
     request: Request<T>,
     session: Session,
     carrier: Carrier,
   ): Promise<ReplyBody<T>> {
-    const acks = session.owedAcks.with(request.acks ?? []);
-    session.spentIds.add(request.acks ?? [], this.services.clock.monotonic());
+    const acks = session.owedAcks.all;
     if (!MUTATIONS.has(request.type)) {
       const [body] = await Promise.all([this.#handle(request, session, carrier), this.#acknowledge(session, acks)]);
       return body;
     }
-    session.owedAcks.owe(acks);
     const body = await this.#handle<T>({ ...request, acks }, session, carrier);
     session.owedAcks.stored(acks);
     return body;
@@ -192,7 +197,6 @@ export class Router {
       await this.services.store.acknowledge(session.name, acks);
       session.owedAcks.stored(acks);
     } catch (error) {
-      session.owedAcks.owe(acks);
       this.services.log.write('warn', 'acknowledgements could not be stored', { error });
     }
   }

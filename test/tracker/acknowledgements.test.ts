@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { MAX_UNACKNOWLEDGED } from '../../common/protocol/limits.js';
+import { VirtualClock } from '../../common/runtime/clock.js';
 import type { Store } from '../../tracker/store/store.js';
 import { StoreError } from '../../tracker/store/store-error.js';
 import type { RawTcp } from './raw-client.js';
@@ -7,11 +8,13 @@ import { publishOf, request } from './raw-messages.js';
 import { TestTracker } from './test-tracker.js';
 
 describe('an acknowledgement that the store could not take', () => {
+  let clock: VirtualClock;
   let tracker: TestTracker;
   let alice: RawTcp;
   let ids: string[];
   beforeEach(async () => {
-    tracker = await TestTracker.start();
+    clock = new VirtualClock();
+    tracker = await TestTracker.start({ clock });
     ({ client: alice } = await tracker.enterTcp('alice'));
     ids = [];
     for (let index = 0; index < MAX_UNACKNOWLEDGED; index += 1) {
@@ -57,6 +60,21 @@ describe('an acknowledgement that the store could not take', () => {
     const refused = await alice.ask({ ...hold, acks: ids.slice(0, 2) });
 
     expect(refused.error?.code).to.equal('not-found');
+    expect((await alice.ask(publishOf('a'))).ok).to.equal(true);
+  });
+
+  it('is stored although the request that brought it was one too many', async () => {
+    await tracker.grantAdmin('bob');
+    const { client: bob } = await tracker.enterTcp('bob');
+    const action = { do: 'limit', kind: 'user', subject: 'alice', limit: 'requestRate', value: 1 };
+    await bob.ask(request('admin', { action }));
+    const search = (fields: object = {}) => alice.ask(request('search', { text: '', ...fields }));
+    while ((await search()).ok); // the clock stands: no more are let in
+
+    const refused = await search({ acks: ids.slice(0, 2) });
+    clock.advance(refused.error?.retryAfterMs ?? 0);
+
+    expect(refused.error?.code).to.equal('rate-limited');
     expect((await alice.ask(publishOf('a'))).ok).to.equal(true);
   });
 });

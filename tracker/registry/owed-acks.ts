@@ -12,16 +12,14 @@ export class OwedAcks {
     return this.#ids === undefined;
   }
 
-  /** These and all that are owed. */
-  with(ids: readonly string[]): readonly string[] {
-    if (this.isEmpty && ids.length === 0) return ids;
-    return [...new Set([...(this.#ids ?? []), ...ids])];
+  get all(): readonly string[] {
+    return [...(this.#ids ?? [])];
   }
 
   /** Beyond as many as can be true the oldest go. */
   owe(ids: readonly string[]): void {
     if (ids.length === 0) return;
-    const owed = new Set(this.with(ids));
+    const owed = new Set([...this.all, ...ids]);
     for (const id of owed) if (owed.size > MAX_UNACKNOWLEDGED) owed.delete(id);
     this.#ids = owed;
   }
