@@ -51,6 +51,6 @@ export class FetchReceipts {
       { type: 'receipt', ticketId, bytes, at, device },
       { onReceipted: ({ source }) => resolve(source), onEnd: giveUp, onError: giveUp },
     );
-    return promise;
+    return await promise; // not waited for, it would lose its deadline
   }
 }
