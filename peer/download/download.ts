@@ -253,11 +253,10 @@ export class Download {
       held = await part.check(manifest, watch);
       if (!held.isFull) await this.#refuseTwin(part);
       const { provenance } = this.#options;
+      // Once, before anything is fetched: until all of it was looked at, what lies in the `.part` must not count as our own after a restart.
+      if (this.#request.force && provenance.part === undefined && !held.isFull)
+        await takeOldChunks(this.#target.path, { part, manifest, held, ...watch });
       provenance.part ??= held.size > 0 ? 'mixed' : 'own';
-      if (this.#request.force && !held.isFull) {
-        const taken = await takeOldChunks(this.#target.path, { part, manifest, held, ...watch });
-        if (taken > 0) provenance.part = 'mixed';
-      }
     } catch (error) {
       this.#finished.reject(error);
       throw error;

@@ -8,17 +8,16 @@ import type { ChunkSet } from './chunk-set.js';
 import type { CheckOptions, PartFile } from './part-file.js';
 
 /**
- * Takes into the `.part` every missing chunk that the file at `path`, which will be replaced, has at any of its chunk borders. Returns how
- * many. A file that is not there or cannot be read has none.
+ * Takes into the `.part` every missing chunk that the file at `path`, which will be replaced, has at any of its chunk borders, as far as the
+ * new file is long. A file that is not there or cannot be read has none.
  * @throws {PeerError} as `PartFile.write`.
  */
 export async function takeOldChunks(
   path: string,
   { part, manifest, held, signal, onProgress }: { part: PartFile; manifest: Manifest; held: ChunkSet } & CheckOptions,
-): Promise<number> {
+): Promise<void> {
   const wanted = missingByHash(manifest, held);
-  const before = held.size;
-  for await (const { bytes, end } of chunksOf(path, manifest.chunkSize)) {
+  for await (const { bytes, end } of chunksOf(path, manifest)) {
     signal.throwIfAborted();
     const hash = blake3(bytes);
     const key = keyOf(hash);
@@ -28,9 +27,8 @@ export async function takeOldChunks(
     }
     wanted.delete(key);
     if (wanted.size === 0) break;
-    onProgress(Math.min(end, manifest.size));
+    onProgress(end);
   }
-  return held.size - before;
 }
 
 function missingByHash(manifest: Manifest, held: ChunkSet): Map<string, number[]> {
@@ -45,12 +43,18 @@ function missingByHash(manifest: Manifest, held: ChunkSet): Map<string, number[]
   return missing;
 }
 
-/** In the same memory each time. Ends where the file cannot be read: what it would have had is fetched. */
-async function* chunksOf(path: string, chunkSize: number): AsyncGenerator<{ bytes: Buffer; end: number }> {
-  const scratch = Buffer.allocUnsafeSlow(chunkSize);
+/**
+ * In the same memory each time. Ends where the file cannot be read: what it would have had is fetched. Attacker: who may write to the folder
+ * and puts a file of exabytes there, or one that always grows.
+ */
+async function* chunksOf(
+  path: string,
+  { size, chunkSize }: Manifest,
+): AsyncGenerator<{ bytes: Buffer; end: number }, void, undefined> {
+  const scratch = Buffer.allocUnsafeSlow(Math.min(size, chunkSize));
   await using file = await openRegularFile(path).catch(() => undefined);
-  for (let end = 0; file !== undefined; ) {
-    const length = await readInto(file.handle, scratch, end).catch(() => 0);
+  for (let end = 0; file !== undefined && end < size; ) {
+    const length = await readInto(file.handle, scratch.subarray(0, size - end), end).catch(() => 0);
     if (length === 0) return;
     end += length;
     yield { bytes: scratch.subarray(0, length), end };

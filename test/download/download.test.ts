@@ -1,7 +1,10 @@
 import { readdirSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { ignoreAbort } from '../../common/runtime/deadline.js';
+import type { TransferRow } from '../../peer/api.js';
+import type { Provenance } from '../../peer/download/download.js';
 import { sameBytes } from '../support/temp.js';
 import { requestFor, World } from './swarm-fixture.js';
 
@@ -64,6 +67,47 @@ describe('Download', () => {
     await reader.downloads.get({ ...requestFor(publication, reader.folder), force: true }, forever);
 
     expect(world.holds).to.deep.equal([]);
+  });
+
+  it('passes nothing of a replaced file on when it was stopped while that was read, and then goes on', async () => {
+    const publication = await world.publish('file.bin', 24 * CHUNK);
+    await world.peer('alice', [publication]);
+    const request = { ...requestFor(publication, world.dir.path), force: true };
+    const shared = (await readFile(publication.path)).subarray(0, CHUNK);
+    await writeFile(world.dir.join('file.bin'), Buffer.concat([shared, Buffer.alloc(3 * CHUNK)]));
+    const provenance: Provenance = { part: undefined };
+    const stop = new AbortController();
+    const isReading = ({ state, doneBytes }: TransferRow): boolean => state === 'checking' && doneBytes > 0;
+
+    const first = await world.download(publication, request, {
+      provenance,
+      onUpdate: (row) => isReading(row) && stop.abort(),
+    });
+    await first.run(stop).catch((error: unknown) => ignoreAbort(error, stop.signal));
+    const second = await world.download(publication, request, { provenance });
+    await second.run(forever);
+
+    expect([first.row().state, second.row().state]).to.deep.equal(['stopped', 'done']);
+    expect(second.row().resumedBytes).to.be.at.least(CHUNK);
+    expect(world.holds).to.deep.equal([]);
+  });
+
+  it('reads no more of a file that is replaced than the new one is long', async () => {
+    const publication = await world.publish('file.bin', 3 * CHUNK + 5);
+    await world.peer('alice', [publication]);
+    await writeFile(world.dir.join('file.bin'), 'begins otherwise');
+    await truncate(world.dir.join('file.bin'), 2 ** 42);
+    let mostBytes = 0;
+    const seen = ({ doneBytes }: TransferRow): void => {
+      mostBytes = Math.max(mostBytes, doneBytes);
+    };
+
+    const request = { ...requestFor(publication, world.dir.path), force: true };
+    const download = await world.download(publication, request, { onUpdate: seen });
+    await download.run(forever);
+
+    expect(await sameBytes(publication.path, world.dir.join('file.bin'))).to.equal(true);
+    expect(mostBytes).to.equal(publication.size);
   });
 
   it('counts as received what is in the file or was lost, at every moment', async () => {

@@ -8,17 +8,23 @@ import type { Manifest } from '../../common/content/manifest.js';
 import { toBase64url } from '../../common/protocol/base64url.js';
 import { TICKET_LIFE_MS } from '../../common/protocol/limits.js';
 import type { ChunkRanges, Ticket } from '../../common/protocol/peer-messages.js';
-import type { Clock } from '../../common/runtime/clock.js';
+import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
 import { signTicket } from '../../common/wire/ticket.js';
+import type { TransferRow } from '../../peer/api.js';
+import { ChunkWriter } from '../../peer/download/chunk-writer.js';
 import { directly } from '../../peer/download/connector.js';
+import { Download, type Provenance } from '../../peer/download/download.js';
+import { ratesOf } from '../../peer/download/download-rates.js';
 import type { DownloadRequest } from '../../peer/download/download-request.js';
 import type { DownloadTracker, OfferedSource } from '../../peer/download/download-tracker.js';
 import { Downloads, type DownloadsOptions } from '../../peer/download/downloads.js';
+import { SourceHistory } from '../../peer/download/source-history.js';
 import { dialPeer } from '../../peer/file-port/dial-peer.js';
 import { FilePort } from '../../peer/file-port/file-port.js';
 import type { PeerConnection } from '../../peer/file-port/peer-connection.js';
 import { FileHasher, type HashedFile } from '../../peer/library/hashing/hash-file.js';
+import { RateShares } from '../../peer/rates/rate-shares.js';
 import { joinSharedFiles, type SharedFile, type SharedFiles } from '../../peer/upload/shared-file.js';
 import { TicketGate } from '../../peer/upload/ticket-gate.js';
 import { Uploads, type UploadsOptions } from '../../peer/upload/uploads.js';
@@ -210,6 +216,33 @@ export class World implements AsyncDisposable {
     this.#stops.push(() => downloads.stop());
     await mkdir(this.dir.join(`${user}-files`), { recursive: true });
     return { user, identity, downloads, notices, folder: this.dir.join(`${user}-files`) };
+  }
+
+  /** One try to fetch, by bob, who shares; `onUpdate` is called at every change. */
+  async download(
+    publication: Publication,
+    request: DownloadRequest,
+    {
+      provenance = { part: undefined },
+      onUpdate,
+    }: { provenance?: Provenance; onUpdate?: (row: TransferRow) => unknown },
+  ): Promise<Download> {
+    const identity = await this.identity('bob');
+    const download: Download = new Download({
+      transferId: 'try',
+      request,
+      tracker: this.trackerPort([publication], identity.pin, 'bob'),
+      connector: directly(({ host, port }, pin, { signal }) => dialPeer({ host, port, pin, identity }, { signal })),
+      ownPin: identity.pin,
+      history: new SourceHistory(undefined),
+      isSharing: true,
+      provenance,
+      rates: ratesOf('try', new RateShares({}, systemClock)),
+      writer: new ChunkWriter(),
+      onNotice: () => undefined,
+      onUpdate: () => onUpdate?.(download.row()),
+    });
+    return download;
   }
 
   async connect(peer: TestPeer, identity: Identity, clock?: Clock): Promise<PeerConnection> {
