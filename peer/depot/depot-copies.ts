@@ -135,7 +135,7 @@ export class DepotCopies {
     const before = this.get(publicationId);
     const key = `${publicationId} ${name}`;
     this.#index.put(key, path, file);
-    this.#index.settle(key, publicationId, 1);
+    this.#index.settle({ name: key, fileId: file.fileId, state: 'pending' }, publicationId, 1);
     this.#usedBytes += file.size + (file.folder?.bytes ?? 0) - (before === undefined ? 0 : bytesOf(before));
     if (before !== undefined && before.name !== key) this.#index.remove(before.name);
     await this.#clear(publicationId, [path, listingOf(path)]);

@@ -7,7 +7,7 @@ import type { AbortOptions } from '../../common/runtime/deadline.js';
 import { peerErrorOf } from '../tracker-client/problems.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
 import type { FolderPublisher } from './folder-publisher.js';
-import type { Library, LibraryEntry, PageEnd } from './library.js';
+import type { Library, LibraryEntry, PageEnd, Told } from './library.js';
 import { publishEntry } from './publish-entry.js';
 import { settleName } from './rename.js';
 import { inWishes, wireWish, wishOf } from './wire-rights.js';
@@ -75,7 +75,7 @@ export class LibrarySync {
       last = page.last;
       await this.#withdraw(page.entries, { signal });
       const untold = page.entries.filter(({ state, name }) => state !== 'withdrawing' && !told.has(name));
-      for (const alike of inWishes(this.#options.library, untold)) await this.#tell(alike, { signal });
+      for (const alike of inWishes(untold, (entry) => entry)) await this.#tell(alike, { signal });
       for (const { name } of untold) if (told.size < MOST_REMEMBERED) told.add(name);
     }
   }
@@ -136,15 +136,11 @@ export class LibrarySync {
 type Result = ReplyBody<'publish'>['results'][number];
 
 /** Records what the tracker has acknowledged of `batch`. */
-export function settleAll(
-  library: Library,
-  batch: readonly { readonly name: string }[],
-  results: readonly Result[],
-): void {
+export function settleAll(library: Library, batch: readonly Told[], results: readonly Result[]): void {
   library.inOneStep(() => {
-    for (const [index, { name }] of batch.entries()) {
+    for (const [index, told] of batch.entries()) {
       const result = results[index];
-      if (result?.ok === true) library.settle(name, result.publicationId, result.revision);
+      if (result?.ok === true) library.settle(told, result.publicationId, result.revision);
     }
   });
 }

@@ -10,6 +10,7 @@ import type { Terms } from '../../common/protocol/messages.js';
 import type { Rights } from '../api.js';
 import type { FileIdentity } from './hashing/file-identity.js';
 import type { HashedFile } from './hashing/hash-file.js';
+import { contentOf, entryOf } from './library-row.js';
 import { COLUMNS, FILE_COLUMNS, openLibraryTable, UNSETTLED } from './library-schema.js';
 
 /** `pending`: the tracker may not know it yet. `withdrawing`: the tracker may still know it. */
@@ -48,6 +49,9 @@ export interface Wish {
   readonly rights?: Rights | undefined;
   readonly terms?: Terms | undefined;
 }
+
+/** An entry as a request told it. */
+export type Told = Pick<LibraryEntry, 'name' | 'fileId' | 'state' | 'wishedRights' | 'wishedTerms'>;
 
 /** What `put` records. */
 export interface PutFile extends HashedFile {
@@ -249,17 +253,21 @@ export class Library {
     ).run(textOf(wish.rights), this.#termsText(name, wish), name);
   }
 
-  /** The tracker has it, with what was wished for. */
-  settle(name: string, publicationId: string, revision: number): void {
+  /** The tracker has it as it was `told`. What was put, wished for or withdrawn since then is still to be told. */
+  settle({ name, fileId, state, wishedRights, wishedTerms }: Told, publicationId: string, revision: number): void {
     const entry = this.byName(name);
-    const isWished = entry?.wishedRights !== undefined || entry?.wishedTerms !== undefined;
+    const isWished = wishedRights !== undefined || wishedTerms !== undefined;
     const isSame = entry?.publicationId === publicationId && entry.revision === revision;
     if (isSame && !isWished && entry.state === 'published') return;
-    if (isWished) this.setKnown(name, { rights: entry.wishedRights, terms: entry.wishedTerms });
-    this.#prepare(
-      `UPDATE entry SET state = 'published', wished_rights = NULL, wished_terms = NULL, publication_id = ?, revision = ?
-          WHERE name = ?`,
-    ).run(publicationId, revision, name);
+    if (isWished) this.setKnown(name, { rights: wishedRights, terms: wishedTerms });
+    const [rights, terms] = [textOf(wishedRights), textOf(wishedTerms)];
+    this.#prepare(`
+      UPDATE entry SET publication_id = ?, revision = ?,
+        state = CASE WHEN file_id = ? AND wished_rights IS ? AND wished_terms IS ? AND (state <> 'withdrawing' OR state = ?)
+          THEN 'published' ELSE state END,
+        wished_rights = nullif(wished_rights, ?), wished_terms = nullif(wished_terms, ?)
+      WHERE name = ?
+    `).run(publicationId, revision, fileId, rights, terms, state, rights, terms, name);
   }
 
   /** The tracker has acknowledged these rights or terms. */
@@ -346,47 +354,11 @@ export class Library {
   }
 }
 
-type Row = Record<string, unknown>;
 /** One content of a publication, and the file that has it. */
 export type Content = Pick<
   LibraryEntry,
   'name' | 'path' | 'fileId' | 'sizeBytes' | 'identity' | 'publicationId' | 'listing'
 >;
-
-function contentOf(row: Row): Content {
-  const big = (column: string): bigint => BigInt(row[column] as string);
-  return {
-    name: row['name'] as string,
-    path: row['path'] as string,
-    fileId: row['file_id'] as string,
-    sizeBytes: Number(row['size']),
-    identity: {
-      dev: big('dev'),
-      ino: big('ino'),
-      size: BigInt(Number(row['size'])),
-      mtimeNs: big('mtime_ns'),
-      ctimeNs: big('ctime_ns'),
-    },
-    publicationId: row['publication_id'] as string,
-  };
-}
-
-function entryOf(row: Row | undefined): LibraryEntry | undefined {
-  if (row === undefined) return undefined;
-  const { wished_rights: rights, wished_terms: terms, wished_name: name } = row;
-  return {
-    ...contentOf(row),
-    state: row['state'] as EntryState,
-    revision: Number(row['revision']),
-    ...(typeof row['listing'] === 'string'
-      ? { kind: 'folder', listing: row['listing'], files: Number(row['files']), bytes: Number(row['bytes']) }
-      : { kind: 'file' }),
-    isWatched: row['is_watched'] === 1,
-    ...(typeof rights === 'string' ? { wishedRights: JSON.parse(rights) as Rights } : {}),
-    ...(typeof terms === 'string' ? { wishedTerms: JSON.parse(terms) as Terms } : {}),
-    ...(typeof name === 'string' ? { wishedName: name } : {}),
-  };
-}
 
 function textOf(value: object | string | undefined): string | null {
   return value === undefined ? null : JSON.stringify(value);

@@ -75,7 +75,8 @@ export class Publisher {
       const some = await this.#prepareAll(input.paths.slice(start, start + BULK_ENTRIES), { ...input, wish }, options);
       prepared.push(...some);
       const ready = some.filter((item) => 'fileId' in item);
-      for (const alike of inWishes(this.#options.library, ready)) await this.#announce(alike, outcomeByName, options);
+      for (const alike of inWishes(ready, ({ name }) => this.#options.library.byName(name)))
+        await this.#announce(alike, outcomeByName, options);
     }
     this.#options.onChanged?.();
     return prepared.map((item, index) => {
@@ -241,14 +242,17 @@ export class Publisher {
   ): Promise<void> {
     const { library, tracker } = this.#options;
     try {
-      const entries = batch.flatMap(({ name, replace }) => {
-        const entry = library.byName(name);
-        return entry === undefined ? [] : [{ ...publishEntry(entry), ...(replace ? { replace } : {}) }];
-      });
-      const wish = wishOf(library.byName(batch[0]?.name ?? ''));
+      // One may have been removed meanwhile.
+      const items = batch.filter(({ name }) => library.byName(name) !== undefined);
+      const told = items.map(({ name }) => library.byName(name) as LibraryEntry);
+      const wish = wishOf(told[0]);
+      const entries = told.map((entry, index) => ({
+        ...publishEntry(entry),
+        ...(items[index]?.replace === true ? { replace: true } : {}),
+      }));
       const reply = await tracker.request('publish', { entries, ...wireWish(wish) }, { signal });
-      settleAll(library, batch, reply.results);
-      for (const [index, item] of batch.entries()) {
+      settleAll(library, told, reply.results);
+      for (const [index, item] of items.entries()) {
         const result = reply.results[index];
         if (result?.ok === true) {
           await this.#folders.tellPaths(item.name, result.paths, { signal });
@@ -319,7 +323,7 @@ export class Publisher {
     try {
       const file = await this.#hash(entry.path, { signal });
       library.put(entry.name, entry.path, file);
-      if (file.fileId === entry.fileId) return library.settle(entry.name, entry.publicationId, entry.revision);
+      if (file.fileId === entry.fileId) return this.#unchanged(entry);
       await this.#announce(
         [
           {
@@ -339,6 +343,11 @@ export class Publisher {
       if (signal.aborted) return;
       notice('warning', `${entry.name} cannot be served: ${reasonOf(error)} Withdraw it with: unp ${entry.name}`);
     }
+  }
+
+  /** What the tracker did not know of it before it does not know now. */
+  #unchanged({ name, fileId, state, publicationId, revision }: LibraryEntry): void {
+    if (state === 'published') this.#options.library.settle({ name, fileId, state }, publicationId, revision);
   }
 
   #row(name: string, wish: Wish, rights: 'public' | 'limited'): ReturnType<typeof mineRow> {

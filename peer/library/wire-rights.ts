@@ -1,5 +1,5 @@
 import type { Rights } from '../api.js';
-import type { Library, LibraryEntry, Wish } from './library.js';
+import type { LibraryEntry, Wish } from './library.js';
 
 /** The fields `rights` and `terms` of a request; none of one that the tracker is to keep as it has it. */
 export function wireWish({ rights, terms }: Wish) {
@@ -15,6 +15,6 @@ export function wishOf(entry: LibraryEntry | undefined): Wish {
 }
 
 /** One request carries one set of rights and terms. What an entry wishes is kept in the library until the tracker has it. */
-export function inWishes<T extends { readonly name: string }>(library: Library, batch: readonly T[]): T[][] {
-  return [...Map.groupBy(batch, ({ name }) => JSON.stringify(wireWish(wishOf(library.byName(name))))).values()];
+export function inWishes<T>(batch: readonly T[], entryOf: (item: T) => LibraryEntry | undefined): T[][] {
+  return [...Map.groupBy(batch, (item) => JSON.stringify(wireWish(wishOf(entryOf(item))))).values()];
 }

@@ -51,7 +51,7 @@ export class FolderHome {
     const folder = { listing: file, files, bytes, isWatched: false };
     const hashed = { ...manifest, fileId: folderId };
     this.library.put(basename(root), root, { ...hashed, folder });
-    this.library.settle(basename(root), publicationId, 1);
+    this.library.settle({ name: basename(root), fileId: folderId, state: 'pending' }, publicationId, 1);
     return { publicationId, fileId: folderId, size: manifest.size, name: basename(root), path: root, hashed };
   }
 

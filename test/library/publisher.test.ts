@@ -295,6 +295,47 @@ describe('Publisher', () => {
     expect(library.byName('a.txt')?.state).to.equal('published');
   });
 
+  it('still has to tell what was published or withdrawn while the tracker was told of something earlier', async () => {
+    const paths = [await file('a.txt', 'a'), await file('b.txt', 'b')];
+    await publisher.publish({ paths }, { signal });
+    const request = tracker.request;
+    tracker.request = async (type, body) => {
+      tracker.request = request;
+      const reply = await request(type, body);
+      tracker.cut = 'before';
+      await publisher.publish({ paths: [await file('a.txt', 'new')] }, { signal });
+      await publisher.withdraw(['b.txt'], { signal });
+      tracker.cut = 'never';
+      return reply;
+    };
+
+    await publisher.sync('all', { signal });
+    const afterwards = ['a.txt', 'b.txt'].map((name) => library.byName(name)?.state);
+    await publisher.sync('unsettled', { signal });
+
+    expect(afterwards).to.deep.equal(['pending', 'withdrawing']);
+    expect(tracker.byName.get('a.txt')?.fileId).to.equal(library.byName('a.txt')?.fileId);
+    expect(tracker.byName.has('b.txt')).to.equal(false);
+    expect(library.hasUnsettled()).to.equal(false);
+  });
+
+  it('records each answer with what it was the answer to, though something was removed meanwhile', async () => {
+    const paths = await Promise.all(['a.txt', 'b.txt', 'c.txt'].map((name) => file(name, name)));
+    tracker.cut = 'before';
+    await publisher.publish({ paths: paths.slice(0, 1), rights: { users: ['bob'], groups: [] } }, { signal });
+    tracker.cut = 'never';
+    const request = tracker.request;
+    tracker.request = (type, body) => {
+      library.remove('b.txt');
+      return request(type, body);
+    };
+
+    const outcomes = await publisher.publish({ paths }, { signal });
+
+    expect(outcomes.map(({ ok }) => ok)).to.deep.equal([true, false, true]);
+    expect(library.byName('c.txt')?.publicationId).to.match(/^publication-of-c/);
+  });
+
   it('keeps its library over a restart', async () => {
     await publisher.publish({ paths: [await file('a.txt', 'a')] }, { signal });
     const before = library.byName('a.txt');

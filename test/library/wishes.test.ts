@@ -1,5 +1,5 @@
 /** What waits in the library until the tracker has it: passcodes as hashes, other names, and contents that were replaced. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { ProtocolError } from '../../common/protocol/errors.js';
 import { systemClock } from '../../common/runtime/clock.js';
@@ -157,6 +157,44 @@ describe('wishes of the library', () => {
     const outcomes = await changeRights(input, parts(), { signal });
 
     expect(outcomes).to.deep.equal([{ ok: true, selector: 'a.txt', name: 'a.txt', terms: { locked: true } }]);
+  });
+
+  it('are not taken for told when they came while something else was being told', async () => {
+    const limited = { users: ['bob'], groups: [] };
+    const path = await file('a.txt', 'a');
+    await publisher.publish({ paths: [path] }, { signal });
+    const request = tracker.request;
+    tracker.request = async (type, body) => {
+      tracker.request = request;
+      const reply = await request(type, body);
+      tracker.isAway = true;
+      await publisher.publish({ paths: [path], rights: limited }, { signal });
+      tracker.isAway = false;
+      return reply;
+    };
+    await publisher.sync('all', { signal });
+    tracker.sent.length = 0;
+
+    await publisher.sync('unsettled', { signal });
+
+    expect(tracker.bodies('publish').map(({ rights }) => rights)).to.deep.equal([limited]);
+    expect(library.hasUnsettled()).to.equal(false);
+  });
+
+  it('are still told when the file was only touched before the tracker was back', async () => {
+    const limited = { users: ['bob'], groups: [] };
+    const path = await file('a.txt', 'a');
+    await publisher.publish({ paths: [path] }, { signal });
+    tracker.isAway = true;
+    await publisher.publish({ paths: [path], rights: limited }, { signal });
+    await utimes(path, 1, 1);
+    await publisher.refresh(library.byName('a.txt')?.publicationId ?? '', { signal });
+    tracker.isAway = false;
+    tracker.sent.length = 0;
+
+    await publisher.sync('unsettled', { signal });
+
+    expect(tracker.bodies('publish').map(({ rights }) => rights)).to.deep.equal([limited]);
   });
 
   it('rename when the tracker is back, and once, though its reply was lost', async () => {
