@@ -53,18 +53,18 @@ export class LibrarySync {
 
   async #runAll(signal: AbortSignal): Promise<void> {
     this.#isRunning = true;
-    try {
-      for (let which = this.#next; which !== undefined; which = this.#next) {
-        this.#next = undefined;
-        await this.run(which, { signal });
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#options.notice('warning', `The tracker could not be told of the library: ${reason}`);
-    } finally {
-      this.#isRunning = false;
+    for (let which = this.#next; which !== undefined && !signal.aborted; which = this.#next) {
+      this.#next = undefined;
+      // What was asked for meanwhile is for another session, whatever became of this one.
+      await this.run(which, { signal }).catch((error: unknown) => this.#failed(error, signal));
     }
+    this.#isRunning = false;
+  }
+
+  #failed(error: unknown, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#options.notice('warning', `The tracker could not be told of the library: ${reason}`);
   }
 
   async #pages(which: Which, told: Set<string>, { signal }: AbortOptions): Promise<void> {

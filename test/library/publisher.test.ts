@@ -8,6 +8,7 @@ import { FileHasher } from '../../peer/library/hashing/hash-file.js';
 import { Library } from '../../peer/library/library.js';
 import { Publisher } from '../../peer/library/publisher.js';
 import { type TempDir, tempDir } from '../support/temp.js';
+import { waitFor } from '../support/wait-for.js';
 
 interface Known {
   fileId: string;
@@ -217,6 +218,23 @@ describe('Publisher', () => {
 
     expect(tracker.told).to.deep.equal([['a.txt']]);
     expect(library.hasUnsettled()).to.equal(false);
+  });
+
+  it('tells a new session everything though what it was telling the one before failed', async () => {
+    await publisher.publish({ paths: [await file('a.txt', 'a')] }, { signal });
+    tracker.told.length = 0;
+    const request = tracker.request;
+    tracker.request = async () => {
+      tracker.request = request;
+      publisher.syncSoon('all', { signal });
+      throw unreachable();
+    };
+
+    publisher.syncSoon('all', { signal });
+    await waitFor(() => tracker.told.length > 0);
+
+    expect(tracker.told).to.deep.equal([['a.txt']]);
+    expect(notices).to.have.length(1);
   });
 
   it('refuses the second of two files of one command that have one name', async () => {
