@@ -170,7 +170,7 @@ export class Download {
     await this.#refuseExisting();
     await this.#options.history.load();
     using _large = this.#options.writer.expect(this.#request.sizeBytes);
-    await using part = await PartFile.open(this.#target, this.#options.writer);
+    await using part = await PartFile.open(this.#target, { writer: this.#options.writer, force: this.#request.force });
     this.#part = part;
     await refuseTooLarge(this.#target, Math.max(0, this.#request.sizeBytes - part.allocatedBytes));
     // Nothing has only one content: its id proves it without anybody.

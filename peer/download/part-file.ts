@@ -48,13 +48,14 @@ export class PartFile implements AsyncDisposable {
   }
 
   /**
-   * Opens the `.part` of an earlier run or makes a new one, for this process alone. Something else at its name is removed, never followed.
+   * Opens the `.part` of an earlier run or makes a new one, for this process alone. Something else at its name is removed, never followed;
+   * with `force` also the finished file's second name: it is to stay as it is until it is replaced.
    * @throws {PeerError} `in-use`, `disk-full`, `unwritable`.
    */
-  static async open(target: Target, writer = new ChunkWriter()): Promise<PartFile> {
+  static async open(target: Target, { writer = new ChunkWriter(), force = false } = {}): Promise<PartFile> {
     const lock = lockPart(target.partPath, target.path);
     try {
-      await removeForeign(target);
+      await removeForeign(target, { mayBeTwin: !force });
       const handle = await openOrCreate(target.partPath);
       const { blocks } = await handle.stat();
       faultPoint('part-opened');
@@ -155,10 +156,11 @@ async function openOrCreate(path: string): Promise<FileHandle> {
  * The attacker is whoever may write to the folder: a link or a second name at the `.part` would make us write into another file, a pipe
  * would make us wait for ever. Only a plain file of ours is gone on with; anything else but a folder is removed, which harms nobody.
  */
-async function removeForeign({ partPath, path }: Target): Promise<void> {
+async function removeForeign({ partPath, path }: Target, { mayBeTwin }: { mayBeTwin: boolean }): Promise<void> {
   const there = await lookAt(partPath);
   if (there === undefined) return;
   const isOurs = userInfo().uid < 0 || there.uid === BigInt(userInfo().uid);
-  if (there.isFile() && isOurs && (there.nlink === 1n || (await lookAt(path))?.ino === there.ino)) return;
+  const isTwin = mayBeTwin && there.ino === (await lookAt(path))?.ino;
+  if (there.isFile() && isOurs && (there.nlink === 1n || isTwin)) return;
   await rm(partPath);
 }

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { link, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ignoreAbort } from '../../common/runtime/deadline.js';
@@ -90,6 +90,25 @@ describe('Download', () => {
     expect([first.row().state, second.row().state]).to.deep.equal(['stopped', 'done']);
     expect(second.row().resumedBytes).to.be.at.least(CHUNK);
     expect(world.holds).to.deep.equal([]);
+  });
+
+  it('leaves a file that it is to replace as it is until it is replaced, though a crash made it one file with the .part', async () => {
+    const publication = await world.publish('file.bin', 24 * CHUNK);
+    await world.peer('alice', [publication]);
+    const path = world.dir.join('file.bin');
+    await writeFile(path, Buffer.alloc(24 * CHUNK));
+    await link(path, world.dir.join(`.file.bin.${publication.fileId.slice(0, 16)}.part`));
+    const stop = new AbortController();
+
+    const request = { ...requestFor(publication, world.dir.path), force: true };
+    const onUpdate = ({ state, doneBytes }: TransferRow): void => {
+      if (state === 'fetching' && doneBytes > 0) stop.abort();
+    };
+    const download = await world.download(publication, request, { onUpdate });
+    await download.run(stop).catch((error: unknown) => ignoreAbort(error, stop.signal));
+
+    expect(download.row().state).to.equal('stopped');
+    expect((await readFile(path)).equals(Buffer.alloc(24 * CHUNK))).to.equal(true);
   });
 
   it('reads no more of a file that is replaced than the new one is long', async () => {
