@@ -8,6 +8,9 @@ import type { Receipt, ReceiptMark } from '../../common/protocol/receipt-fields.
 import type { Identity } from '../../common/wire/identity.js';
 import { isMarkOf, type ReceiptTerms, signReceipt } from '../../common/wire/receipt.js';
 
+/** Who has signed for this share of what was sent has told of it: the rest came twice, or was taken back on its way. */
+const LEAST_SIGNED = 0.5;
+
 /** What all connections of a source share. */
 export interface SourceReceipts {
   readonly identity: Identity;
@@ -20,7 +23,8 @@ interface Served<T> {
   text: string;
   ticket: Ticket;
   readonly tally: T;
-  hasReceipt: boolean;
+  /** Bytes that the other end has signed for. */
+  signed?: number;
 }
 
 export class LaneReceipts<T extends { readonly sentBytes: number }> {
@@ -33,7 +37,7 @@ export class LaneReceipts<T extends { readonly sentBytes: number }> {
   /** A ticket was accepted. What is sent under it counts in the tally that is returned: that of an earlier ticket for the same. */
   opened(text: string, ticket: Ticket, newTally: () => T): T {
     const content = `${ticket.publicationId} ${ticket.fileId}`;
-    const served = this.#servedByContent.get(content) ?? { text, ticket, tally: newTally(), hasReceipt: false };
+    const served = this.#servedByContent.get(content) ?? { text, ticket, tally: newTally() };
     served.text = text;
     this.#servedByContent.set(content, served);
     this.#contentByTicket.set(ticket.ticketId, { text, served });
@@ -49,17 +53,17 @@ export class LaneReceipts<T extends { readonly sentBytes: number }> {
     const terms: ReceiptTerms = { ticket: text, bytes, outcome: 'verified', at };
     if (!isMarkOf(device, served.ticket.device, { terms, source: identity.pin }))
       throw new ProtocolError('bad-message');
-    if (bytes > served.tally.sentBytes) throw new ProtocolError('not-allowed');
+    if (bytes > served.tally.sentBytes || served.signed !== undefined) throw new ProtocolError('not-allowed');
     const source = signReceipt(terms, identity.pin, identity);
-    if (!served.hasReceipt) hand({ ...terms, device, source });
-    served.hasReceipt = true;
+    hand({ ...terms, device, source });
+    served.signed = bytes;
     return source;
   }
 
-  /** The connection has ended. */
+  /** The connection has ended. Attacker: who has a single byte signed, so that nothing is said of all the others. */
   close(): void {
-    for (const { text, tally, hasReceipt } of this.#servedByContent.values()) {
-      if (hasReceipt || this.desk === undefined || tally.sentBytes === 0) continue;
+    for (const { text, tally, signed = 0 } of this.#servedByContent.values()) {
+      if (this.desk === undefined || tally.sentBytes * LEAST_SIGNED <= signed) continue;
       const { identity, trackerNow, hand } = this.desk;
       const terms: ReceiptTerms = { ticket: text, bytes: tally.sentBytes, outcome: 'sent', at: trackerNow() };
       hand({ ...terms, source: signReceipt(terms, identity.pin, identity) });

@@ -56,6 +56,23 @@ describe('the receipts of one connection, at its source', () => {
     expect(judgeReceipt(handed[0]!, tracker.spki)).to.include({ isSignedByDevice: true, isSignedBySource: true });
   });
 
+  it('do not hide what was sent from who signs for little of it, before or after it was fetched, and are signed once', () => {
+    const { text, tally } = open(FIRST);
+    tally.sentBytes = 10;
+    lane.sign(askFor(FIRST, text, { bytes: 10 }));
+    tally.sentBytes = 100;
+
+    expect(() => lane.sign(askFor(FIRST, text, { bytes: 11 })))
+      .to.throw()
+      .with.property('code', 'not-allowed');
+    lane.close();
+
+    expect(handed.map(({ bytes, outcome }) => [bytes, outcome])).to.deep.equal([
+      [10, 'verified'],
+      [100, 'sent'],
+    ]);
+  });
+
   it('are not signed for more than was sent, nor for what somebody else has signed, nor under a ticket that was not shown', () => {
     const { text, tally } = open(FIRST);
     tally.sentBytes = 100;
