@@ -48,7 +48,7 @@ async function changeOne(
   const result = reply.results[0];
   library.revision = reply.libraryRevision;
   if (result?.ok === true) {
-    library.setKnown(name, wish);
+    library.overrule(name, wish);
     return name;
   }
   if (result?.error.code === 'not-found') throw notMine(selector);

@@ -279,6 +279,19 @@ export class Library {
     ).run(textOf(rights), terms === undefined ? null : textOf({ ...before, ...terms }), name);
   }
 
+  /** The tracker has acknowledged these by themselves: they take the place of what was wished for before. */
+  overrule(name: string, wish: Wish): void {
+    this.setKnown(name, wish);
+    const { rights, terms = {} } = wish;
+    const wished = Object.entries(this.byName(name)?.wishedTerms ?? {}).filter(([term]) => !Object.hasOwn(terms, term));
+    const left = wished.length === 0 ? null : JSON.stringify(Object.fromEntries(wished));
+    this.#prepare('UPDATE entry SET wished_rights = iif(?, wished_rights, NULL), wished_terms = ? WHERE name = ?').run(
+      rights === undefined ? 1 : 0,
+      left,
+      name,
+    );
+  }
+
   /** The tracker has forgotten what it had acknowledged: rights and terms of everything are to be told again. */
   wishKnown(): void {
     this.#db.exec(

@@ -181,6 +181,23 @@ describe('wishes of the library', () => {
     expect(library.hasUnsettled()).to.equal(false);
   });
 
+  it('give way to rights and terms that the tracker has acknowledged since; the others are still told', async () => {
+    const [carol, bob] = ['carol', 'bob'].map((user) => ({ users: [user], groups: [] }));
+    const path = await file('a.txt', 'a');
+    await publisher.publish({ paths: [path] }, { signal });
+    tracker.isAway = true;
+    const terms = { expiresAt: 5, maxDownloads: 1 };
+    await publisher.publish({ paths: [path], rights: carol!, terms }, { signal });
+    tracker.isAway = false;
+    await changeRights({ selectors: ['a.txt'], rights: bob!, terms: { expiresAt: 6 } }, parts(), { signal });
+    tracker.sent.length = 0;
+
+    await publisher.sync('unsettled', { signal });
+
+    const told = tracker.bodies('publish').map((body) => [body['rights'], body['terms']]);
+    expect(told).to.deep.equal([[undefined, { maxDownloads: 1 }]]);
+  });
+
   it('are still told when the file was only touched before the tracker was back', async () => {
     const limited = { users: ['bob'], groups: [] };
     const path = await file('a.txt', 'a');
