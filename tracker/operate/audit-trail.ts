@@ -7,14 +7,14 @@ import type { Clock } from '../../common/runtime/clock.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import type { Log } from '../../common/runtime/log.js';
 import { RepeatingTask } from '../../common/runtime/repeating-task.js';
+import { TokenBuckets } from '../policy/token-buckets.js';
 import type { AuditRow, Store } from '../store/store.js';
 
 const WRITE_INTERVAL_MS = 200;
 /** While the store cannot write; more are lost, and counted. */
 const MAX_WAITING = 10_000;
 /** Attacker: who fails at logins, or asks for what is refused, without end would fill the disk with it. */
-const FAILURES_PER_SECOND = 10;
-const FAILURES_AT_ONCE = 100;
+const FAILURES = { perSecond: 10, atOnce: 100 };
 /** A ticket that is renewed is noted once in this time. */
 const SAME_TICKET_MS = 3_600_000;
 const MAX_TICKETS = 100_000;
@@ -25,7 +25,7 @@ export class AuditTrail implements Part {
   /** Rows that were left out, because they were too many. */
   lost = 0;
   #waiting: AuditRow[] = [];
-  #failures = { tokens: FAILURES_AT_ONCE, at: 0 };
+  readonly #failures: TokenBuckets;
   readonly #tickets = new Map<string, number>();
   readonly #task: RepeatingTask;
 
@@ -34,6 +34,7 @@ export class AuditTrail implements Part {
     private readonly clock: Clock,
     private readonly log: Log,
   ) {
+    this.#failures = new TokenBuckets(clock, 1);
     this.#task = new RepeatingTask(() => this.flush(), {
       intervalMs: WRITE_INTERVAL_MS,
       clock,
@@ -49,7 +50,7 @@ export class AuditTrail implements Part {
 
   /** What was refused: whoever is refused without end gets few rows. */
   noteRefusal(kind: AuditKind, row: Note): void {
-    if (this.#mayNoteFailure()) this.#add(kind, row);
+    if (this.#failures.take('all', FAILURES) === 0) this.#add(kind, row);
     else this.lost += 1;
   }
 
@@ -91,13 +92,5 @@ export class AuditTrail implements Part {
   async stop(): Promise<void> {
     await this.#task.stop();
     await this.flush().catch((error: unknown) => this.log.write('warn', 'the end of the audit was lost', { error }));
-  }
-
-  #mayNoteFailure(): boolean {
-    const now = this.clock.monotonic();
-    const { tokens, at } = this.#failures;
-    const filled = Math.min(FAILURES_AT_ONCE, tokens + ((now - at) / 1_000) * FAILURES_PER_SECOND);
-    this.#failures = { tokens: Math.max(0, filled - 1), at: now };
-    return filled >= 1;
   }
 }
