@@ -128,6 +128,7 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
   const { store } = options;
   lifecycle.add(services.metrics);
   lifecycle.add(services.audit);
+  await lifecycle.add(services.relayAccounts).start();
   lifecycle.add(registry);
   lifecycle.add(dialBack);
   await store.expire(Math.floor(clock.now())); // before anybody can ask for what ended while no tracker ran
@@ -227,7 +228,7 @@ function makeServices({
     challenges: new PathChallenges(clock),
     dialBack: new DialBack(clock, log),
     meetings: new Meetings(clock),
-    relayAccounts: new RelayAccounts(policy, clock),
+    relayAccounts: new RelayAccounts({ store, policy, clock, log }),
     dummyHash: dummyHash(),
     advertised: advertise ?? (isWildcard(host) ? undefined : host),
     nodes: [],

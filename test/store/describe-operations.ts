@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import type { AuditRow, PolicyChange, Store } from '../../tracker/store/store.js';
 import { addUsers, NOW } from './store-samples.js';
 
+const DAY_MS = 86_400_000;
+
 const row = (detail: string, more: Partial<AuditRow> = {}): AuditRow => ({
   at: NOW,
   kind: 'admin',
@@ -84,6 +86,27 @@ export function describeOperations(name: string, open: () => Promise<{ store: St
       await store.createAccount({ user: 'bob', passwordHash: 'other', at: NOW });
 
       expect((await store.findAccount('bob'))?.isAdmin).to.equal(false);
+    });
+
+    it('adds up what is relayed for a user on a day, however the name is written, until the day is over', async () => {
+      const first = await store.addRelayed(
+        [
+          { user: 'alice', bytes: 5 },
+          { user: 'Bob', bytes: 2 ** 40 },
+        ],
+        NOW,
+      );
+      const more = await store.addRelayed([{ user: 'BOB', bytes: 1 }], NOW);
+      await store.addRelayed([{ user: 'alice', bytes: 7 }], NOW + DAY_MS);
+      const byUser = async (at: number) => (await store.relayed(at)).toSorted((a, b) => a.bytes - b.bytes);
+
+      expect([first, more]).to.deep.equal([[5, 2 ** 40], [2 ** 40 + 1]]);
+      expect(await byUser(NOW)).to.deep.equal([
+        { user: 'alice', bytes: 5 },
+        { user: 'bob', bytes: 2 ** 40 + 1 },
+      ]);
+      await store.prune(NOW + DAY_MS);
+      expect([await byUser(NOW), await byUser(NOW + DAY_MS)]).to.deep.equal([[], [{ user: 'alice', bytes: 7 }]]);
     });
 
     it('lists the audit newest first, narrowed, page by page, and forgets what is old', async () => {

@@ -1,8 +1,13 @@
 import { expect } from 'chai';
 import type { ProtocolError } from '../../common/protocol/errors.js';
 import { VirtualClock } from '../../common/runtime/clock.js';
+import { silentLog } from '../../common/runtime/log.js';
 import { Policy } from '../../tracker/policy/policy.js';
 import { RelayAccounts } from '../../tracker/relay/relay-accounts.js';
+import { openSqliteStore } from '../../tracker/store/sqlite-store.js';
+import type { Store } from '../../tracker/store/store.js';
+import { StoreError } from '../../tracker/store/store-error.js';
+import { tempDir } from '../support/temp.js';
 
 const DAY_MS = 86_400_000;
 const LIMITS = { publications: 1, publishRate: 0, requestRate: 0, relayBytes: 100 };
@@ -10,14 +15,34 @@ const LIMITS = { publications: 1, publishRate: 0, requestRate: 0, relayBytes: 10
 describe('what is relayed for a user', () => {
   let clock: VirtualClock;
   let accounts: RelayAccounts;
-  beforeEach(() => {
+  let store: Store;
+  let isFull: boolean;
+  let cleanUp: AsyncDisposableStack;
+  beforeEach(async () => {
     clock = new VirtualClock(Date.UTC(2030, 0, 1, 18));
-    accounts = new RelayAccounts(new Policy(clock, LIMITS), clock);
+    isFull = false;
+    cleanUp = new AsyncDisposableStack();
+    const path = cleanUp.use(await tempDir()).join('tracker.sqlite');
+    store = cleanUp.adopt(await openSqliteStore({ path, isTracker: true }), (opened) => opened.close());
+    accounts = await startOne();
   });
+  afterEach(() => cleanUp.disposeAsync());
 
-  function refusal(user: string): ProtocolError | undefined {
+  /** Of a tracker, or of another node of it. */
+  async function startOne(): Promise<RelayAccounts> {
+    const addRelayed: Store['addRelayed'] = async (...args) => {
+      if (isFull) throw new StoreError('storage', 'full');
+      return store.addRelayed(...args);
+    };
+    const noting = { relayed: store.relayed, addRelayed };
+    const started = new RelayAccounts({ store: noting, policy: new Policy(clock, LIMITS), clock, log: silentLog });
+    await started.start();
+    return started;
+  }
+
+  function refusal(user: string, of = accounts): ProtocolError | undefined {
     try {
-      accounts.refuse(user);
+      of.refuse(user);
       return undefined;
     } catch (error) {
       return error as ProtocolError;
@@ -37,6 +62,43 @@ describe('what is relayed for a user', () => {
     expect(refusal('bob')).to.equal(undefined);
     expect(one.spend(100)).to.equal(true);
     expect(accounts.totalBytes).to.equal(201);
+  });
+
+  it('is known to a tracker that is started anew on the same day, and to no later one', async () => {
+    accounts.begin('Bob').spend(100);
+    await accounts.stop();
+
+    expect(refusal('bob', await startOne())).to.include({ code: 'relay-quota' });
+    clock.advance(DAY_MS);
+    expect(refusal('bob', await startOne())).to.equal(undefined);
+  });
+
+  it('is counted together by two nodes, each of which notes what it relays', async () => {
+    const other = await startOne();
+    using here = accounts.begin('bob');
+    using there = other.begin('bob');
+    expect([here.spend(60), there.spend(60)]).to.deep.equal([true, true]);
+
+    await accounts.stop(); // both note
+    await other.stop();
+
+    expect(there.spend(1)).to.equal(false);
+    expect(refusal('bob', other)).to.include({ code: 'relay-quota' });
+  });
+
+  it('is noted when there is room again, and no byte twice', async () => {
+    using one = accounts.begin('bob');
+    isFull = true;
+    one.spend(30);
+    await accounts.stop();
+    one.spend(30);
+    isFull = false;
+    await accounts.stop();
+    one.spend(30);
+    await accounts.stop();
+
+    expect(await store.relayed(clock.now())).to.deep.equal([{ user: 'bob', bytes: 90 }]);
+    expect([one.spend(10), one.spend(1)]).to.deep.equal([true, false]);
   });
 
   it('gives a place back once', () => {

@@ -184,6 +184,7 @@ export class RightsWorld implements AsyncDisposable {
       'recordAudit',
       'findAccount',
       'sweepPaths',
+      'addRelayed',
     ]);
     return new Proxy(store, {
       get: (target, name, receiver) => {

@@ -1,16 +1,22 @@
 /**
- * How much is relayed for whom: connections at once and bytes a day, counted for who asked for the meeting. In memory: a restart of the
- * tracker forgives what was used that day. Attacker: a user who sends everything through the tracker; he gets his share of a day.
+ * How much is relayed for whom: connections at once and bytes a day, counted for who asked for the meeting. Counted in memory and noted
+ * in the store now and then: kill -9 forgives what came since, other nodes hear of it then. Attacker: a user who sends everything
+ * through the tracker; he gets his share of a day.
  */
 import { ProtocolError } from '../../common/protocol/errors.js';
 import { MAX_RELAYS, MAX_RELAYS_PER_USER } from '../../common/protocol/limits.js';
 import type { Clock } from '../../common/runtime/clock.js';
+import type { Part } from '../../common/runtime/lifecycle.js';
+import type { Log } from '../../common/runtime/log.js';
+import { RepeatingTask } from '../../common/runtime/repeating-task.js';
 import type { Policy } from '../policy/policy.js';
+import type { RelayedStore } from '../store/relayed-table.js';
 
 const DAY_MS = 86_400_000;
 const BUSY_RETRY_MS = 5_000;
 /** Who relays no more costs nothing for longer than a day; beyond so many users the first of the day are forgotten. */
 const MAX_USERS = 100_000;
+const NOTE_INTERVAL_MS = 10_000;
 
 /** One relayed connection's share. */
 export interface RelayAccount extends Disposable {
@@ -18,17 +24,52 @@ export interface RelayAccount extends Disposable {
   spend(bytes: number): boolean;
 }
 
-export class RelayAccounts {
+export interface RelayAccountsOptions {
+  readonly store: RelayedStore;
+  readonly policy: Policy;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Bytes of today. */
+interface Used {
+  /** As the store has them, those of other nodes among them. */
+  noted: number;
+  /** Passed on here since. */
+  unnoted: number;
+}
+
+export class RelayAccounts implements Part {
+  readonly #options: RelayAccountsOptions;
   readonly #openByUser = new Map<string, number>();
-  readonly #usedByUser = new Map<string, number>();
+  readonly #usedByUser = new Map<string, Used>();
+  readonly #task: RepeatingTask;
   #day = 0;
   #open = 0;
   #totalBytes = 0;
 
-  constructor(
-    private readonly policy: Policy,
-    private readonly clock: Clock,
-  ) {}
+  constructor(options: RelayAccountsOptions) {
+    const { clock, log } = options;
+    this.#options = options;
+    this.#task = new RepeatingTask(() => this.#note(), {
+      intervalMs: NOTE_INTERVAL_MS,
+      clock,
+      onError: (error) => log.write('warn', 'what was relayed for whom is noted later', { error }),
+    });
+  }
+
+  /** Resolves when it is known what was used today. */
+  async start(): Promise<void> {
+    const { store } = this.#options;
+    for (const { user, bytes } of await store.relayed(this.#today())) this.#usedBy(user).noted = bytes;
+    this.#task.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#task.stop();
+    const { log } = this.#options;
+    await this.#note().catch((error: unknown) => log.write('warn', 'what was relayed last is not counted', { error }));
+  }
 
   /** Connections now. */
   get open(): number {
@@ -42,10 +83,12 @@ export class RelayAccounts {
 
   /** @throws {ProtocolError} `no-relay`, `relay-quota`, `busy`: nothing is relayed for `user` now. */
   refuse(user: string): void {
-    const limit = this.policy.limitOf(user, 'relayBytes');
+    const limit = this.#options.policy.limitOf(user, 'relayBytes');
     if (limit === 0) throw new ProtocolError('no-relay');
-    if (this.#used(user) >= limit)
-      throw new ProtocolError('relay-quota', undefined, { retryAfterMs: this.#restOfDay() });
+    const now = this.#today();
+    const used = this.#usedByUser.get(keyOf(user));
+    if (used !== undefined && totalOf(used) >= limit)
+      throw new ProtocolError('relay-quota', undefined, { retryAfterMs: Math.ceil(DAY_MS - (now % DAY_MS)) });
     if (this.#open >= MAX_RELAYS || (this.#openByUser.get(keyOf(user)) ?? 0) >= MAX_RELAYS_PER_USER)
       throw new ProtocolError('busy', undefined, { retryAfterMs: BUSY_RETRY_MS });
   }
@@ -66,24 +109,42 @@ export class RelayAccounts {
   }
 
   #spend(user: string, bytes: number): boolean {
-    const used = this.#used(user) + bytes;
-    const key = keyOf(user);
-    this.#usedByUser.set(key, used);
+    this.#today();
+    const used = this.#usedBy(user);
+    used.unnoted += bytes;
     this.#totalBytes += bytes;
-    const [first] = this.#usedByUser.keys();
-    if (this.#usedByUser.size > MAX_USERS && first !== undefined) this.#usedByUser.delete(first);
-    return used <= this.policy.limitOf(user, 'relayBytes');
+    return totalOf(used) <= this.#options.policy.limitOf(user, 'relayBytes');
   }
 
-  #used(user: string): number {
-    const day = Math.floor(this.clock.now() / DAY_MS);
+  /** The time; with a new day everybody begins anew. */
+  #today(): number {
+    const now = this.#options.clock.now();
+    const day = Math.floor(now / DAY_MS);
     if (day !== this.#day) this.#usedByUser.clear();
     this.#day = day;
-    return this.#usedByUser.get(keyOf(user)) ?? 0;
+    return now;
   }
 
-  #restOfDay(): number {
-    return Math.ceil((this.#day + 1) * DAY_MS - this.clock.now());
+  #usedBy(user: string): Used {
+    const key = keyOf(user);
+    const used = this.#usedByUser.get(key) ?? { noted: 0, unnoted: 0 };
+    this.#usedByUser.set(key, used);
+    const [first] = this.#usedByUser.keys();
+    if (this.#usedByUser.size > MAX_USERS && first !== undefined) this.#usedByUser.delete(first);
+    return used;
+  }
+
+  /** @throws {StoreError}; nothing is lost, and it is tried again. */
+  async #note(): Promise<void> {
+    const at = this.#today();
+    const changed = [...this.#usedByUser].filter(([, { unnoted }]) => unnoted > 0);
+    if (changed.length === 0) return;
+    const added = changed.map(([user, { unnoted }]) => ({ user, bytes: unnoted }));
+    const totals = await this.#options.store.addRelayed(added, Math.floor(at));
+    for (const [index, [, used]] of changed.entries()) {
+      used.noted = totals[index] ?? used.noted;
+      used.unnoted -= added[index]?.bytes ?? 0;
+    }
   }
 
   #count(key: string, change: 1 | -1): void {
@@ -92,6 +153,10 @@ export class RelayAccounts {
     if (open === 0) this.#openByUser.delete(key);
     else this.#openByUser.set(key, open);
   }
+}
+
+function totalOf({ noted, unnoted }: Used): number {
+  return noted + unnoted;
 }
 
 function keyOf(user: string): string {

@@ -311,10 +311,18 @@ UPDATE copies SET is_named = 1 WHERE publication_id IN (SELECT publication_id FR
 /** What two devices have signed about a download. */
 const RECEIPTS = 'ALTER TABLE audit ADD COLUMN proof TEXT;';
 
+/** What is relayed for a user has a limit a day. */
+const RELAYED = `
+CREATE TABLE relayed (
+  day INTEGER NOT NULL, user_fold TEXT NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (day, user_fold)
+) STRICT, WITHOUT ROWID;
+`;
+
 type Step = (database: DatabaseSync) => void;
 const STEPS: readonly (string | Step)[] = [
   ...[INITIAL, RIGHTS, TERMS, POLICY, SIZES, DEPOTS, FOLDERS, FOLDER_COPIES, NAMED_DEPOTS, RECEIPTS],
   orderRows,
+  RELAYED,
 ];
 
 /**

@@ -9,6 +9,7 @@ import { describeFolder } from './folders-table.js';
 import { prepared } from './prepared.js';
 import { publish, unpublish } from './publications-table.js';
 import { put } from './put.js';
+import { pruneRelayed } from './relayed-table.js';
 import type { Change, Mutation, MutationBody, MutationOutcome } from './store.js';
 import type { Tables } from './tables.js';
 import { together } from './together.js';
@@ -128,4 +129,5 @@ export async function prune(db: Db, at: number): Promise<void> {
     .deleteFrom('tickets')
     .where('at', '<', at - RESUME_TOKEN_LIFE_MS)
     .execute();
+  await pruneRelayed(db, at);
 }

@@ -300,7 +300,14 @@ export interface MigrationStep {
 /** What two devices have signed about a download. */
 const RECEIPTS = 'ALTER TABLE audit ADD COLUMN proof text;';
 
-export const STEPS: readonly MigrationStep[] = [INITIAL, NODES, WAKING, RECEIPTS].map((sql) => ({
+/** What is relayed for a user has a limit a day. */
+const RELAYED = `
+CREATE TABLE relayed (
+  day bigint NOT NULL, user_fold text COLLATE "C" NOT NULL, bytes bigint NOT NULL, PRIMARY KEY (day, user_fold)
+);
+`;
+
+export const STEPS: readonly MigrationStep[] = [INITIAL, NODES, WAKING, RECEIPTS, RELAYED].map((sql) => ({
   sql,
   isAdditive: true,
 }));

@@ -12,6 +12,7 @@ import type { NameIndex } from './name-index.js';
 import * as outcomes from './outcomes-table.js';
 import { changePolicy, policy } from './policy-table.js';
 import * as rows from './publication-rows.js';
+import { addRelayed, relayed } from './relayed-table.js';
 import { revocations } from './revocations-table.js';
 import { search } from './search.js';
 import { searchPaths } from './search-paths.js';
@@ -43,6 +44,7 @@ export const WRITES: ReadonlySet<string> = new Set<keyof Methods>([
   'recordAudit',
   'pruneAudit',
   'sweepPaths',
+  'addRelayed',
 ]);
 
 const REMOVALS: ReadonlySet<string> = new Set<keyof Methods>([
@@ -119,6 +121,8 @@ export function methodsOver(
     listAudit: (query) => audit.listAudit(db, query),
     pruneAudit: (before) => audit.pruneAudit(db, before),
     sweepPaths: () => sweepPaths(db),
+    relayed: (at) => relayed(db, at),
+    addRelayed: (added, at) => addRelayed(db, added, at),
   };
 }
 
@@ -172,6 +176,8 @@ export function storeOf(
     listAudit: method('listAudit'),
     pruneAudit: method('pruneAudit'),
     sweepPaths: method('sweepPaths'),
+    relayed: method('relayed'),
+    addRelayed: method('addRelayed'),
     close,
   };
 }

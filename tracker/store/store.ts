@@ -19,8 +19,9 @@ import type { ErrorBody, ReplyBody, Rights, Terms } from '../../common/protocol/
 import type { SearchOrder } from '../../common/protocol/search-fields.js';
 import type { DelChange, DepotStore, PutChange, StoredChange } from './depot-store.js';
 import type { PathStore, PathsChange, PathsOutcome } from './path-rows.js';
+import type { RelayedStore } from './relayed-table.js';
 
-export interface Store extends DepotStore, PathStore {
+export interface Store extends DepotStore, PathStore, RelayedStore {
   /** Adds users never seen, removed ones included; returns the names that were added. */
   addAccounts(accounts: readonly NewAccount[]): Promise<string[]>;
   /** Those of the names that `addAccounts` would add. */

@@ -130,5 +130,7 @@ export interface Tables {
     /** The owner said so. */
     is_named: Generated<number>;
   };
+  /** Days since the epoch. */
+  relayed: { day: number; user_fold: string; bytes: number };
   removed: { publication_id: string; at: number };
 }
