@@ -10,6 +10,7 @@ import {
 } from '../../common/protocol/limits.js';
 import { VirtualClock } from '../../common/runtime/clock.js';
 import {
+  HANDSHAKE_GRACE_MS,
   HandshakeGate,
   MAX_PENDING_HANDSHAKES,
   MAX_PENDING_PER_SOURCE,
@@ -194,6 +195,52 @@ describe('the handshake gate', () => {
 
     for (let index = 0; index < 600; index += 1) gate.enter(guest(`10.1.${index >> 8}.${index & 255}`));
     expect(begun).to.have.length(MAX_PENDING_HANDSHAKES + 1);
+  });
+
+  describe('that strangers of 50 addresses fill', () => {
+    const [begun, ended] = [new Set<Socket>(), new Set<Socket>()];
+    let clock: VirtualClock;
+    let gate: HandshakeGate;
+    beforeEach(() => {
+      begun.clear();
+      ended.clear();
+      clock = new VirtualClock();
+      gate = new HandshakeGate((socket) => begun.add(socket), clock, 10_000);
+    });
+
+    function enter(address: string): Socket {
+      const socket = guest(address);
+      socket.once('close', () => ended.add(socket));
+      gate.enter(socket);
+      return socket;
+    }
+
+    function fill(each: number): void {
+      for (let index = 0; index < 50 * each; index += 1) enter(`127.9.0.${index % 50}`);
+    }
+
+    it('takes a place from one of them who does not get on, for who has none', () => {
+      fill(MAX_PENDING_PER_SOURCE);
+      const early = enter('10.0.0.1');
+      expect([begun.size, begun.has(early)]).to.deep.equal([MAX_PENDING_HANDSHAKES, false]);
+
+      clock.advance(HANDSHAKE_GRACE_MS);
+      const late = enter('10.0.0.2');
+      fill(MAX_PENDING_PER_SOURCE);
+
+      expect([early, late].map((socket) => begun.has(socket) && !ended.has(socket))).to.deep.equal([true, true]);
+      expect([...begun].filter((socket) => !ended.has(socket))).to.have.length(MAX_PENDING_HANDSHAKES);
+    });
+
+    it('takes from them a place in a full line, too', () => {
+      fill(50);
+      expect(ended.size).to.be.above(0);
+
+      const honest = enter('10.0.0.1');
+      fill(50);
+
+      expect(ended.has(honest)).to.equal(false);
+    });
   });
 
   it('forgets everything about guests that have gone', () => {
