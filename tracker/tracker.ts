@@ -56,6 +56,7 @@ export const DEFAULT_AUDIT_DAYS = 90;
 const DAY_MS = 86_400_000;
 /** How often it is noted who is online, for "last seen". */
 const SEEN_INTERVAL_MS = 60_000;
+const SEEN_AT_ONCE = 500;
 /** What gone folders held is looked for so often, ms. */
 const PATHS_SWEEP_INTERVAL_MS = 1_000;
 const PRUNE_INTERVAL_MS = 3_600_000;
@@ -317,9 +318,12 @@ function housekeeping(
     repeat('looking for silent sessions', SWEEP_INTERVAL_MS, () => registry.sweep()),
     repeat('forgetting old logins', SWEEP_INTERVAL_MS, () => attempts.forgetOld()),
     repeat('ending what has expired', EXPIRE_INTERVAL_MS, () => store.expire(Math.floor(clock.now()))),
-    repeat('noting who is online', SEEN_INTERVAL_MS, () =>
-      store.recordSeen(registry.takeSeen(), Math.floor(clock.now())),
-    ),
+    repeat('noting who is online', SEEN_INTERVAL_MS, async () => {
+      const [seen, at] = [registry.takeSeen(), Math.floor(clock.now())];
+      // Each is a step of its own: what others write comes between.
+      for (let first = 0; first < seen.length; first += SEEN_AT_ONCE)
+        await store.recordSeen(seen.slice(first, first + SEEN_AT_ONCE), at);
+    }),
     repeat('forgetting old rows', PRUNE_INTERVAL_MS, async () => {
       await store.prune(Math.floor(clock.now()));
       await store.pruneAudit(Math.floor(clock.now()) - kept.auditDays * DAY_MS);

@@ -120,6 +120,22 @@ describe('the registry', () => {
     expect(registry.heartbeatMs()).to.equal(HEARTBEAT_MS);
   });
 
+  it('notes who stays active every ten minutes, and everybody who leaves at once', () => {
+    const staying = enter('alice', true);
+    const leaving = enter('bob', true);
+    const minutes = Array.from({ length: 21 }, (_, minute) => {
+      const users = registry.takeSeen().map(({ user }) => user);
+      clock.advance(60_000);
+      registry.touch(staying);
+      if (minute < 4) registry.touch(leaving);
+      return users.join(' ');
+    });
+
+    const [first, tenth, twentieth] = [minutes[0], minutes[10], minutes[20]];
+    expect([first, tenth, twentieth]).to.deep.equal(['alice bob', 'alice', 'alice']);
+    expect(minutes.filter((users) => users !== '')).to.deep.equal(['alice bob', 'bob', 'alice', 'alice']);
+  });
+
   it('notes a device that comes and goes a thousand times once', () => {
     const session = enter('alice', true);
     for (let times = 0; times < 1_000; times += 1)

@@ -322,13 +322,14 @@ export class Registry {
     for (const { outbox } of this.#active) isOver ? outbox.takeBack(notice.event) : outbox.post(notice);
   }
 
-  /** Devices of serving sessions that became inactive since the last call, and of those that are active. */
+  /** Devices of serving sessions that became inactive since the last call, and of active ones that were not taken lately. */
   takeSeen(): DeviceKey[] {
     this.sweep();
-    const active = [...this.#active].filter(({ isServing }) => isServing).map(({ user, device }) => ({ user, device }));
+    const now = this.clock.monotonic();
+    const due = [...this.#active].filter((session) => session.takeSeen(now));
     const gone = [...this.#gone.values()];
     this.#gone.clear();
-    return [...gone, ...active];
+    return [...gone, ...due].map(({ user, device }) => ({ user, device }));
   }
 
   /** Finds out who has expired; costs as much as there are such. */

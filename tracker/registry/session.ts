@@ -44,6 +44,9 @@ export interface Reach {
   advertised: string | undefined;
 }
 
+/** After a crash of the tracker, who does not come back is shown as seen so much earlier at most. */
+const NOTED_AGAIN_MS = 600_000;
+
 export class Session {
   readonly id: Buffer;
   /** `id` as text, the key of all maps. */
@@ -85,6 +88,8 @@ export class Session {
   readonly #clock: Clock;
   #outbox: Outbox | undefined;
   #isUsingUdp = false;
+  /** When it was last noted that it is there; monotonic, ms. */
+  #notedAt = -Infinity;
   #udpLink: EventLink | undefined;
   #tcpLink: EventLink | undefined;
   #accessKey: Buffer | undefined;
@@ -148,6 +153,13 @@ export class Session {
     this.#tcpLink = link;
     this.#isUsingUdp = false;
     this.#outbox?.flush();
+  }
+
+  /** True when it is to be noted that it is there: at first, and every `NOTED_AGAIN_MS`. */
+  takeSeen(now: number): boolean {
+    if (!this.isServing || now - this.#notedAt < NOTED_AGAIN_MS) return false;
+    this.#notedAt = now;
+    return true;
   }
 
   /** Which transport brought the last request. */
