@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { SEARCH_ORDERS, type SearchOrder } from '../../common/protocol/search-fields.js';
 import { searchFold } from '../../tracker/store/search-fold.js';
-import type { SearchQuery, Store } from '../../tracker/store/store.js';
+import type { PublishEntry, SearchQuery, Store } from '../../tracker/store/store.js';
 import { seedFor } from '../support/seed.js';
-import { addUsers, deviceOf, entry, fileIdOf, newId, publish, query, searchAll } from './store-samples.js';
+import { addUsers, deviceOf, entry, fileIdOf, newId, publish, query, searchAll, unpublish } from './store-samples.js';
 
 /** Letters that meet each other often: cases, sigmas, accents apart and joined, everything that SQL or the index could misread. */
 const LETTERS = [
@@ -52,6 +52,10 @@ interface Row {
 
 const OWNERS = ['alice', 'bob', 'carol'] as const;
 const LIVE_OWNER = 'bob';
+
+function many(count: number, nameOf: (part: number) => string): PublishEntry[] {
+  return Array.from({ length: count }, (_, part) => entry(nameOf(part)));
+}
 
 /** What every store promises of search: the same rows in the same order. */
 export function describeSearch(name: string, open: () => Promise<{ store: Store; close(): Promise<void> }>): void {
@@ -197,6 +201,28 @@ export function describeSearch(name: string, open: () => Promise<{ store: Store;
       ]) {
         expect(await searchAll(store, query(text)), JSON.stringify(text)).to.deep.equal(expected(query(text)));
       }
+    });
+
+    it('finds at once what was acknowledged, and no more what was withdrawn, while others publish and search', async () => {
+      let isOver = false;
+      const others = [
+        async () => publish(store, { user: 'bob' }, ...many(50, (part) => `noise ${newId()} ${part}`)),
+        async () => searchAll(store, query('noise', { order: 'oldest' })),
+      ].map(async (work) => {
+        while (!isOver) await work();
+      });
+
+      for (let round = 0; round < 12; round += 1) {
+        const entries = many(round % 4 === 0 ? 300 : 1, (part) => `fresh ${round} part ${part}.`);
+        const last = `fresh ${round} part ${entries.length - 1}.`;
+        await publish(store, { user: 'carol' }, ...entries);
+        expect(await searchAll(store, query(last)), `round ${round}`).to.deep.equal([last]);
+        await unpublish(store, 'carol', last);
+        expect(await searchAll(store, query(last)), `round ${round}, withdrawn`).to.deep.equal([]);
+      }
+
+      isOver = true;
+      await Promise.all(others);
     });
   });
 }

@@ -225,10 +225,13 @@ describe('openSqliteStore', () => {
       expect(await search(wish)).to.deep.equal({ rows: [], next: undefined, isPartial: false });
   });
 
-  it('ends its thread when it is closed', async () => {
+  it('ends its threads when it is closed', async () => {
     const store = await open();
+    const found = store.search(query('anything'));
     await store.close();
     await store.close();
+    expect((await found).rows).to.deep.equal([]);
     expect((await failure(store.listAccounts())).code).to.equal('closed');
+    expect((await failure(store.search(query('anything')))).code).to.equal('closed');
   });
 });

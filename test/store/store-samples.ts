@@ -25,7 +25,7 @@ export function entry(name: string, content = name, more: Partial<PublishEntry> 
   };
 }
 
-export async function addUsers(store: Store, ...users: readonly string[]): Promise<void> {
+export async function addUsers(store: Pick<Store, 'addAccounts'>, ...users: readonly string[]): Promise<void> {
   await store.addAccounts(users.map((user) => ({ user, passwordHash: `hash of ${user}`, at: NOW })));
 }
 

@@ -6,17 +6,22 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { appendSums, compactSums, dropSums, loadSums, replaceSums, sumOf, sumsOfFile } from './page-sums.js';
+import { ReadsBeside } from './reads-beside.js';
 import { scanWal, type WalScan } from './wal-scan.js';
 
 /** About 32 MiB: what many writes touch is moved once, not by each of them. */
 const MOVE_AT_PAGES = 8_000;
 /** How long the end of a process waits for another one that writes, ms. */
 const CLOSE_WAIT_MS = 5_000;
+/** Far longer than a search takes, ms. */
+const READ_WAIT_MS = 2_000;
 
 export interface GuardOptions {
   readonly path: string;
   /** A file descriptor of the database, open for as long as the guard: to close one would drop SQLite's locks. */
   readonly fd: number;
+  /** Of `ReadsBeside`. */
+  readonly reads?: SharedArrayBuffer | undefined;
   /** Pages in the log at which they are moved to the database. */
   readonly moveAtPages?: number | undefined;
 }
@@ -29,6 +34,7 @@ export class PageGuard {
   #isMoved = false;
   readonly #pageCount: StatementSync;
   readonly #pageBytes: number;
+  readonly #reads: ReadsBeside | undefined;
 
   constructor(
     private readonly database: DatabaseSync,
@@ -38,6 +44,7 @@ export class PageGuard {
     this.#locker.exec('PRAGMA wal_autocheckpoint = 0');
     this.#pageCount = database.prepare('PRAGMA page_count');
     this.#pageBytes = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
+    this.#reads = options.reads && new ReadsBeside(options.reads);
   }
 
   /** After the schema is there: makes the sums of a store that has none yet. */
@@ -93,8 +100,10 @@ export class PageGuard {
     const { path } = this.options;
     const log = scanWal(`${path}-wal`, { mayTrust: true });
     this.#record(sumsInLog(`${path}-wal`, log));
+    this.#reads?.waitForPresent(READ_WAIT_MS); // those that begin now see all that will be moved
     const moved = this.database.prepare('PRAGMA wal_checkpoint(PASSIVE)').get();
     this.#isMoved = moved?.['busy'] === 0 && moved['log'] === moved['checkpointed'];
+    this.#reads?.waitForPresent(READ_WAIT_MS); // those that begin now need nothing of the log: it can be written anew
     return log;
   }
 

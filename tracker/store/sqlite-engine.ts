@@ -21,8 +21,8 @@ const OPEN_WAIT_MS = 10_000;
 const PAGE_BYTES = 4_096;
 /** Of pages in memory: the indexes of a million publications are looked up at random places. SQLite's own 2 MiB read them again and again. */
 const CACHE_KIB = 65_536;
-/** One search may hold up the others, and the writers, no longer than this. */
-const SEARCH_BUDGET_MS = 20;
+/** One search may hold up the others no longer than this. */
+export const SEARCH_BUDGET_MS = 20;
 
 export interface EngineOptions {
   readonly path: string;
@@ -30,6 +30,8 @@ export interface EngineOptions {
   readonly maxBytes?: number | undefined;
   /** Look for damage first; not while a tracker runs on the store. */
   readonly shouldVerify?: boolean | undefined;
+  /** Of `ReadsBeside`, where others read while this writes. */
+  readonly reads?: SharedArrayBuffer | undefined;
   /** For tests: pages in the log at which they are moved to the database. */
   readonly moveAtPages?: number | undefined;
 }
@@ -45,7 +47,7 @@ export interface Engine {
 }
 
 /** @throws {StoreError} when the file cannot be opened, is no store, is damaged, or was written by a newer version. */
-export function openEngine({ path, maxBytes, shouldVerify = false, moveAtPages }: EngineOptions): Engine {
+export function openEngine({ path, maxBytes, shouldVerify = false, moveAtPages, reads }: EngineOptions): Engine {
   using opened = new DisposableStack();
   try {
     const isNew = !existsSync(path);
@@ -61,7 +63,7 @@ export function openEngine({ path, maxBytes, shouldVerify = false, moveAtPages }
       requireSound(database, path);
       dropSums(path);
     }
-    const guard = opened.adopt(new PageGuard(database, { path, fd, moveAtPages }), (open) => open.close());
+    const guard = opened.adopt(new PageGuard(database, { path, fd, moveAtPages, reads }), (open) => open.close());
     if (maxBytes !== undefined) database.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`);
     migrate(database);
     if (shouldVerify) guard.begin();

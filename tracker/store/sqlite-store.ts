@@ -1,17 +1,16 @@
-/** The store's face in the tracker's main thread: every call is a message to `sqlite-thread.ts` and a promise. */
-import { once } from 'node:events';
+/** The store's face in the tracker's main thread: calls go to `sqlite-thread.ts`, searches to `sqlite-reader.ts`. */
 import { dirname } from 'node:path';
-import type { Worker } from 'node:worker_threads';
 import { ensurePrivateDir } from '../../common/runtime/files.js';
-import { startThread } from '../../common/runtime/own-program.js';
 import { acquireLock, LockedError, type ProcessLock } from '../../common/runtime/process-lock.js';
+import { ReadsBeside } from './reads-beside.js';
 import type { EngineOptions } from './sqlite-engine.js';
-import type { AnswerMessage, CallMessage } from './sqlite-thread.js';
+import type { ReaderOptions } from './sqlite-reader.js';
 import type { Store } from './store.js';
 import { StoreError } from './store-error.js';
-import { storeOf } from './store-methods.js';
+import { SEARCHES, storeOf } from './store-methods.js';
+import { StoreThread } from './store-thread.js';
 
-export interface SqliteStoreOptions extends Omit<EngineOptions, 'shouldVerify'> {
+export interface SqliteStoreOptions extends Omit<EngineOptions, 'shouldVerify' | 'reads'> {
   /** A tracker is the only one on its store; commands that manage users may work beside it. */
   readonly isTracker: boolean;
   /** Told in a sentence what was found when the store was looked through, and does not keep it from working. */
@@ -26,12 +25,12 @@ export async function openSqliteStore({ isTracker, onNotice, ...options }: Sqlit
   await ensurePrivateDir(dirname(options.path));
   const lock = lockFor(options.path, isTracker);
   try {
-    const thread = new StoreThread({ ...options, shouldVerify: lock !== undefined }, isTracker ? lock : undefined);
-    for (const notice of await thread.opened) onNotice?.(notice);
+    const threads = new Threads({ ...options, shouldVerify: lock !== undefined }, isTracker ? lock : undefined);
+    for (const notice of await threads.opened) onNotice?.(notice);
     if (!isTracker) lock?.[Symbol.dispose]();
     return storeOf(
-      (name, args) => thread.call(name, args),
-      () => thread.close(),
+      (name, args) => threads.call(name, args),
+      () => threads.close(),
     );
   } catch (error) {
     lock?.[Symbol.dispose]();
@@ -49,35 +48,34 @@ function lockFor(path: string, isTracker: boolean): ProcessLock | undefined {
   }
 }
 
-class StoreThread {
+class Threads {
   /** Resolves with what there is to say of the store. */
   readonly opened: Promise<readonly string[]>;
-  readonly #worker: Worker;
-  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
-  #lastId = 0;
-  /** Calls of one turn of the event loop: they go as one message, which costs as much as one of them. */
-  #outgoing: CallMessage[] = [];
+  readonly #writer: StoreThread;
+  readonly #readerOptions: ReaderOptions;
+  /** Begins with the first search: most commands have none. */
+  #reader: StoreThread | undefined;
   #closing: Promise<void> | undefined;
-  #failure: StoreError | undefined;
 
   constructor(
     options: EngineOptions,
     private readonly lock: ProcessLock | undefined,
   ) {
-    this.#worker = startThread(new URL('./sqlite-thread.js', import.meta.url), { workerData: options, name: 'store' });
-    this.#worker.on('message', (messages: readonly AnswerMessage[]) => {
-      for (const message of messages) this.#settle(message);
-    });
-    this.#worker.on('error', (error) =>
-      this.#fail(new StoreError('internal', 'the store has stopped', { cause: error })),
-    );
-    this.#worker.on('exit', () => this.#fail(new StoreError('closed', 'the store is closed')));
-    this.opened = this.#expect(0) as Promise<readonly string[]>;
+    const reads = ReadsBeside.shared();
+    this.#readerOptions = { path: options.path, reads };
+    const workerData: EngineOptions = { ...options, reads };
+    this.#writer = new StoreThread(new URL('./sqlite-thread.js', import.meta.url), { workerData, name: 'store' });
+    this.opened = this.#writer.opened as Promise<readonly string[]>;
   }
 
   call(method: string, args: readonly unknown[]): Promise<unknown> {
     if (this.#closing !== undefined) return Promise.reject(new StoreError('closed', 'the store is closed'));
-    return this.#send(method, args);
+    if (!SEARCHES.has(method)) return this.#writer.call(method, args);
+    this.#reader ??= new StoreThread(new URL('./sqlite-reader.js', import.meta.url), {
+      workerData: this.#readerOptions,
+      name: 'search',
+    });
+    return this.#reader.call(method, args);
   }
 
   close(): Promise<void> {
@@ -85,40 +83,10 @@ class StoreThread {
     return this.#closing;
   }
 
+  /** The reader first: with the last connection SQLite may move pages by itself, and that is the writer's to do. */
   async #close(): Promise<void> {
-    const exited = once(this.#worker, 'exit');
-    if (this.#failure === undefined) {
-      await this.#send('close', []);
-      await exited;
-    }
+    await this.#reader?.close();
+    await this.#writer.close();
     this.lock?.[Symbol.dispose]();
-  }
-
-  #send(method: string, args: readonly unknown[]): Promise<unknown> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    this.#lastId += 1;
-    const answer = this.#expect(this.#lastId);
-    this.#outgoing.push({ id: this.#lastId, method, args });
-    if (this.#outgoing.length === 1) setImmediate(() => this.#worker.postMessage(this.#outgoing.splice(0)));
-    return answer;
-  }
-
-  #expect(id: number): Promise<unknown> {
-    const waiting = Promise.withResolvers<unknown>();
-    this.#waiting.set(id, waiting);
-    return waiting.promise;
-  }
-
-  #settle(message: AnswerMessage): void {
-    const waiting = this.#waiting.get(message.id);
-    this.#waiting.delete(message.id);
-    if ('error' in message) waiting?.reject(new StoreError(message.error.code, message.error.message));
-    else waiting?.resolve('json' in message ? JSON.parse(message.json) : message.value);
-  }
-
-  #fail(failure: StoreError): void {
-    this.#failure ??= failure;
-    for (const waiting of this.#waiting.values()) waiting.reject(failure);
-    this.#waiting.clear();
   }
 }

@@ -3,23 +3,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { DiskReserve } from './disk-reserve.js';
 import { GroupCommit } from './group-commit.js';
 import { type EngineOptions, openEngine } from './sqlite-engine.js';
-import { fromSqlite, type StoreError, type StoreErrorCode } from './store-error.js';
-import { isRemoval, WRITES } from './store-methods.js';
+import { fromSqlite, type StoreError } from './store-error.js';
+import { type AnyMethods, isRemoval, WRITES } from './store-methods.js';
+import type { AnswerMessage, CallMessage } from './store-thread.js';
 
-export interface CallMessage {
-  readonly id: number;
-  readonly method: string;
-  readonly args: readonly unknown[];
-}
-
-/** `id` 0 answers the opening itself. */
-export type AnswerMessage =
-  | { readonly id: number; readonly value: unknown }
-  /** The value as JSON. */
-  | { readonly id: number; readonly json: string }
-  | { readonly id: number; readonly error: { readonly code: StoreErrorCode; readonly message: string } };
-
-/** What it answers may be long, and is kept as JSON anyway. To read that takes the main thread a quarter of what an object takes. */
+/** What it answers may be long, and is kept as JSON anyway. */
 const ANSWERED_AS_JSON = 'mutate';
 
 if (parentPort !== null) serve(parentPort, workerData as EngineOptions);
@@ -83,5 +71,3 @@ function serve(port: NonNullable<typeof parentPort>, options: EngineOptions): vo
   }
   flush();
 }
-
-type AnyMethods = Record<string, (...args: readonly unknown[]) => Promise<unknown>>;

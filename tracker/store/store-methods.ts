@@ -22,6 +22,8 @@ import { expire } from './terms-table.js';
 import * as tickets from './tickets-table.js';
 
 export type Methods = Omit<Store, 'close'>;
+/** By a name that came from elsewhere. */
+export type AnyMethods = Readonly<Record<string, (...args: readonly unknown[]) => Promise<unknown>>>;
 
 /** Methods that change the file; all others only read. */
 export const WRITES: ReadonlySet<string> = new Set<keyof Methods>([
@@ -46,6 +48,9 @@ export const WRITES: ReadonlySet<string> = new Set<keyof Methods>([
   'sweepPaths',
   'addRelayed',
 ]);
+
+/** Reads that take long, and what they alone ask for: where reads can go on beside writes, these do. */
+export const SEARCHES: ReadonlySet<string> = new Set<keyof Methods>(['search', 'searchPaths', 'setLive']);
 
 const REMOVALS: ReadonlySet<string> = new Set<keyof Methods>([
   'changeAccount',
