@@ -87,7 +87,7 @@ export class PageGuard {
     try {
       this.#locked(() => {
         this.#moveAll();
-        compactSums(this.options.path);
+        compactSums(this.options.path, fstatSync(this.options.fd).size / this.#pageBytes);
       });
       return true;
     } catch {

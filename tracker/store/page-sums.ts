@@ -51,25 +51,31 @@ export function loadSums(storePath: string): Sums | 'missing' | 'unreadable' {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'missing';
     throw error;
   }
-  const entries = bytes.subarray(0, MAGIC.length).equals(MAGIC) ? readEntries(bytes) : undefined;
-  if (entries === undefined) return 'unreadable';
-  const sums = new Uint32Array(1 + entries.reduce((most, [page]) => Math.max(most, page), 0));
-  for (const [page, sum] of entries) sums[page] = sum;
-  return sums;
+  const records = bytes.subarray(0, MAGIC.length).equals(MAGIC) ? readRecords(bytes) : undefined;
+  return records === undefined ? 'unreadable' : newestOf(records);
 }
 
-/** A last record that is cut off was never relied on: its pages are still in the write-ahead log. */
-function readEntries(bytes: Buffer): Entry[] | undefined {
-  const entries: Entry[] = [];
+/** Entries as they lie in the file. A last record that is cut off was never relied on: its pages are still in the write-ahead log. */
+function readRecords(bytes: Buffer): Buffer[] | undefined {
+  const records: Buffer[] = [];
   for (let at = MAGIC.length; at + 4 <= bytes.length; ) {
     const end = at + 4 + bytes.readUInt32BE(at) * ENTRY_BYTES;
-    if (end + 4 > bytes.length) return entries;
+    if (end + 4 > bytes.length) return records;
     if (crc32(bytes.subarray(at, end)) !== bytes.readUInt32BE(end)) return undefined;
-    for (let entry = at + 4; entry < end; entry += ENTRY_BYTES)
-      entries.push([bytes.readUInt32BE(entry), bytes.readUInt32BE(entry + 4)]);
+    records.push(bytes.subarray(at + 4, end));
     at = end + 4;
   }
-  return entries;
+  return records;
+}
+
+function newestOf(records: readonly Buffer[]): Sums {
+  let last = 0;
+  for (const record of records)
+    for (let at = 0; at < record.length; at += ENTRY_BYTES) last = Math.max(last, record.readUInt32BE(at));
+  const sums = new Uint32Array(1 + last);
+  for (const record of records)
+    for (let at = 0; at < record.length; at += ENTRY_BYTES) sums[record.readUInt32BE(at)] = record.readUInt32BE(at + 4);
+  return sums;
 }
 
 function encodeRecord(entries: readonly Entry[]): Buffer {
@@ -87,12 +93,12 @@ export function appendSums(storePath: string, entries: readonly Entry[]): void {
   appendFileSync(path, encodeRecord(entries), { flush: true });
 }
 
-/** Writes the log anew, with its newest entries alone, once most of it is out of date. The write lock is held. */
-export function compactSums(storePath: string): void {
+/** Writes the log of a database of so many pages anew, with its newest entries alone, once most of it is out of date. The write lock is held. */
+export function compactSums(storePath: string, pages: number): void {
+  const { size } = statSync(sumsPath(storePath), { throwIfNoEntry: false }) ?? { size: 0 };
+  if (size <= SLACK_BYTES + SLACK * ENTRY_BYTES * pages) return; // to read all of it each time costs more than it saves
   const sums = loadSums(storePath);
-  if (typeof sums === 'string') return;
-  if (statSync(sumsPath(storePath)).size <= SLACK_BYTES + SLACK * ENTRY_BYTES * sums.length) return;
-  replaceSums(storePath, sums);
+  if (typeof sums !== 'string') replaceSums(storePath, sums);
 }
 
 /** Replaces the log by one of these sums alone. */
