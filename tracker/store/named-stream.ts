@@ -4,11 +4,13 @@
  * common, but hardly ever together, can stop when its time is over.
  */
 import { type Kysely, sql } from 'kysely';
-import { dialectOf } from './dialect.js';
+import { foldUser } from './fold-user.js';
 import { isIndexed, type NameIndex } from './name-index.js';
-import { selectRows, toRow } from './publication-rows.js';
+import { prepared } from './prepared.js';
+import { allRows, toRow } from './publication-rows.js';
+import { visibleTo } from './rights-table.js';
 import { rowAt, rowNear } from './row-order.js';
-import { type From, type Looked, placeOf, placesOf, type RowStream, type Scope } from './row-streams.js';
+import { type From, type Looked, placesOf, type RowStream, type Scope } from './row-streams.js';
 import type { Tables } from './tables.js';
 
 /** Rows of a range: some ms of the index where hardly one of them is found; without it each row is looked at. */
@@ -62,19 +64,38 @@ async function* steps(place: NamePlace, scope: Scope, from: From): AsyncGenerato
   }
 }
 
-/** Those of these rows that are the viewer's to see. */
+interface Named {
+  /** Folded. */
+  readonly viewer: string;
+  readonly owner: string | null;
+  /** JSON of their numbers. */
+  readonly rows: string;
+}
+
+/** Those of these rows that are the viewer's to see. Each search asks this: to build the statement takes a fifth as long as to carry it out. */
+function named(db: Kysely<Tables>, { viewer, owner, rows }: Named) {
+  return allRows(db)
+    .where(visibleTo(sql`(SELECT id FROM accounts WHERE user_fold = ${viewer})`))
+    .where(sql<boolean>`p.row_id IN (SELECT value FROM json_each(${rows}))`)
+    .where(sql<boolean>`(${owner} IS NULL OR a.user_fold = ${owner})`);
+}
+
+const SELECT = {
+  newest: prepared((db, values: Named) => named(db, values).orderBy('p.row_id', 'desc').compile()),
+  oldest: prepared((db, values: Named) => named(db, values).orderBy('p.row_id', 'asc').compile()),
+};
+
 async function load(
   { db }: NamePlace,
-  scope: Scope,
+  { viewer, owner }: Scope,
   { order }: From,
   rowIds: readonly number[],
 ): Promise<readonly Looked[]> {
-  const isInScope = await placeOf(db, scope);
-  if (isInScope === undefined) return [];
-  const rows = await selectRows(db, scope.viewer)
-    .where(sql<boolean>`p.row_id IN (${dialectOf(db).rowsOf(rowIds, 'bigint')})`)
-    .where(isInScope)
-    .orderBy('p.row_id', order === 'newest' ? 'desc' : 'asc')
-    .execute();
+  const select = order === 'newest' ? SELECT.newest : SELECT.oldest;
+  const rows = await select(db, {
+    viewer: foldUser(viewer),
+    owner: owner === undefined ? null : foldUser(owner),
+    rows: JSON.stringify(rowIds),
+  });
   return placesOf(rows.map(toRow), order);
 }

@@ -90,7 +90,7 @@ async function loadBatch(db: Db, scope: Scope, position: Position): Promise<Batc
 }
 
 /** Which rows `p` a scope has; undefined when it names somebody who is not there. */
-export async function placeOf(db: Db, { owner, device }: Scope): Promise<RawBuilder<boolean> | undefined> {
+async function placeOf(db: Db, { owner, device }: Scope): Promise<RawBuilder<boolean> | undefined> {
   if (owner === undefined) return sql<boolean>`1 = 1`;
   const account = await db
     .selectFrom('accounts')
