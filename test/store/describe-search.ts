@@ -212,17 +212,19 @@ export function describeSearch(name: string, open: () => Promise<{ store: Store;
         while (!isOver) await work();
       });
 
-      for (let round = 0; round < 12; round += 1) {
-        const entries = many(round % 4 === 0 ? 300 : 1, (part) => `fresh ${round} part ${part}.`);
-        const last = `fresh ${round} part ${entries.length - 1}.`;
-        await publish(store, { user: 'carol' }, ...entries);
-        expect(await searchAll(store, query(last)), `round ${round}`).to.deep.equal([last]);
-        await unpublish(store, 'carol', last);
-        expect(await searchAll(store, query(last)), `round ${round}, withdrawn`).to.deep.equal([]);
+      try {
+        for (let round = 0; round < 12; round += 1) {
+          const entries = many(round % 4 === 0 ? 300 : 1, (part) => `fresh ${round} part ${part}.`);
+          const last = `fresh ${round} part ${entries.length - 1}.`;
+          await publish(store, { user: 'carol' }, ...entries);
+          expect(await searchAll(store, query(last)), `round ${round}`).to.deep.equal([last]);
+          await unpublish(store, 'carol', last);
+          expect(await searchAll(store, query(last)), `round ${round}, withdrawn`).to.deep.equal([]);
+        }
+      } finally {
+        isOver = true;
+        await Promise.all(others);
       }
-
-      isOver = true;
-      await Promise.all(others);
     });
   });
 }
