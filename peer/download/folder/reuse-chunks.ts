@@ -1,10 +1,11 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 
 import { blake3, HASH_BYTES } from '../../../common/content/blake3.js';
 import { chunkCount, chunkRange } from '../../../common/content/chunk-range.js';
 import { chunkSizeFor } from '../../../common/content/chunk-size.js';
 import { isChunkHash, type Manifest } from '../../../common/content/manifest.js';
 import type { AbortOptions } from '../../../common/runtime/deadline.js';
+import { openRegularFile } from '../../library/hashing/open-regular-file.js';
 import { ChunkSet } from '../chunk-set.js';
 
 /** Which chunks of the staged file an earlier run left; each is read and proven. */
@@ -30,7 +31,7 @@ export interface OldVersion {
   readonly hashes: Uint8Array;
 }
 
-/** Copies into `staged` every chunk that the old version has, wherever it stands there. Returns how many bytes. */
+/** Copies into `staged` every chunk that the old version has, wherever it stands there. Returns how many bytes; 0 when it cannot be read. */
 export async function reuseChunks(
   staged: FileHandle,
   { manifest, held, old, signal }: { manifest: Manifest; held: ChunkSet; old: OldVersion } & AbortOptions,
@@ -42,14 +43,16 @@ export async function reuseChunks(
     indexByHash.set(hashAt(old.hashes, index), index);
   let reused = 0;
   const scratch = Buffer.allocUnsafeSlow(chunkSize);
-  await using from = await open(old.path, 'r');
+  await using from = await openRegularFile(old.path).catch(() => undefined);
+  if (from === undefined) return 0;
   for (let index = 0; index < held.total; index += 1) {
     signal.throwIfAborted();
     const place = held.has(index) ? undefined : indexByHash.get(hashAt(manifest.hashes, index));
     if (place === undefined) continue;
     const { offset, length } = chunkRange(index, size, chunkSize);
-    const chunk = await readChunk(from, scratch.subarray(0, length), place * chunkSize);
-    if (chunk === undefined || !isChunkHash(blake3(chunk), index, manifest)) continue; // It has changed since it was read.
+    // What has changed since it was hashed, or cannot be read any more, is fetched.
+    const chunk = await readChunk(from.handle, scratch.subarray(0, length), place * chunkSize).catch(() => undefined);
+    if (chunk === undefined || !isChunkHash(blake3(chunk), index, manifest)) continue;
     for (let done = 0; done < length; )
       done += (await staged.write(chunk, done, length - done, offset + done)).bytesWritten;
     held.add(index);

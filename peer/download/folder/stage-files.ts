@@ -9,6 +9,7 @@ import {
   fchmodSync,
   fstatSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -155,6 +156,7 @@ export function copyFile(root: string, file: StagedFile, from: string): boolean 
   const path = join(root, file.to);
   makeDirectory(dirname(path));
   try {
+    if (!lstatSync(from).isFile()) return false; // A pipe in its place would hold us for ever.
     copyFileSync(from, path, constants.COPYFILE_FICLONE);
   } catch {
     return false; // It is fetched then; if the disk is full, that says so.
