@@ -1,10 +1,10 @@
-/** The store's face in the tracker's main thread: calls go to `sqlite-thread.ts`, searches to `sqlite-reader.ts`. */
+/** The store's face in the tracker's main thread: calls go to `sqlite-thread.ts`, searches to `sqlite-reader-thread.ts`. */
 import { dirname } from 'node:path';
 import { ensurePrivateDir } from '../../common/runtime/files.js';
 import { acquireLock, LockedError, type ProcessLock } from '../../common/runtime/process-lock.js';
 import { ReadsBeside } from './reads-beside.js';
 import type { EngineOptions } from './sqlite-engine.js';
-import type { ReaderOptions } from './sqlite-reader.js';
+import type { ReaderOptions } from './sqlite-reader-thread.js';
 import type { Store } from './store.js';
 import { StoreError } from './store-error.js';
 import { SEARCHES, storeOf } from './store-methods.js';
@@ -71,7 +71,7 @@ class Threads {
   call(method: string, args: readonly unknown[]): Promise<unknown> {
     if (this.#closing !== undefined) return Promise.reject(new StoreError('closed', 'the store is closed'));
     if (!SEARCHES.has(method)) return this.#writer.call(method, args);
-    this.#reader ??= new StoreThread(new URL('./sqlite-reader.js', import.meta.url), {
+    this.#reader ??= new StoreThread(new URL('./sqlite-reader-thread.js', import.meta.url), {
       workerData: this.#readerOptions,
       name: 'search',
     });
