@@ -9,7 +9,7 @@ import { loginOf, type RawGrant, type RawRequest, type RawUser, request, resumeO
 import { grantOf } from './test-tracker.js';
 import { killHard, placeOf, startTrackerProcess } from './tracker-process.js';
 
-const KILLS = 8;
+const KILLS = 4;
 const USERS = ['alice', 'bob', 'carol', 'dave'];
 const NAMES_PER_USER = 12;
 
