@@ -93,13 +93,13 @@ export type CommandName = keyof Commands;
 export type CommandInput<K extends CommandName> = Commands[K]['input'];
 export type CommandResult<K extends CommandName> = Commands[K]['result'];
 
-/** Every command: what goes in, what comes out. Paths are absolute: the interface resolves them in the caller's directory. */
 /** Of a list without pages. */
 export interface FirstOnes {
   /** There are others, which it does not hold. */
   readonly more?: true;
 }
 
+/** Every command: what goes in, what comes out. Paths are absolute: the interface resolves them in the caller's directory. */
 export interface Commands {
   /** My publications, or what `user` publishes and I may fetch, online or not. */
   lpf: { input: { readonly user?: string }; result: FirstOnes & { readonly publications: readonly PublicationRow[] } };
