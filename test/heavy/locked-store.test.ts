@@ -10,11 +10,12 @@ import { placeOf, runTrackerCommand, startTrackerProcess } from '../tracker/trac
 
 const LOCKED_MS = 5_000;
 const HOLDER = `
+  const { writeSync } = require('node:fs');
   const { DatabaseSync } = require('node:sqlite');
   const database = new DatabaseSync(process.argv[1]);
   database.exec('BEGIN IMMEDIATE');
   console.log('locked');
-  setTimeout(() => { database.exec('ROLLBACK'); process.exit(0); }, ${LOCKED_MS});
+  setTimeout(() => { writeSync(1, 'no longer'); database.exec('ROLLBACK'); process.exit(0); }, ${LOCKED_MS});
 `;
 
 describe('a store that another program keeps locked', function () {
@@ -35,9 +36,11 @@ describe('a store that another program keeps locked', function () {
     cleanUp.defer(() => void holder.kill());
     await once(holder.stdout, 'data');
     let isLocked = true;
-    const ended = once(holder, 'exit').then(() => {
+    // Told before it is so: a process takes longer to end than the tracker to go on.
+    holder.stdout.once('data', () => {
       isLocked = false;
     });
+    const ended = once(holder, 'exit');
 
     const acknowledged: boolean[] = [];
     const publishing = ['one', 'two', 'three'].map(async (name) => {
