@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -104,7 +104,8 @@ async function peaks(world: World, name: string, size: number, runs: number): Pr
   let downloader = 0;
   const from = performance.now();
   for (let run = 0; run < runs; run += 1) {
-    const download = await world.start('bob', ['get', name, '--force']);
+    await rm(join(world.place('bob').downloads, name), { force: true });
+    const download = await world.start('bob', ['get', name]);
     downloader = Math.max(downloader, await peakMemoryUntilExit(download.pid));
     expect((await download.waitForExit()).code, download.describe().slice(-2000)).to.equal(0);
   }
