@@ -28,6 +28,7 @@ export async function openSqliteStore({ isTracker, onNotice, ...options }: Sqlit
     const threads = new Threads({ ...options, shouldVerify: lock !== undefined }, isTracker ? lock : undefined);
     for (const notice of await threads.opened) onNotice?.(notice);
     if (!isTracker) lock?.[Symbol.dispose]();
+    else threads.startReader(); // nobody's search is to wait for that; a command has one with its first search
     return storeOf(
       (name, args) => threads.call(name, args),
       () => threads.close(),
@@ -53,7 +54,6 @@ class Threads {
   readonly opened: Promise<readonly string[]>;
   readonly #writer: StoreThread;
   readonly #readerOptions: ReaderOptions;
-  /** Begins with the first search: most commands have none. */
   #reader: StoreThread | undefined;
   #closing: Promise<void> | undefined;
 
@@ -71,11 +71,13 @@ class Threads {
   call(method: string, args: readonly unknown[]): Promise<unknown> {
     if (this.#closing !== undefined) return Promise.reject(new StoreError('closed', 'the store is closed'));
     if (!SEARCHES.has(method)) return this.#writer.call(method, args);
-    this.#reader ??= new StoreThread(new URL('./sqlite-reader-thread.js', import.meta.url), {
-      workerData: this.#readerOptions,
-      name: 'search',
-    });
-    return this.#reader.call(method, args);
+    return this.startReader().call(method, args);
+  }
+
+  startReader(): StoreThread {
+    const module = new URL('./sqlite-reader-thread.js', import.meta.url);
+    this.#reader ??= new StoreThread(module, { workerData: this.#readerOptions, name: 'search' });
+    return this.#reader;
   }
 
   close(): Promise<void> {
