@@ -21,6 +21,8 @@ const TWO_32 = 2 ** 32;
 const MAX_SEQ_HIGH = 0x1f_ffff;
 /** For Node's cipher, which copies it: 4 zero bytes, then a sequence number. */
 const nonce = Buffer.alloc(12);
+/** The key for Node's cipher: what it is shown itself gets, and keeps, memory outside V8's heap, 400 bytes for a key. */
+const shownKey = Buffer.alloc(KEY_BYTES);
 
 export interface DataKeyOptions {
   /** One direction's key of `deriveKeys`, 16 bytes. */
@@ -32,9 +34,10 @@ export interface DataKeyOptions {
 
 /** Keys of both directions: client to tracker, tracker to client. */
 export function deriveKeys(accessKey: Uint8Array, session: Uint8Array): { readonly c2t: Buffer; readonly t2c: Buffer } {
+  const [secret, salt] = [Buffer.from(accessKey), Buffer.from(session)]; // copies, as of `shownKey`
   return {
-    c2t: hkdf(accessKey, session, 'shoal/1 c2t', KEY_BYTES),
-    t2c: hkdf(accessKey, session, 'shoal/1 t2c', KEY_BYTES),
+    c2t: hkdf(secret, salt, 'shoal/1 c2t', KEY_BYTES),
+    t2c: hkdf(secret, salt, 'shoal/1 t2c', KEY_BYTES),
   };
 }
 
@@ -110,7 +113,8 @@ export class Opener {
 function sealInPlace(key: Uint8Array, datagram: Buffer): void {
   const end = datagram.length - TAG_BYTES;
   datagram.copy(nonce, nonce.length - 8, SEQ_AT, DATA_HEADER_BYTES);
-  const cipher = createCipheriv(ALGORITHM, key, nonce, TAG_OPTIONS);
+  shownKey.set(key);
+  const cipher = createCipheriv(ALGORITHM, shownKey, nonce, TAG_OPTIONS);
   cipher.setAAD(datagram.subarray(0, DATA_HEADER_BYTES));
   cipher.update(datagram.subarray(DATA_HEADER_BYTES, end)).copy(datagram, DATA_HEADER_BYTES);
   cipher.final();
@@ -121,7 +125,8 @@ function sealInPlace(key: Uint8Array, datagram: Buffer): void {
 function opened(key: Uint8Array, datagram: Buffer): Buffer | undefined {
   const end = datagram.length - TAG_BYTES;
   datagram.copy(nonce, nonce.length - 8, SEQ_AT, DATA_HEADER_BYTES);
-  const decipher = createDecipheriv(ALGORITHM, key, nonce, TAG_OPTIONS)
+  shownKey.set(key);
+  const decipher = createDecipheriv(ALGORITHM, shownKey, nonce, TAG_OPTIONS)
     .setAAD(datagram.subarray(0, DATA_HEADER_BYTES))
     .setAuthTag(datagram.subarray(end));
   const plaintext = decipher.update(datagram.subarray(DATA_HEADER_BYTES, end));

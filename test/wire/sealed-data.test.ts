@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ProtocolError } from '../../common/protocol/errors.js';
@@ -16,6 +18,13 @@ const hello = Buffer.from('hello');
 
 /** Sealed with a number of the test's choice, as no Sealer does. */
 const sealed = (seq: bigint): Buffer => dataDatagram(c2t, { direction: 'c2t', session, seq }, hello);
+
+/** Bytes that buffers hold there once garbage is gone. */
+function outsideHeap(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().arrayBuffers;
+}
 
 describe('sealed data', () => {
   it('what is sealed opens at the other end, in order and once', () => {
@@ -47,6 +56,20 @@ describe('sealed data', () => {
     expect(first.subarray(26)).to.not.deep.equal(second.subarray(26));
     expect(first.readBigUInt64BE(18)).to.equal(1n);
     expect(second.readBigUInt64BE(18)).to.equal(2n);
+  });
+
+  it('the keys of very many sessions take no memory outside the heap, where each would have a block of its own', () => {
+    const sessions = 4_000;
+    const before = outsideHeap();
+    const kept = Array.from({ length: sessions }, () => {
+      const { c2t: key } = deriveKeys(new Uint8Array(32), session);
+      const ends = { sealer: new Sealer({ ...direction, key }), opener: new Opener({ ...direction, key }) };
+      expect(ends.opener.open(ends.sealer.seal(hello))).to.deep.equal(hello);
+      return ends;
+    });
+
+    expect(outsideHeap() - before).to.be.below(sessions * 8);
+    expect(kept).to.have.length(sessions); // until here
   });
 
   it('a flip of any bit is refused and moves nothing: the true datagram is still new', () => {
