@@ -25,8 +25,7 @@ export class Receipts {
 
   /** Fields for the next request; call `delivered` with them once it is answered. */
   next(): { readonly acks?: readonly string[]; readonly seen?: readonly string[] } {
-    const acks = [...this.#acks].slice(0, PER_REQUEST);
-    const seen = [...this.#seen].slice(0, PER_REQUEST);
+    const [acks, seen] = [turned(this.#acks), turned(this.#seen)];
     return { ...(acks.length > 0 ? { acks } : {}), ...(seen.length > 0 ? { seen } : {}) };
   }
 
@@ -34,4 +33,14 @@ export class Receipts {
     for (const id of acks) this.#acks.delete(id);
     for (const id of seen) this.#seen.delete(id);
   }
+}
+
+/** The first ones, which go behind the others: requests that are under way at once are to bring different ones. */
+function turned(ids: Set<string>): string[] {
+  const first = [...ids].slice(0, PER_REQUEST);
+  for (const id of first) {
+    ids.delete(id);
+    ids.add(id);
+  }
+  return first;
 }

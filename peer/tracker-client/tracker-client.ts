@@ -6,7 +6,7 @@
 import { nanoid } from 'nanoid';
 
 import type { TrackerEvent } from '../../common/protocol/event-messages.js';
-import type { ReplyBody, Request, RequestType, SessionGrant } from '../../common/protocol/messages.js';
+import type { Reply, ReplyBody, Request, RequestType, SessionGrant } from '../../common/protocol/messages.js';
 import { PROTOCOL_VERSION } from '../../common/protocol/messages.js';
 import { parseReply } from '../../common/protocol/parse.js';
 import type { RelayHello } from '../../common/protocol/reach-fields.js';
@@ -24,6 +24,7 @@ import { type NodeAddress, TrackerNodes } from './tracker-nodes.js';
 import { MAX_UDP_REQUEST_BYTES } from './udp-channel.js';
 import { UdpHealth } from './udp-health.js';
 import { UdpSilence } from './udp-silence.js';
+import { withRoom } from './with-room.js';
 
 /** A heartbeat may take so long, ms, with its resends, before the other transport is asked. */
 const HEARTBEAT_PATIENCE_MS = 1_500;
@@ -148,19 +149,24 @@ export class TrackerClient {
   }
 
   /** Sends one request and resolves with the body of its reply. @throws {PeerError} */
-  async request<T extends RequestType>(type: T, body: RequestBody<T>, { signal }: AbortOptions): Promise<ReplyBody<T>> {
+  async request<T extends RequestType>(type: T, body: RequestBody<T>, options: AbortOptions): Promise<ReplyBody<T>> {
+    const signal = AbortSignal.any([options.signal, this.#stopped.signal]);
+    const reply = await withRoom(() => this.#exchange(type, body, signal), { signal, clock: this.#options.clock });
+    if (!reply.ok) throw peerErrorOf(reply.error);
+    return reply as ReplyBody<T>;
+  }
+
+  async #exchange<T extends RequestType>(type: T, body: RequestBody<T>, signal: AbortSignal): Promise<Reply<T>> {
     const receipts = this.#receipts.next();
     const message = { v: PROTOCOL_VERSION, id: nanoid(12), type, ...body, ...receipts };
-    const both = AbortSignal.any([signal, this.#stopped.signal]);
-    let reply = parseReply(type, await this.#send(message, { signal: both }));
+    let reply = parseReply(type, await this.#send(message, { signal }));
     for (let moves = 0; moves < MAX_MOVES && isLeaving(reply) && this.#nodes.hasOthers; moves += 1) {
       this.#leaveNode();
-      reply = parseReply(type, await this.#send(message, { signal: both }));
+      reply = parseReply(type, await this.#send(message, { signal }));
     }
     this.#receipts.delivered(receipts);
     this.#receipts.outcome(type, message.id);
-    if (!reply.ok) throw peerErrorOf(reply.error);
-    return reply as ReplyBody<T>;
+    return reply;
   }
 
   /** Ends heartbeats and sockets. With `logout` the tracker is told first, within 2 s. May be called twice. */
@@ -173,11 +179,7 @@ export class TrackerClient {
 
   async #sayGoodbye(): Promise<void> {
     using deadline = withDeadline(this.#stopped.signal, 2_000, this.#options.clock);
-    try {
-      await this.request('logout', {}, deadline);
-    } catch {
-      // Nobody answers: the session ends by itself after three intervals.
-    }
+    await this.request('logout', {}, deadline).catch(() => undefined); // unheard, it ends by itself after three intervals
   }
 
   // --- staying online ----------------------------------------------------------------------------------------------------

@@ -13,6 +13,9 @@ export interface LossyRun {
   readonly changes: number;
 }
 
+/** As much of a session as mutations need. */
+export type Requester = Pick<RawSession, 'request'>;
+
 interface Lane {
   readonly name: string;
   publicationId: string;
@@ -24,7 +27,7 @@ interface Lane {
  * a reply that differs means that something was lost or done twice. Outcomes are acknowledged as they arrive.
  */
 export async function runMutations(
-  session: RawSession,
+  session: Requester,
   options: { count: number; lanes: number; seed: number },
 ): Promise<LossyRun> {
   const { count, lanes, seed } = options;
@@ -47,7 +50,7 @@ interface LaneRun {
   readonly random: Random;
 }
 
-async function runLane(session: RawSession, lane: Lane, { each, acks, random }: LaneRun): Promise<number> {
+async function runLane(session: Requester, lane: Lane, { each, acks, random }: LaneRun): Promise<number> {
   let changes = 0;
   for (let step = 0; step < each; step += 1) {
     const envelope = { id: newId(), acks: acks.splice(0, 8) };
@@ -63,7 +66,7 @@ interface Step {
 }
 
 /** One mutation that fits the lane's state; returns how many changes it made. */
-async function mutate(session: RawSession, lane: Lane, { envelope, draw }: Step): Promise<number> {
+async function mutate(session: Requester, lane: Lane, { envelope, draw }: Step): Promise<number> {
   const { name, fileId, publicationId } = lane;
   if (fileId !== undefined && draw === 0) {
     const reply = await session.request('unpublish', { names: [name] }, envelope);

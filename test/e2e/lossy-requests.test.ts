@@ -1,15 +1,21 @@
 import { expect } from 'chai';
-import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
+import type { Reply, RequestType } from '../../common/protocol/messages.js';
+import { systemClock } from '../../common/runtime/clock.js';
+import { type Identity, loadOrCreateIdentity, parsePin } from '../../common/wire/identity.js';
+import { TrackerClient } from '../../peer/tracker-client/tracker-client.js';
 import { seedFor } from '../support/seed.js';
 import { waitFor } from '../support/wait-for.js';
-import { expectExactlyOnce, runMutations } from './lossy-mutations.js';
-import { newId, type RawLogin, RawSession, randomFileId, type Transport } from './raw-session.js';
+import { expectExactlyOnce, type Requester, runMutations } from './lossy-mutations.js';
+import { newId, type RawBody, type RawLogin, RawSession, randomFileId, type Transport } from './raw-session.js';
 import { SAMPLED_TYPES, SAMPLES, type Sample, type SampledType } from './request-samples.js';
 import { passwordOf, World } from './world.js';
 
 /** Kind of the datagram that answers a login. */
 const LOGIN_REPLY = 0x82;
 const BAD_NETWORK = { loss: 0.2, duplicate: 0.1, reorder: 0.25 };
+/** In which nobody gets by with datagrams alone. */
+const WORST_NETWORK = { loss: 0.5, duplicate: 0.1, reorder: 0.25, corrupt: 0.01, delayMs: [0, 500] as const };
+const NEVER = new AbortController().signal;
 
 describe('requests over a network that loses, doubles and reorders', () => {
   let world: World;
@@ -48,6 +54,25 @@ describe('requests over a network that loses, doubles and reorders', () => {
     const session = await open('udp');
 
     const run = await runMutations(session, { count: 120, lanes: 24, seed: 7 });
+
+    world.proxy.udp.setFaults({});
+    await expectExactlyOnce(await open('tcp'), run);
+    printFaults(`${run.applied} mutations, ${run.changes} changes`);
+  });
+
+  it("applies every mutation of a peer's own client exactly once where half of all datagrams are lost", async () => {
+    await using peer = await PeerClient.open(world, device);
+    const { udp, tcp } = world.proxy;
+    await waitFor(() => udp.counters.toClient.delivered > 2, { what: 'heartbeats over UDP' });
+    tcp.killAll(); // while there is a connection it is used
+    const seenThen = udp.counters.toTarget.seen;
+    await waitFor(() => udp.counters.toTarget.seen > seenThen, { what: 'the peer to know of it' });
+    const seenBefore = udp.counters.toTarget.seen;
+    const running = runMutations(peer, { count: 120, lanes: 20, seed: 23 });
+    await waitFor(() => udp.counters.toTarget.seen > seenBefore + 20, { what: 'changes over UDP' });
+    udp.setFaults(WORST_NETWORK);
+
+    const run = await running;
 
     world.proxy.udp.setFaults({});
     await expectExactlyOnce(await open('tcp'), run);
@@ -127,3 +152,32 @@ describe('requests over a network that loses, doubles and reorders', () => {
     );
   }
 });
+
+/** What a peer asks its tracker with: datagrams, and a connection where they do not arrive. Answers as a `RawSession` does. */
+class PeerClient implements Requester {
+  static async open(world: World, device: Identity): Promise<PeerClient> {
+    const { host, port } = world.proxy;
+    const client = new TrackerClient({
+      ...{ host, port, device, pin: parsePin(world.tracker.pin), clock: systemClock, pqOnly: false },
+      presence: () => ({ serving: false, libraryRevision: 0 }),
+      onGrant: () => undefined,
+      onState: () => undefined,
+      onEvent: () => undefined,
+      onEpoch: () => undefined,
+    });
+    await client.login('alice', passwordOf('alice'), { signal: NEVER });
+    client.start();
+    return new PeerClient(client);
+  }
+
+  private constructor(private readonly client: TrackerClient) {}
+
+  async request<T extends RequestType>(type: T, body: RawBody<T>): Promise<Reply<T>> {
+    const reply = await this.client.request(type, body, { signal: NEVER });
+    return { ...reply, id: '', ok: true } as Reply<T>;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.client.stop({ logout: false });
+  }
+}
