@@ -56,16 +56,21 @@ export class ReceiptBox implements Part {
     for (let [first] = this.#waiting; first !== undefined && !signal.aborted; [first] = this.#waiting) {
       try {
         await this.tracker.request('receipt', first, { signal });
+        this.#takeOut(first);
       } catch (error) {
         if (signal.aborted) return;
-        if (error instanceof PeerError && PASSING.has(error.code)) {
-          await sleep(RETRY_MS, { signal, clock: this.clock }).catch(() => undefined); // ended: the loop's condition sees it
-          continue;
-        }
-        // The tracker will never take it, such as one of an earlier version: the next may be better.
+        // Otherwise the tracker will never take it, such as one of an earlier version.
+        const mayBeTaken = error instanceof PeerError && PASSING.has(error.code);
+        if (this.#takeOut(first) && mayBeTaken) this.#waiting.push(first); // it may be the only one that is not: the next go first
+        if (mayBeTaken) await sleep(RETRY_MS, { signal, clock: this.clock }).catch(() => undefined); // ended: the loop's condition sees it
       }
-      const index = this.#waiting.indexOf(first);
-      if (index >= 0) this.#waiting.splice(index, 1);
     }
+  }
+
+  /** False: too many have come since, and it was given up. */
+  #takeOut(receipt: Receipt): boolean {
+    const index = this.#waiting.indexOf(receipt);
+    if (index >= 0) this.#waiting.splice(index, 1);
+    return index >= 0;
   }
 }
