@@ -241,6 +241,7 @@ class RunningParts implements Peer {
       onHashing: (path, doneBytes, sizeBytes) => this.#board.hashing(path, doneBytes, sizeBytes),
       notice: (level, text) => this.#notice(level, text),
       onChanged: () => this.#folders.update(),
+      clock: this.#clock,
     });
   }
 

@@ -3,7 +3,9 @@
  * last: what was told is live at once, and the rest as soon as nothing is unsettled (the next heartbeat says so).
  */
 import type { ReplyBody } from '../../common/protocol/messages.js';
+import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
+import { Pulse } from '../../common/runtime/pulse.js';
 import { peerErrorOf } from '../tracker-client/problems.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
 import type { FolderPublisher } from './folder-publisher.js';
@@ -18,6 +20,10 @@ export const BULK_ENTRIES = 500;
 /** Names told that are remembered, so as not to be told twice: beyond them that only takes its time. */
 const MOST_REMEMBERED = 10_000;
 
+/** After a failure it is tried again, ms: twice as long each time, up to five minutes. A new session is told at once. */
+const FIRST_RETRY_MS = 5_000;
+const LAST_RETRY_MS = 5 * 60_000;
+
 type Which = 'all' | 'unsettled';
 
 export interface LibrarySyncOptions {
@@ -25,21 +31,25 @@ export interface LibrarySyncOptions {
   readonly folders: FolderPublisher;
   readonly tracker: Pick<TrackerClient, 'request'>;
   notice(level: 'info' | 'warning' | 'error', text: string): void;
+  readonly clock?: Clock | undefined;
 }
 
 export class LibrarySync {
   readonly #options: LibrarySyncOptions;
+  readonly #asked: Pulse;
   #isRunning = false;
   /** Was asked for while another one ran. */
   #next: Which | undefined;
 
   constructor(options: LibrarySyncOptions) {
     this.#options = options;
+    this.#asked = new Pulse(options.clock ?? systemClock);
   }
 
-  /** In the background, one at a time. A failure becomes a notice. */
+  /** In the background, one at a time, until the tracker knows. A failure becomes a notice. */
   soon(which: Which, { signal }: AbortOptions): void {
     this.#next = this.#next === 'all' ? 'all' : which;
+    this.#asked.beat();
     if (!this.#isRunning) void this.#runAll(signal);
   }
 
@@ -53,18 +63,27 @@ export class LibrarySync {
 
   async #runAll(signal: AbortSignal): Promise<void> {
     this.#isRunning = true;
+    let retryMs = FIRST_RETRY_MS;
     for (let which = this.#next; which !== undefined && !signal.aborted; which = this.#next) {
       this.#next = undefined;
-      // What was asked for meanwhile is for another session, whatever became of this one.
-      await this.run(which, { signal }).catch((error: unknown) => this.#failed(error, signal));
+      try {
+        await this.run(which, { signal });
+        retryMs = FIRST_RETRY_MS;
+      } catch (error) {
+        if (signal.aborted) break;
+        if (retryMs === FIRST_RETRY_MS) this.#failed(error);
+        // What was asked for meanwhile is for another session, whatever became of this one.
+        if (this.#next === undefined) await this.#asked.wait(retryMs, { signal }).catch(() => undefined); // aborted: seen above
+        retryMs = Math.min(LAST_RETRY_MS, 2 * retryMs);
+        this.#next = this.#next === 'all' ? 'all' : which;
+      }
     }
     this.#isRunning = false;
   }
 
-  #failed(error: unknown, signal: AbortSignal): void {
-    if (signal.aborted) return;
+  #failed(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
-    this.#options.notice('warning', `The tracker could not be told of the library: ${reason}`);
+    this.#options.notice('warning', `The tracker could not be told of the library yet: ${reason}`);
   }
 
   async #pages(which: Which, told: Set<string>, { signal }: AbortOptions): Promise<void> {

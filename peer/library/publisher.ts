@@ -7,6 +7,7 @@ import { basename } from 'node:path';
 import { chunkSizeFor } from '../../common/content/chunk-size.js';
 import { parseFileId } from '../../common/content/file-id.js';
 import { checkFileName } from '../../common/content/file-name.js';
+import type { Clock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import {
   type CommandOptions,
@@ -45,6 +46,7 @@ export interface PublisherOptions {
   notice(level: 'info' | 'warning' | 'error', text: string): void;
   /** Something was published or withdrawn. */
   readonly onChanged?: () => void;
+  readonly clock?: Clock | undefined;
 }
 
 interface RescanOptions extends AbortOptions {

@@ -7,6 +7,7 @@ import { Folders } from '../../peer/library/folders/folders.js';
 import { FileHasher } from '../../peer/library/hashing/hash-file.js';
 import { Library } from '../../peer/library/library.js';
 import { Publisher } from '../../peer/library/publisher.js';
+import { hastyClock } from '../support/hasty-clock.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -96,6 +97,7 @@ describe('Publisher', () => {
       now: () => 0,
       onHashing: (path, done) => done === undefined && hashed.push(path),
       notice: (_level, text) => notices.push(text),
+      clock: hastyClock,
     });
   }
 
@@ -235,6 +237,24 @@ describe('Publisher', () => {
 
     expect(tracker.told).to.deep.equal([['a.txt']]);
     expect(notices).to.have.length(1);
+  });
+
+  it('tells a tracker that cannot take it for a while later by itself, with one notice however often it fails', async () => {
+    await publisher.publish({ paths: [await file('a.txt', 'a')] }, { signal });
+    tracker.told.length = 0;
+    const request = tracker.request;
+    let failures = 0;
+    tracker.request = async () => {
+      failures += 1;
+      if (failures === 2) tracker.request = request;
+      throw unreachable();
+    };
+
+    publisher.syncSoon('all', { signal });
+    await waitFor(() => tracker.told.length > 0);
+
+    expect(tracker.told).to.deep.equal([['a.txt']]);
+    expect([failures, notices.length]).to.deep.equal([2, 1]);
   });
 
   it('refuses the second of two files of one command that have one name', async () => {
