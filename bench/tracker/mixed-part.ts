@@ -8,6 +8,7 @@ import { encodeHello, readCookieReply } from '../../common/wire/datagrams.js';
 import { sealLogin } from '../../common/wire/sealed-login.js';
 import { loginOf, userOf } from '../../test/tracker/raw-messages.js';
 import { table } from '../support/document.js';
+import { peakOfTrees } from '../support/process-cost.js';
 import { nameOf, publishInBulk } from './library-load.js';
 import { targetTable } from './rounds.js';
 import { type PartOptions, SHOAL_ANSWER } from './shoal-load.js';
@@ -50,6 +51,7 @@ export async function mixedPart(options: PartOptions): Promise<string> {
   const [, published, searched] = await others;
   for (const { socket } of logins) socket.close();
   const codes = loginsBetween(before, await tracker.metrics());
+  const peakMb = (await peakOfTrees([tracker.pid])) / 1e6;
   say(`heartbeats p99 ${together.p99Ms.toFixed(2)} ms`);
   const perSecond = (result: PromiseSettledResult<number> | undefined): string =>
     result?.status === 'fulfilled' ? (result.value / otherSeconds).toFixed(0) : 'failed';
@@ -73,6 +75,7 @@ export async function mixedPart(options: PartOptions): Promise<string> {
     ]),
     targetTable([
       { what: 'p99 of a heartbeat beside all of it', wanted: 5, measured: together.p99Ms, unit: ' ms', isAtMost: true },
+      { what: 'largest memory, hasher included', wanted: 600, measured: peakMb, unit: ' MB', isAtMost: true },
     ]),
   ].join('\n\n');
 }
