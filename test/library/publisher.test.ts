@@ -1,8 +1,6 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import type { Request, RequestType } from '../../common/protocol/messages.js';
 import { systemClock } from '../../common/runtime/clock.js';
-import { PeerError } from '../../peer/api.js';
 import { Folders } from '../../peer/library/folders/folders.js';
 import { FileHasher } from '../../peer/library/hashing/hash-file.js';
 import { Library } from '../../peer/library/library.js';
@@ -10,53 +8,7 @@ import { Publisher } from '../../peer/library/publisher.js';
 import { hastyClock } from '../support/hasty-clock.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
-
-interface Known {
-  fileId: string;
-  revision: number;
-}
-
-/** The tracker's rules for `publish` and `unpublish`, with a wire that can be cut before or after it applies them. */
-class TrackerModel {
-  readonly byName = new Map<string, Known>();
-  /** Names of each request to publish. */
-  readonly told: string[][] = [];
-  revision = 0;
-  cut: 'never' | 'before' | 'after' = 'never';
-
-  request = async (type: RequestType, body: object): Promise<never> => {
-    if (this.cut === 'before') throw unreachable();
-    const reply =
-      type === 'publish' ? this.#publish(body as Request<'publish'>) : this.#unpublish(body as Request<'unpublish'>);
-    if (this.cut === 'after') throw unreachable();
-    return reply as never;
-  };
-
-  #publish({ entries }: Pick<Request<'publish'>, 'entries'>): object {
-    this.told.push(entries.map(({ name }) => name));
-    const results = entries.map(({ name, fileId, replace }) => {
-      const known = this.byName.get(name);
-      if (known !== undefined && known.fileId !== fileId && replace !== true) {
-        return { ok: false, error: { code: 'name-taken', message: '' } };
-      }
-      const change = known === undefined ? 'new' : known.fileId === fileId ? 'unchanged' : 'replaced';
-      const revision = (known?.revision ?? 0) + (change === 'unchanged' ? 0 : 1);
-      if (change !== 'unchanged') this.revision += 1;
-      this.byName.set(name, { fileId, revision });
-      return { ok: true, publicationId: `publication-of-${name}`.padEnd(21, '_').slice(0, 21), revision, change };
-    });
-    return { results, libraryRevision: this.revision };
-  }
-
-  #unpublish({ names }: Pick<Request<'unpublish'>, 'names'>): object {
-    const results = names.map((name) => {
-      if (!this.byName.delete(name)) return { ok: false, error: { code: 'not-found', message: '' } };
-      this.revision += 1;
-      return { ok: true, publicationId: `publication-of-${name}`.padEnd(21, '_').slice(0, 21) };
-    });
-    return { results, libraryRevision: this.revision };
-  }
-}
+import { TrackerModel, unreachable } from './tracker-model.js';
 
 describe('Publisher', () => {
   const signal = new AbortController().signal;
@@ -398,7 +350,3 @@ describe('Publisher', () => {
     expect(outcome).to.have.nested.property('problem.code', 'not-found');
   });
 });
-
-function unreachable(): PeerError {
-  return new PeerError({ code: 'tracker-unreachable', message: 'Tracker not responding.' });
-}
