@@ -39,6 +39,8 @@ const JUDGE_EVERY_MS = 500;
 const HOPE_MS = 1_000;
 /** So many more downloaders are used after each look: who began first would otherwise serve all that came soon after. */
 const MORE_FELLOWS = 4;
+/** Sources that have left and brought nothing are forgotten beyond so many. Attacker: a tracker that makes up devices without end. */
+const MOST_KNOWN = 500;
 /** Why the tracker gives no tickets: what became of the sources matters less then. */
 const REFUSALS: ReadonlySet<PeerErrorCode> = new Set(['not-found', 'not-allowed', 'passcode-needed', 'used-up']);
 
@@ -184,10 +186,22 @@ export class SourcePool {
       else fresh.push(new SourceEntry(offer));
     }
     for (const entry of fresh) this.#entries.set(entry.device, entry); // who is tried depends on who there is
+    this.#forgetOld();
     for (const entry of fresh) this.#meet(entry, signal);
     this.#pulse.beat();
     this.#options.onListed();
     this.#options.onUpdate();
+  }
+
+  #forgetOld(): void {
+    for (const [device, { isListed, isInUse, verifiedBytes }] of this.#entries) {
+      if (this.#entries.size <= MOST_KNOWN) return;
+      if (!isListed && !isInUse && verifiedBytes === 0) this.#entries.delete(device);
+    }
+  }
+
+  #isKnown(entry: SourceEntry): boolean {
+    return this.#entries.get(entry.device) === entry;
   }
 
   /** Sessions show the new ticket where they are; what is under way goes on. */
@@ -229,6 +243,7 @@ export class SourcePool {
   async #work(entry: SourceEntry, signal: AbortSignal): Promise<void> {
     while (!entry.isStruckOut) {
       const moved = await this.#untilWorthATry(entry, signal);
+      if (moved === undefined) return;
       const fault = await this.#use(entry, AbortSignal.any([signal, moved]));
       signal.throwIfAborted();
       entry.end(fault, this.#clock.monotonic());
@@ -244,15 +259,16 @@ export class SourcePool {
     }
   }
 
-  /** Resolves with a signal that aborts when the source is found to be somewhere else. */
-  async #untilWorthATry(entry: SourceEntry, signal: AbortSignal): Promise<AbortSignal> {
-    for (;;) {
+  /** Resolves with a signal that aborts when the source is found to be somewhere else; undefined when it is forgotten. */
+  async #untilWorthATry(entry: SourceEntry, signal: AbortSignal): Promise<AbortSignal | undefined> {
+    while (this.#isKnown(entry)) {
       const waitMs = entry.retryAt - this.#clock.monotonic();
       if (waitMs <= 0 && this.#isWorthATry(entry)) {
         return entry.startDialling(); // at once: whoever is judged next must count it
       }
       await this.#pulse.wait(waitMs > 0 ? waitMs : JUDGE_EVERY_MS, { signal });
     }
+    return undefined;
   }
 
   #isWorthATry(entry: SourceEntry): boolean {

@@ -39,7 +39,9 @@ describe('the sources of a download', () => {
   let clock: VirtualClock;
   let ending: AbortController;
   let running: Promise<unknown>[];
+  let pools: SourcePool[];
   beforeEach(() => {
+    pools = [];
     clock = new VirtualClock();
     ending = new AbortController();
     running = [];
@@ -50,7 +52,7 @@ describe('the sources of a download', () => {
   });
 
   interface Given {
-    readonly sources: readonly OfferedSource[];
+    readonly sources: readonly OfferedSource[] | (() => readonly OfferedSource[]);
     readonly ownPin?: string;
     readonly history?: SourceHistory;
     /** That are worth having. */
@@ -66,7 +68,10 @@ describe('the sources of a download', () => {
         ...{ directory: '/nowhere', fileName: 'a.bin', force: false },
       },
       tracker: {
-        sources: async () => ({ fileId: FILE_ID, size: 1_000, revision: 1, ticket: ticketFor(ownPin), sources }),
+        sources: async () => ({
+          ...{ fileId: FILE_ID, size: 1_000, revision: 1, ticket: ticketFor(ownPin) },
+          sources: typeof sources === 'function' ? sources() : sources,
+        }),
         hold: async () => undefined,
       },
       connector: {
@@ -88,6 +93,7 @@ describe('the sources of a download', () => {
       onUpdate: () => undefined,
       clock,
     });
+    pools.push(pool);
     running.push(pool.run(ending).catch(() => undefined));
     return dialled;
   }
@@ -175,5 +181,20 @@ describe('the sources of a download', () => {
     await clock.advanceAsync(5_000);
 
     expect(dialled).to.deep.equal([honest.user]);
+  });
+
+  it('that have gone and brought nothing are forgotten where the tracker makes up new ones without end', async () => {
+    let looks = 0;
+    dialledBy({
+      sources: () => {
+        looks += 1;
+        return offers(200, 'part').map((offer) => ({ ...offer, device: pinOf(`${looks} ${offer.user}`) }));
+      },
+    });
+
+    await clock.advanceAsync(16_000);
+
+    expect(looks).to.be.above(5);
+    expect(pools[0]?.rows()).to.have.length.below(600);
   });
 });
