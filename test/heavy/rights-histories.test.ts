@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { histories, runHistory } from '../tracker/rights-histories.js';
 
-const RUNS = 25;
+const RUNS = 40;
 const MAX_STEPS = 40;
 
 describe('rights in long histories', () => {

@@ -5,7 +5,7 @@ import { killedStore, layDown, namesIn, takeImage } from '../store/store-image.j
 import { randomFrom, seedFor } from '../support/seed.js';
 import { tempDir } from '../support/temp.js';
 
-const FLIPS = 3_000;
+const FLIPS = 5_000;
 const STATES = 1_000;
 const COMMITS = 40;
 
