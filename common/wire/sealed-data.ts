@@ -21,7 +21,7 @@ const TWO_32 = 2 ** 32;
 const MAX_SEQ_HIGH = 0x1f_ffff;
 /** For Node's cipher, which copies it: 4 zero bytes, then a sequence number. */
 const nonce = Buffer.alloc(12);
-/** The key for Node's cipher: what it is shown itself gets, and keeps, memory outside V8's heap, 400 bytes for a key. */
+/** The key for Node's cipher: what it is shown itself gets, and keeps, a block outside V8's heap. */
 const shownKey = Buffer.alloc(KEY_BYTES);
 
 export interface DataKeyOptions {
