@@ -9,6 +9,8 @@ const run = promisify(execFile);
 /** A packet waits in a full queue for this long at most, as in a home router that was set up with care. */
 const QUEUE_MS = 100;
 const LEAST_BURST_BYTES = 32 * 1024;
+/** Of the bridge. Without one of its own it takes the least of its ports', a new one with new ports, and who knew it hears nothing for 8 s. */
+const HUB_MAC = '02:00:00:00:00:01';
 
 export interface Link {
   /** Its address on the bridge. */
@@ -88,7 +90,7 @@ export class Network implements AsyncDisposable {
 
   async #openHub(): Promise<void> {
     await this.#addNamespace(this.#hub);
-    await this.#run('-n', this.#hub, 'link', 'add', 'br0', 'type', 'bridge', 'forward_delay', '0');
+    await this.#run('-n', this.#hub, 'link', 'add', 'br0', 'address', HUB_MAC, 'type', 'bridge', 'forward_delay', '0');
     await this.#run('-n', this.#hub, 'address', 'add', '10.99.0.1/16', 'dev', 'br0');
     await this.#run('-n', this.#hub, 'link', 'set', 'br0', 'up');
   }
