@@ -23,7 +23,7 @@ import { FilesReceiver } from './files-receiver.js';
 import type { WantedFile } from './folder-plan.js';
 
 /** One request brings small files of about so many bytes, and at most so many of them. */
-const GROUP_BYTES = 1024 * 1024;
+const GROUP_BYTES = 256 * 1024;
 const GROUP_FILES = 512;
 /** Asked for ahead at least, bytes: for small files both ends do more between question and answer than for chunks. */
 const LEAST_WINDOW_BYTES = 12 * 1024 * 1024;
@@ -108,7 +108,8 @@ export class FolderIntake implements SessionSink {
     this.setSwarm(options.swarm);
     // Alone, in the order of the folder; with others, each somewhere else.
     const startAt = options.swarm.devices.length === 0 || total === 0 ? 0 : randomBytes(4).readUInt32BE() % total;
-    const placeFor = (index: number): number => this.swarm.placeFor(index);
+    // Only a whole file can be passed on, so one downloader brings all of it.
+    const placeFor = (index: number): number => this.swarm.placeFor(this.#firstOf(index));
     this.scheduler = new Scheduler({ total, done, startAt, placeFor, isJoined });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.done = promise;
@@ -293,6 +294,10 @@ export class FolderIntake implements SessionSink {
     this.swarm.arrived(index, this.scheduler, session);
     this.#endWhenDone();
     return isNew;
+  }
+
+  #firstOf(index: number): number {
+    return index < this.#groups.length ? index : this.#placedAt(index).first;
   }
 
   #placedAt(index: number): Placed {
