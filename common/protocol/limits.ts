@@ -91,7 +91,7 @@ export const UDP_GIVE_UP_MS = 5_000;
 /** Time a new TCP connection has until its login is whole, ms. */
 export const HELLO_DEADLINE_MS = 5_000;
 /** TLS handshake deadline, ms, tracker and file port alike. */
-export const TLS_HANDSHAKE_DEADLINE_MS = 10_000;
+export const TLS_HANDSHAKE_DEADLINE_MS = 5_000;
 /** A TCP connection without traffic is closed after this, ms. */
 export const TCP_IDLE_MS = 120_000;
 
