@@ -272,6 +272,23 @@ describe('Download of a folder', () => {
     expect(await readTree(target())).to.deep.equal(await readTree(root));
   });
 
+  it('fetches all but a changed file once, and that one when it is published anew', async () => {
+    await writeTree(root, smallFiles);
+    await publishAnew();
+    await writeFile(join(root, '3.bin'), seededBytes(200_000, 99));
+    const getting = bob.downloads.get(folderRequest(published, bob.folder), forever);
+    getting.catch(() => undefined); // It is awaited below, unless something else fails first.
+    const count = (await readTree(root)).size;
+    await waitFor(() => bob.downloads.rows()[0]?.files?.done === count - 1, { what: 'all others', ...PATIENT });
+    await publishAnew();
+
+    const row = await getting;
+
+    expect(await readTree(target())).to.deep.equal(await readTree(root));
+    expect(row.duplicateBytes).to.equal(0);
+    expect(row.receivedBytes).to.be.below(row.sizeBytes + 50_000);
+  });
+
   it('refuses bytes that are not what is listed, and names who sent them', async () => {
     const liar = await world.peer('mallory', [], {
       files: {

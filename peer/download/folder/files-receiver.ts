@@ -6,9 +6,10 @@ import { SourceFault } from '../source-fault.js';
 import type { WantedFile } from './folder-plan.js';
 
 export interface FilesReceiverOptions {
-  /** The scheduler's chunk that these files are. */
-  readonly index: number;
-  readonly files: readonly WantedFile[];
+  /** The scheduler's chunk that the first group is. */
+  readonly first: number;
+  /** The files that are asked for, by the scheduler's chunk. */
+  readonly groups: readonly (readonly WantedFile[])[];
   readonly events: SpanEvents;
   /** The first `count` files have come, one after the other in `bytes`; unproven. */
   readonly onFiles: (bytes: Buffer<ArrayBuffer>, count: number) => void;
@@ -21,18 +22,27 @@ export class FilesReceiver implements SpanAnswer {
   readonly #size: number;
   #bytes: Buffer<ArrayBuffer> | undefined;
   #announced = 0;
+  #delivered = 0;
   #filled = 0;
   #isAbandoned = false;
   #isDuplicate = false;
 
   constructor(options: FilesReceiverOptions) {
     this.#options = options;
-    this.files = options.files;
-    this.#size = options.files.reduce((sum, { entry }) => sum + entry.size, 0);
+    this.files = options.groups.flat();
+    this.#size = this.files.reduce((sum, { entry }) => sum + entry.size, 0);
   }
 
+  /** What was not delivered as a whole. */
   get rest(): Span {
-    return { first: this.#options.index, count: 1 };
+    const { first, groups } = this.#options;
+    let [whole, end] = [0, 0];
+    for (const { length } of groups) {
+      end += length;
+      if (end > this.#delivered) break;
+      whole += 1;
+    }
+    return { first: first + whole, count: groups.length - whole };
   }
 
   get heldBytes(): number {
@@ -99,7 +109,9 @@ export class FilesReceiver implements SpanAnswer {
   }
 
   #deliver(count: number): void {
-    if (!this.#isAbandoned && this.#bytes !== undefined && count > 0) this.#options.onFiles(this.#bytes, count);
-    this.#bytes = undefined;
+    if (this.#isAbandoned || this.#bytes === undefined || count === 0) return;
+    this.#options.onFiles(this.#bytes, count);
+    this.#delivered = count;
+    this.abandon();
   }
 }

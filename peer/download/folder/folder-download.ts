@@ -136,6 +136,7 @@ export class FolderDownload {
         } catch (error) {
           if (!(error instanceof NewRevision) || revisions === MAX_REVISIONS) throw error;
           this.#follow(error.latest);
+          staging.isNew = false;
         }
       }
     } finally {
@@ -199,8 +200,7 @@ export class FolderDownload {
 
   #follow({ fileId, size }: NewRevision['latest']): void {
     this.#request = { ...this.#request, fileId, sizeBytes: size };
-    this.#plan = undefined;
-    this.#shared = undefined;
+    [this.#plan, this.#shared] = [undefined, undefined];
     this.#done = { bytes: 0, files: 0, resumed: 0 };
     this.#options.onUpdate();
   }

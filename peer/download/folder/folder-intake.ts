@@ -22,9 +22,11 @@ import type { ArrivedChunk } from '../write-chunk.js';
 import { FilesReceiver } from './files-receiver.js';
 import type { WantedFile } from './folder-plan.js';
 
-/** One request brings small files of about so many bytes, and at most so many of them. */
+/** Small files of about so many bytes, and at most so many of them, are handed out and passed on together. */
 const GROUP_BYTES = 256 * 1024;
-const GROUP_FILES = 512;
+const GROUP_FILES = 128;
+/** While nobody else fetches the same one request brings so many groups: fewer cost less. */
+const GROUPS_AT_ONCE = 4;
 /** Asked for ahead at least, bytes: for small files both ends do more between question and answer than for chunks. */
 const LEAST_WINDOW_BYTES = 12 * 1024 * 1024;
 /** With others who fetch the same: what is asked of one source cannot be had from another. */
@@ -103,7 +105,10 @@ export class FolderIntake implements SessionSink {
     }
     this.chunkBytes = Math.max(1, Math.ceil(bytes / Math.max(1, total)));
     const firsts = new Set(this.#large.map(({ first }) => first));
-    const isJoined = (index: number): boolean => index >= this.#groups.length && !firsts.has(index);
+    const isJoined = (index: number): boolean =>
+      index < this.#groups.length
+        ? index % GROUPS_AT_ONCE > 0 && !this.#isSwarm && !options.isApart
+        : !firsts.has(index);
     this.swarm = new SwarmPart({ ownPin: options.ownPin, total, sessions: options.sessions });
     this.setSwarm(options.swarm);
     // Alone, in the order of the folder; with others, each somewhere else.
@@ -151,8 +156,8 @@ export class FolderIntake implements SessionSink {
   }
 
   ask(session: SourceSession, span: Span, events: SpanEvents): SpanRequest {
-    const group = this.#groups[span.first];
-    return group === undefined ? this.#askChunks(session, span, events) : this.#askFiles(session, span.first, events);
+    const isSmall = span.first < this.#groups.length;
+    return isSmall ? this.#askFiles(session, span, events) : this.#askChunks(session, span, events);
   }
 
   refused(session: SourceSession, receiver: SpanAnswer, { code }: ProtocolError): boolean {
@@ -162,7 +167,7 @@ export class FolderIntake implements SessionSink {
     const index = receiver.rest.first;
     if (receiver instanceof FilesReceiver) {
       const missing = receiver.files[receiver.wholeFiles];
-      if (missing !== undefined) this.#setAside(index, missing);
+      if (missing !== undefined) this.#setAside(missing);
       return true;
     }
     const file = this.#placedAt(index);
@@ -180,22 +185,25 @@ export class FolderIntake implements SessionSink {
     this.duplicateBytes += bytes;
   }
 
-  #askFiles(session: SourceSession, index: number, events: SpanEvents): SpanRequest {
-    const group = this.#groups[index] ?? [];
-    const free = group.filter((file) => !this.#writing.has(file));
-    const files = free.length > 0 ? free : [...group];
-    const receiver = new FilesReceiver({
-      index,
-      files,
-      events,
-      onFiles: (bytes, count) => void this.#takeFiles(session, { index, files: files.slice(0, count), bytes }),
+  #askFiles(session: SourceSession, span: Span, events: SpanEvents): SpanRequest {
+    const groups = this.#groups.slice(span.first, span.first + span.count).map((group) => {
+      const free = group.filter((file) => !this.#writing.has(file));
+      return free.length > 0 ? free : group;
     });
-    return { request: { type: 'files', files: files.map(({ entry }) => entry.fileId) }, receiver };
+    const receiver = new FilesReceiver({
+      first: span.first,
+      groups,
+      events,
+      onFiles: (bytes, count) => void this.#takeFiles(session, span, receiver.files.slice(0, count), bytes),
+    });
+    return { request: { type: 'files', files: receiver.files.map(({ entry }) => entry.fileId) }, receiver };
   }
 
   async #takeFiles(
     session: SourceSession,
-    { index, files, bytes }: { index: number; files: readonly WantedFile[]; bytes: Buffer<ArrayBuffer> },
+    span: Span,
+    files: readonly WantedFile[],
+    bytes: Buffer<ArrayBuffer>,
   ): Promise<void> {
     const size = bytes.length;
     this.#hold(size);
@@ -203,7 +211,7 @@ export class FolderIntake implements SessionSink {
     try {
       const wrong = new Set(await this.#options.writeSmall(files, bytes));
       const right = files.filter((_, place) => !wrong.has(place));
-      this.#placeFiles(session, index, right);
+      this.#placeFiles(session, span, right);
       const [liar] = wrong;
       const name = liar === undefined ? undefined : files[liar]?.entry.path;
       if (name !== undefined) session.fail(new SourceFault('lied', `sent bytes that are not the file ${name}`));
@@ -215,22 +223,23 @@ export class FolderIntake implements SessionSink {
     }
   }
 
-  #placeFiles(session: SourceSession, index: number, right: readonly WantedFile[]): void {
-    const group = this.#groups[index] ?? [];
-    const fresh = right.filter((file) => group.includes(file));
+  #placeFiles(session: SourceSession, { first, count }: Span, right: readonly WantedFile[]): void {
+    const missing = new Set(this.#groups.slice(first, first + count).flat());
+    const fresh = right.filter((file) => missing.delete(file));
     const bytes = sizeOf(fresh);
     this.duplicateBytes += sizeOf(right) - bytes;
-    this.#groups[index] = group.filter((file) => !fresh.includes(file));
+    for (let index = first; index < first + count; index += 1)
+      this.#groups[index] = (this.#groups[index] ?? []).filter((file) => missing.has(file));
     for (const file of fresh) this.#options.onArrived(file);
     this.#options.onCredit(session, bytes);
     this.#options.onWritten(bytes, fresh.length);
-    this.#arrivedWhenEmpty(session, index);
+    for (let index = first; index < first + count; index += 1) this.#arrivedWhenEmpty(session, index);
   }
 
-  #setAside(index: number, missing: WantedFile): void {
-    const group = this.#groups[index] ?? [];
-    if (!group.includes(missing)) return;
-    this.#groups[index] = group.filter((file) => file !== missing);
+  #setAside(missing: WantedFile): void {
+    const index = this.#groups.findIndex((group) => group.includes(missing));
+    if (index < 0) return;
+    this.#groups[index] = (this.#groups[index] ?? []).filter((file) => file !== missing);
     this.#options.onMissing(missing);
     this.#arrivedWhenEmpty(undefined, index);
   }

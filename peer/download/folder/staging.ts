@@ -25,8 +25,8 @@ export class Staging implements AsyncDisposable {
   private constructor(
     readonly target: Target,
     private readonly lock: PartLock,
-    /** Nothing was there before. */
-    readonly isNew: boolean,
+    /** Nothing was there before, of an earlier run or revision. */
+    public isNew: boolean,
   ) {}
 
   /** @throws {PeerError} `in-use`, `unwritable`, `disk-full`. */
