@@ -1,9 +1,12 @@
 import { utimes } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 
+import type { Peer } from '../../peer/api.js';
+import { createDoor } from '../../peer/door/door.js';
+import { startPeer } from '../../peer/peer.js';
+import { contactTracker } from '../../peer/tracker-client/contact.js';
 import { runCli, type ServeHandle, startServe, startTracker, type TrackerHandle } from '../../test/support/program.js';
 import { isolatedEnvironment, shoalCommand } from '../../test/support/shoal-command.js';
-import { waitFor } from '../../test/support/wait-for.js';
 import { costOf } from '../support/process-cost.js';
 import { tool } from '../support/tools.js';
 import { CIPHER, type Contender, type Course, type Run } from './contender.js';
@@ -11,6 +14,7 @@ import { CIPHER, type Contender, type Course, type Run } from './contender.js';
 const MIB = 2 ** 20;
 const PUBLISHER = { user: 'alice', password: 'a password for alice' };
 const READER = { user: 'bob', password: 'a password for bob' };
+const SEARCHER = { user: 'carol', password: 'a password for carol' };
 
 interface CostOptions {
   readonly data: string;
@@ -29,7 +33,7 @@ export class ShoalWorld implements AsyncDisposable {
 
   static async open(course: Course): Promise<ShoalWorld> {
     const { dir } = course;
-    const credentials = { [PUBLISHER.user]: PUBLISHER.password, [READER.user]: READER.password };
+    const credentials = Object.fromEntries([PUBLISHER, READER, SEARCHER].map(({ user, password }) => [user, password]));
     const tracker = await startTracker({ credentials, data: dir.join('shoal-tracker') });
     const places = { data: dir.join('shoal-a'), downloads: dir.join('shoal-a-downloads') };
     const publisher = await startServe({ tracker, ...PUBLISHER, ...places });
@@ -70,17 +74,13 @@ export class ShoalWorld implements AsyncDisposable {
     return run;
   }
 
-  /** Until the reader's search finds `text` in the name of a file. @throws {Error} when it does not. */
-  async findAsReader(text: string): Promise<void> {
+  /** A running peer of another user, in this process. */
+  async openSearcher(): Promise<Peer> {
     const { dir } = this.course;
-    const place = { tracker: this.tracker, ...READER, data: dir.join('shoal-b'), home: dir.join('shoal-b-home') };
-    await waitFor(
-      async () => {
-        const { stdout } = await runCli(['sch', basename(text)], place);
-        return stdout.includes(basename(text));
-      },
-      { what: `${text} to be found` },
-    );
+    const place = { dataDir: dir.join('shoal-c'), downloads: dir.join('shoal-c-downloads') };
+    const door = createDoor({ ...place, platform: process.platform, startPeer, contactTracker });
+    const signal = new AbortController().signal;
+    return door.open({ tracker: this.tracker.address, ...SEARCHER, serving: false, signal });
   }
 
   /** `shoal id`, offline. */
