@@ -110,10 +110,11 @@ export const peerAnswer = z.discriminatedUnion('type', [
     position: z.number().int().min(1),
     etaMs: safeInteger.optional(),
   }),
-  /** More chunks, or entries of a folder, are held now. */
+  /** More chunks, of `file` when it is named, or entries of a folder are held now. */
   z.object({
     type: z.literal('have'),
     ticketId,
+    file,
     have: z.union([z.literal('all'), chunkRanges]),
     entries: entryRanges,
   }),

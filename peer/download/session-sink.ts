@@ -43,6 +43,8 @@ export interface SessionSink {
   readonly swarm: SwarmPart;
   /** What a source that has not all has of what the scheduler counts; undefined: what it said of chunks. */
   chunksOf?(session: SourceSession): ChunkRanges | undefined;
+  /** A source that has not all has these chunks of a file inside the folder. */
+  chunksInside?(session: SourceSession, fileId: string, chunks: ChunkRanges): void;
   /** What to ask `session` for, so that the chunks of `span` come, and who takes the answer. */
   ask(session: SourceSession, span: Span, events: SpanEvents): SpanRequest;
   /** The source has not what was asked for: true when it is of use all the same. */

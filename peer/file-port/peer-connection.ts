@@ -52,7 +52,7 @@ export interface PeerServer {
 
 /** Hears what the other end says of what it serves. */
 export interface PeerListener {
-  onHave(ticketId: string, news: Pick<Extract<PeerAnswer, { type: 'have' }>, 'have' | 'entries'>): void;
+  onHave(ticketId: string, news: Pick<Extract<PeerAnswer, { type: 'have' }>, 'have' | 'entries' | 'file'>): void;
   onChanged(ticketId: string): void;
   onBye(): void;
 }

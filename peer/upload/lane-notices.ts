@@ -37,7 +37,7 @@ export function repeatPosition(
   return { tell, pause, [Symbol.dispose]: pause };
 }
 
-/** Tells a downloader of chunks, or files of a folder, that arrive in what is itself still being fetched: each once. Returns the undo. */
+/** Tells a downloader of chunks and files of a folder that arrive in what is itself still being fetched: each once. Returns the undo. */
 export function announceHave(
   connection: PeerConnection,
   { ticketId, shared, clock }: { ticketId: string; shared: SharedFile; clock: Clock },
@@ -53,6 +53,11 @@ export function announceHave(
       lineFor: (entries) => ({ type: 'have', ticketId, have: [], entries }),
       clock,
     }),
+    announce(connection, {
+      subscribe: (fn) => shared.folder?.onChunk?.(fn),
+      lineFor: (have, file) => ({ type: 'have', ticketId, file, have }),
+      clock,
+    }),
   ];
   return () => {
     for (const end of ends) end();
@@ -60,13 +65,14 @@ export function announceHave(
 }
 
 interface News {
-  readonly subscribe: (fn: (index: number) => void) => (() => void) | undefined;
-  readonly lineFor: (ranges: Range[]) => PeerAnswer;
+  readonly subscribe: (fn: (index: number, file?: string) => void) => (() => void) | undefined;
+  readonly lineFor: (ranges: Range[], file: string) => PeerAnswer;
   readonly clock: Clock;
 }
 
 function announce(connection: PeerConnection, { subscribe, lineFor, clock }: News): () => void {
-  const untold = new Set<number>();
+  /** By file, where it is one inside a folder. */
+  const untold = new Map<string, Set<number>>();
   let timer: Timer | undefined;
   const plan = (): void => {
     timer = clock.setTimer(tell, HAVE_EVERY_MS);
@@ -74,12 +80,16 @@ function announce(connection: PeerConnection, { subscribe, lineFor, clock }: New
   };
   const tell = (): void => {
     timer = undefined;
-    // A slow reader gets them when it has taken those before.
-    if (!connection.hasUnreadLines) connection.send(lineFor(takeRanges(untold)));
+    for (const [file, indices] of untold) {
+      if (connection.hasUnreadLines) break; // A slow reader gets them when it has taken those before.
+      connection.send(lineFor(takeRanges(indices), file));
+      if (indices.size === 0) untold.delete(file);
+    }
     if (untold.size > 0) plan();
   };
-  const stop = subscribe((index) => {
-    untold.add(index);
+  const stop = subscribe((index, file = '') => {
+    const indices = untold.get(file) ?? new Set();
+    untold.set(file, indices.add(index));
     if (timer === undefined) plan();
   });
   return () => {

@@ -36,6 +36,8 @@ export interface SharedFolder {
   entries?(): readonly Range[];
   /** Calls `fn` with the line of each file that arrives. Returns the undo. */
   onEntry?(fn: (index: number) => void): () => void;
+  /** Calls `fn` with each chunk that is there, or arrives, of a file that is not whole. Returns the undo. */
+  onChunk?(fn: (index: number, fileId: string) => void): () => void;
 }
 
 /** From the first to behind the last. */

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { fileIdOf, manifestOfBytes } from '../../common/content/manifest.js';
 import { ChunkSet } from '../../peer/download/chunk-set.js';
 import { FolderIntake, type LargeFile } from '../../peer/download/folder/folder-intake.js';
+import type { SourceSession } from '../../peer/download/source-session.js';
 import { RateMeter } from '../../peer/file-port/rate-meter.js';
 import { seededBytes } from '../support/temp.js';
 
@@ -11,6 +12,7 @@ const CHUNK = 256 * 1024;
 const FILES = 12;
 const CHUNKS_EACH = 3;
 const CHUNKS = FILES * CHUNKS_EACH;
+const FELLOW = { sourceId: 'fellow' } as SourceSession;
 
 const large: readonly LargeFile[] = Array.from({ length: FILES }, (_, index) => {
   const manifest = manifestOfBytes(seededBytes(CHUNKS_EACH * CHUNK, index));
@@ -19,7 +21,7 @@ const large: readonly LargeFile[] = Array.from({ length: FILES }, (_, index) => 
 });
 
 describe('A folder of large files that two fetch at once', () => {
-  it('is sent about once by its publisher, though only whole files can be passed on', () => {
+  it('is sent about once by its publisher, since each chunk is passed on as it comes', () => {
     const devices = ['ann', 'ben'].map((user) => createHash('sha256').update(user).digest('hex'));
     const fetchers = devices.map((ownPin) => fetcher({ ownPin, others: devices.filter((pin) => pin !== ownPin) }));
 
@@ -30,8 +32,10 @@ describe('A folder of large files that two fetch at once', () => {
         const wish = fellow ?? scheduler.next('publisher', 1);
         if (wish === undefined) continue;
         if (fellow === undefined) sent += 1;
-        fetchers[own]?.take(fellow === undefined ? 'publisher' : 'fellow', wish.first);
-        fetchers[1 - own]?.scheduler.addChunks('fellow', fetchers[own]?.whole() ?? []);
+        scheduler.arrived(fellow === undefined ? 'publisher' : 'fellow', wish.first);
+        const chunk = wish.first % CHUNKS_EACH;
+        const { fileId } = large[(wish.first - chunk) / CHUNKS_EACH]!.wanted.entry;
+        fetchers[1 - own]?.chunksInside(FELLOW, fileId, [[chunk, chunk + 1]]);
       }
 
     expect(sent).to.be.within(CHUNKS, 1.15 * CHUNKS);
@@ -39,29 +43,18 @@ describe('A folder of large files that two fetch at once', () => {
 });
 
 /** One who fetches all of it from a publisher and from a fellow, who has nothing yet. */
-function fetcher({ ownPin, others }: { ownPin: string; others: readonly string[] }) {
-  const { scheduler } = new FolderIntake({
+function fetcher({ ownPin, others }: { ownPin: string; others: readonly string[] }): FolderIntake {
+  const intake = new FolderIntake({
     ...{ small: [], large, isApart: false, meter: new RateMeter(), sessions: () => [], ownPin },
     swarm: { devices: others, full: 1 },
     writeSmall: async () => [],
     writeChunk: async () => true,
-    ...{ onCredit: ignore, onWritten: ignore, onMissing: ignore, onArrived: ignore, onFailed: ignore },
+    arrived: { add: ignore, addChunk: ignore },
+    ...{ onCredit: ignore, onWritten: ignore, onMissing: ignore, onFailed: ignore },
   });
-  scheduler.setSource('publisher', 'all');
-  scheduler.setSource('fellow', []);
-  const done = new ChunkSet(CHUNKS);
-  const isWhole = (file: number): boolean =>
-    Array.from({ length: CHUNKS_EACH }, (_, chunk) => done.has(file * CHUNKS_EACH + chunk)).every(Boolean);
-  return {
-    scheduler,
-    take: (from: string, index: number): void => {
-      scheduler.arrived(from, index);
-      done.add(index);
-    },
-    /** What it can pass on. */
-    whole: (): [number, number][] =>
-      large.flatMap((_, file) => (isWhole(file) ? [[file * CHUNKS_EACH, (file + 1) * CHUNKS_EACH]] : [])),
-  };
+  intake.scheduler.setSource('publisher', 'all');
+  intake.scheduler.setSource('fellow', []);
+  return intake;
 }
 
 function ignore(): void {

@@ -222,25 +222,56 @@ describe('Download of a folder', () => {
     await waitFor(() => world.holds.at(-1) === 'none', PATIENT);
   });
 
+  it('passes chunks of a large file on while that is still coming', async () => {
+    await rm(root, { recursive: true });
+    await writeTree(root, { 'large.bin': seededBytes(12 * CHUNK, 8) });
+    await publishAnew();
+    const slow = await world.peer('publisher', [], { files: home.files, uploadLimitBytesPerSecond: 700_000 });
+    world.sources.set(PUBLICATION, [slow.offer()]);
+    const carol = await reader('carol', true);
+    const port = await world.peer('carol', [], { files: carol.downloads.shared });
+    const getting = carol.downloads.get(folderRequest(published, carol.folder), forever);
+    getting.catch(() => undefined); // It is awaited below, unless something else fails first.
+    await waitFor(() => (carol.downloads.rows()[0]?.doneBytes ?? 0) >= 2 * CHUNK, PATIENT);
+    world.list(published, { ...port.offer(), has: 'part' });
+
+    const fetching = bob.downloads.get(folderRequest(published, bob.folder), forever);
+    const fromCarol = (): number =>
+      bob.downloads.rows()[0]?.sources.find(({ user }) => user === 'carol')?.verifiedBytes ?? 0;
+    await waitFor(() => fromCarol() >= 2 * CHUNK, { what: 'chunks that carol has', ...PATIENT });
+
+    expect(carol.downloads.rows()[0]?.files?.done, 'it is not whole there').to.equal(0);
+    await Promise.all([getting, fetching]);
+    for (const { folder } of [bob, carol])
+      expect(await readTree(join(folder, 'photos'))).to.deep.equal(await readTree(root));
+  });
+
   it('offers nobody what was on its disk before: who merely knows an id could fetch it that way', async () => {
     const publisher = await publishMany();
     const carol = await reader('carol', true);
-    await writeTree(join(carol.folder, 'photos'), { 'mine/0.bin': smallFiles['0.bin'] ?? '', 'large.bin': LARGE });
+    const nearlyLarge = Buffer.from(LARGE).fill(7, 0, CHUNK + 1); // Only its first two chunks are fetched.
+    await writeTree(join(carol.folder, 'photos'), {
+      'mine/0.bin': smallFiles['0.bin'] ?? '',
+      'large.bin': nearlyLarge,
+    });
     const request = folderRequest(published, carol.folder, { force: true });
 
     const getting = carol.downloads.get(request, forever);
     await waitFor(
-      () => holding(carol) > 0 && (carol.downloads.rows()[0]?.resumedBytes ?? 0) >= LARGE.length + 200_000,
+      () => holding(carol) > 0 && (carol.downloads.rows()[0]?.resumedBytes ?? 0) >= LARGE.length - 2 * CHUNK + 200_000,
       PATIENT,
     );
     const { folder } = carol.downloads.shared.find(PUBLICATION, published.fileId) ?? {};
     const before = folder?.entries?.().flat() ?? [];
+    const chunks: number[] = [];
+    folder?.onChunk?.((index) => chunks.push(index));
     publisher.open();
     await getting;
 
     // In the order of the listing `0.bin` comes first and `large.bin` last.
     expect(before).to.not.include.members([0]);
     expect(before.at(-1)).to.be.at.most(40);
+    expect(chunks).to.deep.equal([]);
     expect(holding(carol), 'it is over').to.equal(0);
   });
 

@@ -60,7 +60,7 @@ export const peerLines: { readonly [T in PeerLine['type']]: Arbitrary<LineOf<T>>
     { requiredKeys: ['type', 'id', 'position'] },
   ) as unknown as Arbitrary<LineOf<'queued'>>,
   have: fc.record(
-    { type: fc.constant('have' as const), ticketId: publicationId, have, entries },
+    { type: fc.constant('have' as const), ticketId: publicationId, have, entries, file: hex64 },
     { requiredKeys: ['type', 'ticketId', 'have'] },
   ) as unknown as Arbitrary<LineOf<'have'>>,
   changed: fc.record({ type: fc.constant('changed'), ticketId: publicationId }),

@@ -1,5 +1,5 @@
 /**
- * The files of a folder that have come so far, for others who fetch it. Only what came from sources of this publication: what lay on
+ * The files of a folder, and chunks of large ones, that have come so far, for others who fetch it. Only what came from sources of this publication: what lay on
  * this disk before may be somebody else's, and whoever knows its id could otherwise fetch it by publishing a folder that names it.
  */
 import { join } from 'node:path';
@@ -38,6 +38,14 @@ interface Arrived {
   readonly wanted: WantedFile;
   /** Of a file of several chunks. */
   readonly manifest: Manifest | undefined;
+  /** What is there of a file that is not whole. */
+  readonly held?: ChunkSet;
+}
+
+/** A file of several chunks. */
+export interface GrowingFile extends Arrived {
+  readonly manifest: Manifest;
+  readonly held: ChunkSet;
 }
 
 export class ArrivedFiles implements SharedFolder {
@@ -45,6 +53,7 @@ export class ArrivedFiles implements SharedFolder {
   readonly #byContent = new Map<string, Arrived>();
   readonly #entries = new ChunkSet(MAX_FOLDER_ENTRIES);
   readonly #listeners = new Set<(index: number) => void>();
+  readonly #chunkListeners = new Set<(index: number, fileId: string) => void>();
 
   constructor(options: ArrivedFilesOptions) {
     this.#options = options;
@@ -56,6 +65,14 @@ export class ArrivedFiles implements SharedFolder {
     this.#byContent.set(wanted.entry.fileId, { wanted, manifest });
     this.#entries.add(wanted.index);
     for (const listener of this.#listeners) listener(wanted.index);
+  }
+
+  /** Chunk `index` of it is proven and in the staging folder; none of it was there before. */
+  addChunk(file: GrowingFile, index: number): void {
+    const { fileId } = file.wanted.entry;
+    if (!this.#byContent.has(fileId) && this.#byContent.size < MAX_OFFERED) this.#byContent.set(fileId, file);
+    if (this.#byContent.get(fileId)?.held !== file.held) return;
+    for (const listener of this.#chunkListeners) listener(index, fileId);
   }
 
   /** The listing as others fetch it, with these files behind it. */
@@ -78,10 +95,18 @@ export class ArrivedFiles implements SharedFolder {
     return () => this.#listeners.delete(fn);
   }
 
+  onChunk(fn: (index: number, fileId: string) => void): () => void {
+    for (const [fileId, { held }] of this.#byContent) {
+      for (let index = 0; index < (held?.total ?? 0); index += 1) if (held?.has(index) === true) fn(index, fileId);
+    }
+    this.#chunkListeners.add(fn);
+    return () => this.#chunkListeners.delete(fn);
+  }
+
   find(fileId: string): SharedFile[] {
     const arrived = this.#byContent.get(fileId);
     if (arrived?.manifest === undefined) return []; // Files of one chunk are asked for as a whole.
-    const { wanted, manifest } = arrived;
+    const { wanted, manifest, held } = arrived;
     const { publicationId, name, root } = this.#options;
     const path = join(root, stagedFile(wanted).to);
     const { size } = manifest;
@@ -93,7 +118,8 @@ export class ArrivedFiles implements SharedFolder {
         path,
         size,
         manifest: () => manifest,
-        have: () => 'all',
+        have: () => held?.toRanges() ?? 'all',
+        holds: (first, count) => held?.hasAll(first, count) ?? true,
       },
     ];
   }

@@ -319,7 +319,7 @@ export class FolderDownload {
         this.#options.onUpdate();
       },
       onMissing: (file) => missing.push(file),
-      onArrived: (file, manifest) => fetched.arrived.add(file, manifest),
+      arrived: fetched.arrived,
       ...{ ownPin, swarm: () => this.#pool?.swarm ?? ALONE },
       onStaged: (file) => {
         if (local?.isTarget === true) fetched.staged.set(file.to, file.entry.executable);

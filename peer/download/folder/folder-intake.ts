@@ -19,18 +19,17 @@ import type { SourceSession } from '../source-session.js';
 import { SpanReceiver } from '../span-receiver.js';
 import { SwarmPart } from '../swarm-part.js';
 import type { ArrivedChunk } from '../write-chunk.js';
+import type { ArrivedFiles } from './arrived-files.js';
+import { groupsOf } from './file-groups.js';
 import { FilesReceiver } from './files-receiver.js';
 import type { WantedFile } from './folder-plan.js';
 
-/** Small files of about so many bytes, and at most so many of them, are handed out and passed on together. */
-const GROUP_BYTES = 256 * 1024;
-const GROUP_FILES = 128;
 /** While nobody else fetches the same one request brings so many groups: fewer cost less. */
 const GROUPS_AT_ONCE = 4;
 /** Asked for ahead at least, bytes: for small files both ends do more between question and answer than for chunks. */
 const LEAST_WINDOW_BYTES = 12 * 1024 * 1024;
 /** With others who fetch the same: what is asked of one source cannot be had from another. */
-const SWARM_WINDOW_BYTES = 2 * GROUP_BYTES;
+const SWARM_WINDOW_BYTES = 512 * 1024;
 const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024;
 
 export interface LargeFile {
@@ -56,8 +55,8 @@ export interface FolderIntakeOptions {
   readonly onWritten: (bytes: number, files: number) => void;
   /** A source has not this file as it was published. */
   readonly onMissing: (file: WantedFile) => void;
-  /** A file is there that came as a whole from sources; with its hash list when it has several chunks. */
-  readonly onArrived: (file: WantedFile, manifest?: Manifest) => void;
+  /** Is told what came from sources. */
+  readonly arrived: Pick<ArrivedFiles, 'add' | 'addChunk'>;
   /** Our own device, and who fetches the same. */
   readonly ownPin: string;
   readonly swarm: Swarm;
@@ -84,6 +83,7 @@ export class FolderIntake implements SessionSink {
   /** Came and are being written: not asked for again meanwhile. */
   readonly #writing = new Set<WantedFile>();
   readonly #large: Placed[] = [];
+  readonly #byContent: ReadonlyMap<string, readonly Placed[]>;
   readonly #buffers = new Map<number, ChunkBuffers>();
   #finish: () => void = () => undefined;
   #unwrittenBytes = 0;
@@ -103,6 +103,7 @@ export class FolderIntake implements SessionSink {
       bytes += wanted.entry.size;
       for (let chunk = 0; chunk < held.total; chunk += 1) if (held.has(chunk)) done.add(first + chunk);
     }
+    this.#byContent = Map.groupBy(this.#large, ({ wanted }) => wanted.entry.fileId);
     this.chunkBytes = Math.max(1, Math.ceil(bytes / Math.max(1, total)));
     const firsts = new Set(this.#large.map(({ first }) => first));
     const isJoined = (index: number): boolean =>
@@ -113,8 +114,7 @@ export class FolderIntake implements SessionSink {
     this.setSwarm(options.swarm);
     // Alone, in the order of the folder; with others, each somewhere else.
     const startAt = options.swarm.devices.length === 0 || total === 0 ? 0 : randomBytes(4).readUInt32BE() % total;
-    // Only a whole file can be passed on, so one downloader brings all of it.
-    const placeFor = (index: number): number => this.swarm.placeFor(this.#firstOf(index));
+    const placeFor = (index: number): number => this.swarm.placeFor(index);
     this.scheduler = new Scheduler({ total, done, startAt, placeFor, isJoined });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.done = promise;
@@ -139,7 +139,7 @@ export class FolderIntake implements SessionSink {
     this.swarm.set(swarm);
   }
 
-  /** Of one that fetches the folder itself: groups of small files that it has all of, and whole large ones. */
+  /** Of one that fetches the folder itself: groups of small files that it has all of, and what it has of large ones. */
   chunksOf(session: SourceSession): ChunkRanges | undefined {
     if (session.hasAllEntries) return undefined;
     const ranges: ChunkRanges = [];
@@ -148,6 +148,14 @@ export class FolderIntake implements SessionSink {
     for (const { first, held, wanted } of this.#large)
       if (session.hasEntry(wanted.index)) append(ranges, first, first + held.total);
     return ranges;
+  }
+
+  chunksInside({ sourceId }: SourceSession, fileId: string, chunks: Readonly<ChunkRanges>): void {
+    for (const { first, held } of this.#byContent.get(fileId) ?? [])
+      this.scheduler.addChunks(
+        sourceId,
+        chunks.map(([from, to]) => [first + from, first + Math.min(to, held.total)]),
+      );
   }
 
   entriesCame(session: SourceSession): void {
@@ -230,7 +238,7 @@ export class FolderIntake implements SessionSink {
     this.duplicateBytes += sizeOf(right) - bytes;
     for (let index = first; index < first + count; index += 1)
       this.#groups[index] = (this.#groups[index] ?? []).filter((file) => missing.has(file));
-    for (const file of fresh) this.#options.onArrived(file);
+    for (const file of fresh) this.#options.arrived.add(file);
     this.#options.onCredit(session, bytes);
     this.#options.onWritten(bytes, fresh.length);
     for (let index = first; index < first + count; index += 1) this.#arrivedWhenEmpty(session, index);
@@ -272,9 +280,10 @@ export class FolderIntake implements SessionSink {
 
   async #takeChunk(
     session: SourceSession,
-    { wanted, manifest, first, held, isNew }: Placed,
+    placed: Placed,
     { index, buffer, length, buffers }: { index: number; buffer: Buffer; length: number; buffers: ChunkBuffers },
   ): Promise<boolean> {
+    const { wanted, manifest, first, held, isNew } = placed;
     this.#hold(length);
     try {
       const hash = chunkHash(manifest, index);
@@ -286,7 +295,7 @@ export class FolderIntake implements SessionSink {
         held.add(index);
         this.#options.onCredit(session, length);
         this.#options.onWritten(length, held.isFull ? 1 : 0);
-        if (held.isFull && isNew) this.#options.onArrived(wanted, manifest);
+        if (isNew) this.#passOn(placed, index);
       }
       return true;
     } catch (error) {
@@ -298,15 +307,16 @@ export class FolderIntake implements SessionSink {
     }
   }
 
+  #passOn({ wanted, manifest, held }: Placed, index: number): void {
+    if (held.isFull) this.#options.arrived.add(wanted, manifest);
+    else this.#options.arrived.addChunk({ wanted, manifest, held }, index);
+  }
+
   #arrived(session: SourceSession | undefined, index: number): boolean {
     const isNew = this.scheduler.arrived(session?.sourceId ?? '', index);
     this.swarm.arrived(index, this.scheduler, session);
     this.#endWhenDone();
     return isNew;
-  }
-
-  #firstOf(index: number): number {
-    return index < this.#groups.length ? index : this.#placedAt(index).first;
   }
 
   #placedAt(index: number): Placed {
@@ -342,23 +352,6 @@ export class FolderIntake implements SessionSink {
   #endWhenDone(): void {
     if (this.scheduler.isComplete && this.#unwrittenBytes === 0) this.#finish();
   }
-}
-
-function groupsOf(files: readonly WantedFile[], isApart: boolean): WantedFile[][] {
-  const groups: WantedFile[][] = [];
-  let group: WantedFile[] = [];
-  let bytes = 0;
-  for (const file of files) {
-    if (group.length > 0 && (isApart || bytes + file.entry.size > GROUP_BYTES || group.length >= GROUP_FILES)) {
-      groups.push(group);
-      group = [];
-      bytes = 0;
-    }
-    group.push(file);
-    bytes += file.entry.size;
-  }
-  if (group.length > 0) groups.push(group);
-  return groups;
 }
 
 function append(ranges: ChunkRanges, from: number, to: number): void {

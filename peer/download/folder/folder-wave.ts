@@ -6,7 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 
 import { chunkSizeFor } from '../../../common/content/chunk-size.js';
 import { ContentError } from '../../../common/content/content-error.js';
-import { type Manifest, parseManifest } from '../../../common/content/manifest.js';
+import { parseManifest } from '../../../common/content/manifest.js';
 import type { AbortOptions } from '../../../common/runtime/deadline.js';
 import type { RateMeter } from '../../file-port/rate-meter.js';
 import type { ChunkWriter } from '../chunk-writer.js';
@@ -14,6 +14,7 @@ import { faultPoint } from '../fault-point.js';
 import type { Swarm } from '../fellows.js';
 import { isWithoutContent, SourceFault } from '../source-fault.js';
 import type { SourceSession } from '../source-session.js';
+import type { ArrivedFiles } from './arrived-files.js';
 import { FolderIntake, type LargeFile } from './folder-intake.js';
 import { isWantedFile, type Wanted, type WantedFile } from './folder-plan.js';
 import type { LocalFolder } from './local-folder.js';
@@ -41,8 +42,8 @@ export interface WaveOptions extends AbortOptions {
   readonly onResumed: (bytes: number) => void;
   readonly onWritten: (bytes: number, files: number) => void;
   readonly onMissing: (file: WantedFile) => void;
-  /** A file came as a whole from sources, and others may have it from here. */
-  readonly onArrived: (file: WantedFile, manifest?: Manifest) => void;
+  /** What came from sources, and others may have from here. */
+  readonly arrived: ArrivedFiles;
   /** Our own device, and those that fetch the same. */
   readonly ownPin: string;
   readonly swarm: () => Swarm;
@@ -216,11 +217,11 @@ export class FolderWave {
 
   async #fetch(small: readonly WantedFile[], large: readonly LargeFile[]): Promise<void> {
     const { sessions, meter, isApart, staging, writer, signal } = this.#options;
-    const { onCredit, onWritten, onMissing, onArrived, ownPin, swarm } = this.#options;
+    const { onCredit, onWritten, onMissing, arrived, ownPin, swarm } = this.#options;
     using _large = writer.expect(large.reduce((sum, { manifest }) => sum + manifest.size, 0));
     const failed = Promise.withResolvers<never>();
     const intake = new FolderIntake({
-      ...{ small, large, isApart, meter, onCredit, onWritten, onMissing, onArrived },
+      ...{ small, large, isApart, meter, onCredit, onWritten, onMissing, arrived },
       ...{ ownPin, swarm: swarm() },
       sessions: () => sessions,
       writeSmall: (files, bytes) => this.#writeSmall(files, bytes),
