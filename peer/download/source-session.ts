@@ -279,9 +279,10 @@ export class SourceSession {
       },
       onError: (error) => {
         const isRefused = sink.refused?.(this, receiver, error) === true;
-        sink.scheduler.release(this.sourceId, receiver.rest);
+        const isTakenBack = error.code === 'cancelled' && receiver.isAbandoned;
+        if (!isTakenBack) sink.scheduler.release(this.sourceId, receiver.rest);
         this.#forget(id);
-        if (!isRefused && !(error.code === 'cancelled' && receiver.isAbandoned)) this.#fail(answerFault(error));
+        if (!isRefused && !isTakenBack) this.#fail(answerFault(error));
       },
     });
     const id = this.#connection.request({ ...request, ticketId: this.#ticketId }, receiver);

@@ -320,6 +320,26 @@ describe('Download of a folder', () => {
     expect(row.receivedBytes).to.be.below(row.sizeBytes + 50_000);
   });
 
+  it('makes what its publisher has in the end, when files go, turn into folders or get other rights on the way', async () => {
+    await writeTree(root, smallFiles);
+    await publishAnew();
+    await writeFile(join(root, '3.bin'), 'not what was published');
+    const getting = bob.downloads.get(folderRequest(published, bob.folder), forever);
+    getting.catch(() => undefined); // It is awaited below, unless something else fails first.
+    const count = (await readTree(root)).size;
+    await waitFor(() => bob.downloads.rows()[0]?.files?.done === count - 1, { what: 'all others', ...PATIENT });
+    for (const path of ['4.bin', '5.bin', 'b']) await rm(join(root, path), { recursive: true });
+    await writeTree(root, { '5.bin/inside.txt': 'five', b: 'a folder before', '6.bin': 'six', 'run.sh': 'plain' });
+    await chmod(join(root, '6.bin'), 0o755);
+    await chmod(join(root, 'run.sh'), 0o644);
+    await publishAnew();
+
+    await getting;
+
+    expect(await readTree(target())).to.deep.equal(await readTree(root));
+    expect(readdirSync(target()).toSorted()).to.deep.equal(readdirSync(root).toSorted());
+  });
+
   it('refuses bytes that are not what is listed, and names who sent them', async () => {
     const liar = await world.peer('mallory', [], {
       files: {

@@ -28,6 +28,7 @@ import { insideOf, isPattern } from './inside.js';
 import type { LocalFolders } from './local-folder.js';
 import { OpenSessions } from './open-sessions.js';
 import { placeFile, placeInto, placeNew } from './place-folder.js';
+import { pruneStaged } from './prune-staged.js';
 import { directoriesOf, replacements } from './replacements.js';
 import { SINGLE } from './stage-files.js';
 import { StageThreads } from './stage-threads.js';
@@ -128,19 +129,17 @@ export class FolderDownload {
     await this.#options.history.load();
     const there = await this.#lookAtTarget();
     await using staging = await Staging.open(this.#target);
-    const threads = new StageThreads();
-    try {
-      for (let revisions = 1; ; revisions += 1) {
-        try {
-          return await this.#fetchRevision({ staging, threads, there, signal });
-        } catch (error) {
-          if (!(error instanceof NewRevision) || revisions === MAX_REVISIONS) throw error;
-          this.#follow(error.latest);
-          staging.isNew = false;
-        }
+    for (let revisions = 1; ; revisions += 1) {
+      const threads = new StageThreads();
+      try {
+        return await this.#fetchRevision({ staging, threads, there, signal });
+      } catch (error) {
+        if (!(error instanceof NewRevision) || revisions === MAX_REVISIONS) throw error;
+        staging.leftBytes += this.#done.bytes;
+        this.#follow(error.latest);
+      } finally {
+        await threads.close();
       }
-    } finally {
-      await threads.close();
     }
   }
 
@@ -226,7 +225,8 @@ export class FolderDownload {
       );
     if (plan.bytes > (this.#request.mostBytes ?? plan.bytes)) throw largerThanSaid(this.#request, plan.bytes);
     const local = await this.#readLocal(there, signal);
-    await refuseTooLarge(this.#target, local?.isTarget !== true && staging.isNew ? plan.bytes : 0);
+    await refuseTooLarge(this.#target, local?.isTarget === true ? 0 : plan.bytes - staging.leftBytes);
+    if (staging.leftBytes > 0) await pruneStaged(staging.files, plan);
     const fetched: FetchedFolder = { plan, local, arrived, staged: new Map() };
     const missing: WantedFile[] = [];
     const waves: FolderWave[] = [];

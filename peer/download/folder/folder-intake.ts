@@ -23,8 +23,9 @@ import type { ArrivedFiles } from './arrived-files.js';
 import { groupsOf } from './file-groups.js';
 import { FilesReceiver } from './files-receiver.js';
 import type { WantedFile } from './folder-plan.js';
+import { shifted } from './shifted-answer.js';
 
-/** While nobody else fetches the same one request brings so many groups: fewer cost less. */
+/** From a source that is alone one request brings so many groups: fewer cost less. */
 const GROUPS_AT_ONCE = 4;
 /** Asked for ahead at least, bytes: for small files both ends do more between question and answer than for chunks. */
 const LEAST_WINDOW_BYTES = 12 * 1024 * 1024;
@@ -61,6 +62,15 @@ export interface FolderIntakeOptions {
   readonly ownPin: string;
   readonly swarm: Swarm;
   readonly onFailed: (error: unknown) => void;
+}
+
+interface ArrivedSmallFiles {
+  /** What was asked for, and who took the answer. */
+  readonly span: Span;
+  readonly receiver: FilesReceiver;
+  /** What has come of it, one after the other in `bytes`; unproven. */
+  readonly files: readonly WantedFile[];
+  readonly bytes: Buffer<ArrayBuffer>;
 }
 
 interface Placed extends LargeFile {
@@ -108,7 +118,7 @@ export class FolderIntake implements SessionSink {
     const firsts = new Set(this.#large.map(({ first }) => first));
     const isJoined = (index: number): boolean =>
       index < this.#groups.length
-        ? index % GROUPS_AT_ONCE > 0 && !this.#isSwarm && !options.isApart
+        ? index % GROUPS_AT_ONCE > 0 && !this.#isSwarm && this.scheduler.sources === 1 && !options.isApart
         : !firsts.has(index);
     this.swarm = new SwarmPart({ ownPin: options.ownPin, total, sessions: options.sessions });
     this.setSwarm(options.swarm);
@@ -175,7 +185,7 @@ export class FolderIntake implements SessionSink {
     const index = receiver.rest.first;
     if (receiver instanceof FilesReceiver) {
       const missing = receiver.files[receiver.wholeFiles];
-      if (missing !== undefined) this.#setAside(missing);
+      if (missing !== undefined) this.#setAside(missing, receiver.rest);
       return true;
     }
     const file = this.#placedAt(index);
@@ -202,17 +212,13 @@ export class FolderIntake implements SessionSink {
       first: span.first,
       groups,
       events,
-      onFiles: (bytes, count) => void this.#takeFiles(session, span, receiver.files.slice(0, count), bytes),
+      onFiles: (bytes, count) =>
+        void this.#takeFiles(session, { span, receiver, bytes, files: receiver.files.slice(0, count) }),
     });
     return { request: { type: 'files', files: receiver.files.map(({ entry }) => entry.fileId) }, receiver };
   }
 
-  async #takeFiles(
-    session: SourceSession,
-    span: Span,
-    files: readonly WantedFile[],
-    bytes: Buffer<ArrayBuffer>,
-  ): Promise<void> {
+  async #takeFiles(session: SourceSession, { span, receiver, files, bytes }: ArrivedSmallFiles): Promise<void> {
     const size = bytes.length;
     this.#hold(size);
     for (const file of files) this.#writing.add(file);
@@ -220,6 +226,7 @@ export class FolderIntake implements SessionSink {
       const wrong = new Set(await this.#options.writeSmall(files, bytes));
       const right = files.filter((_, place) => !wrong.has(place));
       this.#placeFiles(session, span, right);
+      this.#releaseLacking(session, { first: span.first, count: receiver.rest.first - span.first });
       const [liar] = wrong;
       const name = liar === undefined ? undefined : files[liar]?.entry.path;
       if (name !== undefined) session.fail(new SourceFault('lied', `sent bytes that are not the file ${name}`));
@@ -244,9 +251,16 @@ export class FolderIntake implements SessionSink {
     for (let index = first; index < first + count; index += 1) this.#arrivedWhenEmpty(session, index);
   }
 
-  #setAside(missing: WantedFile): void {
-    const index = this.#groups.findIndex((group) => group.includes(missing));
-    if (index < 0) return;
+  /** Of groups that it was asked for in part, as another source had sent the rest: that was wrong, and is asked for anew. */
+  #releaseLacking({ sourceId }: SourceSession, { first, count }: Span): void {
+    for (let index = first; index < first + count; index += 1)
+      if ((this.#groups[index]?.length ?? 0) > 0) this.scheduler.release(sourceId, { first: index, count: 1 });
+  }
+
+  #setAside(missing: WantedFile, { first, count }: Span): void {
+    const place = this.#groups.slice(first, first + count).findIndex((group) => group.includes(missing));
+    if (place < 0) return;
+    const index = first + place;
     this.#groups[index] = (this.#groups[index] ?? []).filter((file) => file !== missing);
     this.#options.onMissing(missing);
     this.#arrivedWhenEmpty(undefined, index);
@@ -362,27 +376,4 @@ function append(ranges: ChunkRanges, from: number, to: number): void {
 
 function sizeOf(files: readonly WantedFile[]): number {
   return files.reduce((sum, { entry }) => sum + entry.size, 0);
-}
-
-/** The receiver counts chunks of its file, the scheduler those of the wave. */
-function shifted(receiver: SpanReceiver, by: number): SpanAnswer {
-  return {
-    get rest() {
-      const { first, count } = receiver.rest;
-      return { first: first + by, count };
-    },
-    get heldBytes() {
-      return receiver.heldBytes;
-    },
-    get isAbandoned() {
-      return receiver.isAbandoned;
-    },
-    abandon: () => receiver.abandon(),
-    drop: () => receiver.drop(),
-    onRun: (offset, bytes) => receiver.onRun(offset, bytes),
-    onBytes: (bytes) => receiver.onBytes(bytes),
-    onQueued: (answer) => receiver.onQueued(answer),
-    onEnd: () => receiver.onEnd(),
-    onError: (error) => receiver.onError(error),
-  };
 }

@@ -25,8 +25,8 @@ export class Staging implements AsyncDisposable {
   private constructor(
     readonly target: Target,
     private readonly lock: PartLock,
-    /** Nothing was there before, of an earlier run or revision. */
-    public isNew: boolean,
+    /** What an earlier run or revision left in it, bytes; of a run nobody knows how much: infinite. */
+    public leftBytes: number,
   ) {}
 
   /** @throws {PeerError} `in-use`, `unwritable`, `disk-full`. */
@@ -35,7 +35,7 @@ export class Staging implements AsyncDisposable {
     try {
       const isNew = await makeOwn(target);
       await mkdir(join(target.partPath, 'files'), { recursive: true });
-      return new Staging(target, lock, isNew);
+      return new Staging(target, lock, isNew ? 0 : Infinity);
     } catch (error) {
       lock[Symbol.dispose]();
       throw fileProblem(target.path, error);
