@@ -225,7 +225,7 @@ export class FolderDownload {
       );
     if (plan.bytes > (this.#request.mostBytes ?? plan.bytes)) throw largerThanSaid(this.#request, plan.bytes);
     const local = await this.#readLocal(there, signal);
-    await refuseTooLarge(this.#target, local?.isTarget === true ? 0 : plan.bytes - staging.leftBytes);
+    await refuseTooLarge(this.#target, local?.isTarget === true ? 0 : Math.max(0, plan.bytes - staging.leftBytes));
     if (staging.leftBytes > 0) await pruneStaged(staging.files, plan);
     const fetched: FetchedFolder = { plan, local, arrived, staged: new Map() };
     const missing: WantedFile[] = [];
