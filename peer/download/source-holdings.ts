@@ -61,7 +61,9 @@ export class SourceHoldings {
     }
     const { sourceId } = session;
     if (entries !== undefined) this.#entries?.addRanges(entries);
-    if (sink !== undefined) sink.scheduler.addChunks(sourceId, have);
+    if (have.length === 0) return;
+    // Of a folder `have` means its listing: what is in it, `entries` tell.
+    if (sink !== undefined) sink.scheduler.addChunks(sourceId, sink.chunksOf?.(session) ?? have);
     else if (have === 'all' || this.#early === 'all') this.#early = 'all';
     else {
       this.#early ??= new ChunkSet(chunkCount(this.size, chunkSizeFor(this.size)));

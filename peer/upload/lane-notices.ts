@@ -1,6 +1,5 @@
 /** Lines that come by themselves while a downloader waits: its place in the queue, and chunks that have arrived here. */
 import { MAX_RANGES } from '../../common/protocol/limits.js';
-import type { PeerAnswer } from '../../common/protocol/peer-messages.js';
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 import type { Place } from '../file-port/fair-queue.js';
 import type { PeerConnection } from '../file-port/peer-connection.js';
@@ -10,6 +9,9 @@ import type { Range, SharedFile } from './shared-file.js';
 const REPEAT_EVERY_MS = 5_000;
 /** `have` is sent at most once in this time, ms: short, since others can fetch only what they know of. */
 const HAVE_EVERY_MS = 100;
+/** Of growing files at once, and ranges of each: their lines stay far below what a reader may leave unread. */
+const MOST_FILES = 128;
+const MOST_INSIDE_RANGES = 32;
 
 export interface PositionNotice extends Disposable {
   readonly tell: (place: () => Place) => void;
@@ -42,69 +44,56 @@ export function announceHave(
   connection: PeerConnection,
   { ticketId, shared, clock }: { ticketId: string; shared: SharedFile; clock: Clock },
 ): () => void {
-  const ends = [
-    announce(connection, {
-      subscribe: (fn) => shared.onHave?.(fn),
-      lineFor: (have) => ({ type: 'have', ticketId, have }),
-      clock,
-    }),
-    announce(connection, {
-      subscribe: (fn) => shared.folder?.onEntry?.(fn),
-      lineFor: (entries) => ({ type: 'have', ticketId, have: [], entries }),
-      clock,
-    }),
-    announce(connection, {
-      subscribe: (fn) => shared.folder?.onChunk?.(fn),
-      lineFor: (have, file) => ({ type: 'have', ticketId, file, have }),
-      clock,
-    }),
-  ];
-  return () => {
-    for (const end of ends) end();
-  };
-}
-
-interface News {
-  readonly subscribe: (fn: (index: number, file?: string) => void) => (() => void) | undefined;
-  readonly lineFor: (ranges: Range[], file: string) => PeerAnswer;
-  readonly clock: Clock;
-}
-
-function announce(connection: PeerConnection, { subscribe, lineFor, clock }: News): () => void {
-  /** By file, where it is one inside a folder. */
-  const untold = new Map<string, Set<number>>();
+  const chunks = new Set<number>();
+  const entries = new Set<number>();
+  /** By file inside the folder that is not whole. */
+  const inside = new Map<string, Set<number>>();
   let timer: Timer | undefined;
   const plan = (): void => {
-    timer = clock.setTimer(tell, HAVE_EVERY_MS);
+    timer ??= clock.setTimer(tell, HAVE_EVERY_MS);
     timer.unref();
   };
   const tell = (): void => {
     timer = undefined;
-    for (const [file, indices] of untold) {
-      if (connection.hasUnreadLines) break; // A slow reader gets them when it has taken those before.
-      connection.send(lineFor(takeRanges(indices), file));
-      if (indices.size === 0) untold.delete(file);
+    // A slow reader gets them when it has taken those before.
+    if (!connection.hasUnreadLines) {
+      if (chunks.size > 0) connection.send({ type: 'have', ticketId, have: takeRanges(chunks) });
+      if (entries.size > 0) connection.send({ type: 'have', ticketId, have: [], entries: takeRanges(entries) });
+      for (const [file, indices] of [...inside].slice(0, MOST_FILES)) {
+        connection.send({ type: 'have', ticketId, file, have: takeRanges(indices, MOST_INSIDE_RANGES) });
+        if (indices.size === 0) inside.delete(file);
+      }
     }
-    if (untold.size > 0) plan();
+    if (chunks.size + entries.size + inside.size > 0) plan();
   };
-  const stop = subscribe((index, file = '') => {
-    const indices = untold.get(file) ?? new Set();
-    untold.set(file, indices.add(index));
-    if (timer === undefined) plan();
-  });
+  const stops = [
+    shared.onHave?.((index) => {
+      chunks.add(index);
+      plan();
+    }),
+    shared.folder?.onEntry?.((index, fileId) => {
+      inside.delete(fileId);
+      entries.add(index);
+      plan();
+    }),
+    shared.folder?.onChunk?.((index, fileId) => {
+      inside.set(fileId, (inside.get(fileId) ?? new Set()).add(index));
+      plan();
+    }),
+  ];
   return () => {
-    stop?.();
+    for (const stop of stops) stop?.();
     timer?.cancel();
   };
 }
 
 /** Takes out as many as one line may name, as ranges. */
-function takeRanges(indices: Set<number>): Range[] {
+function takeRanges(indices: Set<number>, most = MAX_RANGES): Range[] {
   const ranges: Range[] = [];
   for (const index of [...indices].toSorted((a, b) => a - b)) {
     const last = ranges.at(-1);
     if (last?.[1] === index) last[1] = index + 1;
-    else if (ranges.length < MAX_RANGES) ranges.push([index, index + 1]);
+    else if (ranges.length < most) ranges.push([index, index + 1]);
     else break;
     indices.delete(index);
   }

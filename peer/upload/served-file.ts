@@ -14,6 +14,8 @@ import type { SharedFile } from './shared-file.js';
 const SCRATCH_BYTES = 1024 * 1024;
 /** While a file is read again, who waits for it comes back after this, ms; later each time. */
 const CHECKING_RETRY_MS = 1_000;
+/** Up to this size of a chunk all that leaves a file which is still written is proven each time. */
+export const MOST_PROVEN_EACH_TIME = 1024 * 1024;
 /** Somebody who touches the file at every read makes us try so often, then it counts as changed. */
 const MAX_TRIES = 3;
 
@@ -106,8 +108,12 @@ export class ServedFile {
   async #readOnce(into: Buffer, offset: number): Promise<boolean> {
     const { identity } = this.shared;
     if (identity === undefined) {
-      await this.#proveChunks({ offset, length: into.length });
+      const { chunkSize } = await this.manifest();
+      const isEachTime = chunkSize <= MOST_PROVEN_EACH_TIME;
       await this.#readFully(into, offset);
+      // After it was read: the file may have become another one by then, with the same name.
+      if (isEachTime) this.#proven.clear();
+      await this.#proveChunks({ offset, length: into.length });
       return true;
     }
     if (this.#provenIn === undefined) {
@@ -142,7 +148,8 @@ export class ServedFile {
     const { chunkSize } = await this.manifest();
     for (let index = Math.floor(offset / chunkSize); index * chunkSize < offset + length; index += 1) {
       if (this.#proven.has(index)) continue;
-      if (!(await this.#hasItsHash(index))) throw new ProtocolError('changed');
+      if (!(await this.#hasItsHash(index)))
+        throw new ProtocolError(this.shared.identity === undefined ? 'not-found' : 'changed');
       this.#proven.add(index);
     }
   }

@@ -35,7 +35,7 @@ export interface SharedFolder {
   /** Lines of the listing whose files are there, the first ranges; absent: all are. */
   entries?(): readonly Range[];
   /** Calls `fn` with the line of each file that arrives. Returns the undo. */
-  onEntry?(fn: (index: number) => void): () => void;
+  onEntry?(fn: (index: number, fileId: string) => void): () => void;
   /** Calls `fn` with each chunk that is there, or arrives, of a file that is not whole. Returns the undo. */
   onChunk?(fn: (index: number, fileId: string) => void): () => void;
 }

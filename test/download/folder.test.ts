@@ -144,14 +144,8 @@ describe('Download of a folder', () => {
 
   it('goes on with another source when one dies, and takes from both', async () => {
     const copy = world.dir.join('copy/photos');
-    await writeTree(
-      copy,
-      Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`${n}.bin`, seededBytes(200_000, n)])),
-    );
-    await writeTree(
-      root,
-      Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`${n}.bin`, seededBytes(200_000, n)])),
-    );
+    const tree = Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`${n}.bin`, seededBytes(200_000, n)]));
+    for (const place of [copy, root]) await writeTree(place, tree);
     for (const path of ['a.txt', 'run.sh', 'b', 'nothing']) await rm(join(root, path), { recursive: true });
     await publishAnew();
     const other = await FolderHome.open(world, 'carol');
@@ -303,17 +297,23 @@ describe('Download of a folder', () => {
     expect(await readTree(target())).to.deep.equal(await readTree(root));
   });
 
+  /** Bob has fetched all but one file, which was changed after it was published, and waits for that. */
+  async function allBut(path: string): Promise<{ readonly done: ReturnType<Reader['downloads']['get']> }> {
+    await publishAnew();
+    const count = (await readTree(root)).size;
+    await writeFile(join(root, path), seededBytes(200_000, 99));
+    const done = bob.downloads.get(folderRequest(published, bob.folder), forever);
+    done.catch(() => undefined); // It is awaited later, unless something else fails first.
+    await waitFor(() => bob.downloads.rows()[0]?.files?.done === count - 1, { what: 'all others', ...PATIENT });
+    return { done };
+  }
+
   it('fetches all but a changed file once, and that one when it is published anew', async () => {
     await writeTree(root, smallFiles);
-    await publishAnew();
-    await writeFile(join(root, '3.bin'), seededBytes(200_000, 99));
-    const getting = bob.downloads.get(folderRequest(published, bob.folder), forever);
-    getting.catch(() => undefined); // It is awaited below, unless something else fails first.
-    const count = (await readTree(root)).size;
-    await waitFor(() => bob.downloads.rows()[0]?.files?.done === count - 1, { what: 'all others', ...PATIENT });
+    const fetching = await allBut('3.bin');
     await publishAnew();
 
-    const row = await getting;
+    const row = await fetching.done;
 
     expect(await readTree(target())).to.deep.equal(await readTree(root));
     expect(row.duplicateBytes).to.equal(0);
@@ -322,22 +322,29 @@ describe('Download of a folder', () => {
 
   it('makes what its publisher has in the end, when files go, turn into folders or get other rights on the way', async () => {
     await writeTree(root, smallFiles);
-    await publishAnew();
-    await writeFile(join(root, '3.bin'), 'not what was published');
-    const getting = bob.downloads.get(folderRequest(published, bob.folder), forever);
-    getting.catch(() => undefined); // It is awaited below, unless something else fails first.
-    const count = (await readTree(root)).size;
-    await waitFor(() => bob.downloads.rows()[0]?.files?.done === count - 1, { what: 'all others', ...PATIENT });
+    const fetching = await allBut('3.bin');
     for (const path of ['4.bin', '5.bin', 'b']) await rm(join(root, path), { recursive: true });
     await writeTree(root, { '5.bin/inside.txt': 'five', b: 'a folder before', '6.bin': 'six', 'run.sh': 'plain' });
     await chmod(join(root, '6.bin'), 0o755);
     await chmod(join(root, 'run.sh'), 0o644);
     await publishAnew();
 
-    await getting;
+    await fetching.done;
 
     expect(await readTree(target())).to.deep.equal(await readTree(root));
     expect(readdirSync(target()).toSorted()).to.deep.equal(readdirSync(root).toSorted());
+  });
+
+  it('keeps nothing of a revision that is gone, even when no byte of it came', async () => {
+    await rm(root, { recursive: true });
+    await writeTree(root, { 'gone/empty': '', 'a.txt': 'one' });
+    const fetching = await allBut('a.txt');
+    await rm(join(root, 'gone'), { recursive: true });
+    await publishAnew();
+
+    await fetching.done;
+
+    expect(readdirSync(target())).to.deep.equal(['a.txt']);
   });
 
   it('refuses bytes that are not what is listed, and names who sent them', async () => {

@@ -51,6 +51,20 @@ describe('Uploads of a file that changes', () => {
     await file.close();
     await run('touch', ['-r', world.dir.join('time'), publication.path]);
   }
+  it('proves again what leaves a file that is still fetched, since its name may be that of another content by then', async () => {
+    const { identity: _, ...growing } = sharedFile(publication);
+    alice.files.set(publication.publicationId, growing);
+    await opened();
+    chunks(2, 0, 1);
+    await raw.answer('end', 2);
+    await writeFile(publication.path, Buffer.alloc(publication.size, 'private'), { flag: 'r+' });
+
+    chunks(3, 0, 1);
+
+    expect(await raw.errorCode(3)).to.equal('not-found');
+    expect(raw.received).to.equal(CHUNK);
+  });
+
   const changes: [string, string, () => Promise<unknown>][] = [
     ['is longer now', 'changed', () => appendFile(publication.path, 'more')],
     [

@@ -8,6 +8,7 @@ import { chunkSizeFor } from '../../../common/content/chunk-size.js';
 import { MAX_FOLDER_ENTRIES } from '../../../common/content/folder-listing.js';
 import type { Manifest } from '../../../common/content/manifest.js';
 import { ProtocolError } from '../../../common/protocol/errors.js';
+import { MOST_PROVEN_EACH_TIME } from '../../upload/served-file.js';
 import type { Range, SharedFile, SharedFolder, SmallFiles } from '../../upload/shared-file.js';
 import { ChunkSet } from '../chunk-set.js';
 import type { WantedFile } from './folder-plan.js';
@@ -52,7 +53,7 @@ export class ArrivedFiles implements SharedFolder {
   readonly #options: ArrivedFilesOptions;
   readonly #byContent = new Map<string, Arrived>();
   readonly #entries = new ChunkSet(MAX_FOLDER_ENTRIES);
-  readonly #listeners = new Set<(index: number) => void>();
+  readonly #listeners = new Set<(index: number, fileId: string) => void>();
   readonly #chunkListeners = new Set<(index: number, fileId: string) => void>();
 
   constructor(options: ArrivedFilesOptions) {
@@ -61,18 +62,25 @@ export class ArrivedFiles implements SharedFolder {
 
   /** It is whole and proven in the staging folder. */
   add(wanted: WantedFile, manifest?: Manifest): void {
-    if (this.#byContent.size >= MAX_OFFERED) return;
-    this.#byContent.set(wanted.entry.fileId, { wanted, manifest });
+    const { fileId } = wanted.entry;
+    if (!this.#mayOffer(fileId, manifest)) return;
+    this.#byContent.set(fileId, { wanted, manifest });
     this.#entries.add(wanted.index);
-    for (const listener of this.#listeners) listener(wanted.index);
+    for (const listener of this.#listeners) listener(wanted.index, fileId);
   }
 
   /** Chunk `index` of it is proven and in the staging folder; none of it was there before. */
   addChunk(file: GrowingFile, index: number): void {
     const { fileId } = file.wanted.entry;
-    if (!this.#byContent.has(fileId) && this.#byContent.size < MAX_OFFERED) this.#byContent.set(fileId, file);
+    if (!this.#mayOffer(fileId, file.manifest)) return;
+    if (!this.#byContent.has(fileId)) this.#byContent.set(fileId, file);
     if (this.#byContent.get(fileId)?.held !== file.held) return;
     for (const listener of this.#chunkListeners) listener(index, fileId);
+  }
+
+  #mayOffer(fileId: string, manifest?: Manifest): boolean {
+    if (manifest !== undefined && manifest.chunkSize > MOST_PROVEN_EACH_TIME) return false;
+    return this.#byContent.has(fileId) || this.#byContent.size < MAX_OFFERED;
   }
 
   /** The listing as others fetch it, with these files behind it. */
@@ -90,7 +98,7 @@ export class ArrivedFiles implements SharedFolder {
     return ranges === 'all' ? [[0, MAX_FOLDER_ENTRIES]] : ranges;
   }
 
-  onEntry(fn: (index: number) => void): () => void {
+  onEntry(fn: (index: number, fileId: string) => void): () => void {
     this.#listeners.add(fn);
     return () => this.#listeners.delete(fn);
   }

@@ -135,7 +135,7 @@ export class FolderDownload {
         return await this.#fetchRevision({ staging, threads, there, signal });
       } catch (error) {
         if (!(error instanceof NewRevision) || revisions === MAX_REVISIONS) throw error;
-        staging.leftBytes += this.#done.bytes;
+        staging.left(this.#done.bytes);
         this.#follow(error.latest);
       } finally {
         await threads.close();
@@ -226,7 +226,7 @@ export class FolderDownload {
     if (plan.bytes > (this.#request.mostBytes ?? plan.bytes)) throw largerThanSaid(this.#request, plan.bytes);
     const local = await this.#readLocal(there, signal);
     await refuseTooLarge(this.#target, local?.isTarget === true ? 0 : Math.max(0, plan.bytes - staging.leftBytes));
-    if (staging.leftBytes > 0) await pruneStaged(staging.files, plan);
+    if (staging.mayHaveFiles) await pruneStaged(staging, plan);
     const fetched: FetchedFolder = { plan, local, arrived, staged: new Map() };
     const missing: WantedFile[] = [];
     const waves: FolderWave[] = [];

@@ -161,10 +161,13 @@ export class FolderIntake implements SessionSink {
   }
 
   chunksInside({ sourceId }: SourceSession, fileId: string, chunks: Readonly<ChunkRanges>): void {
-    for (const { first, held } of this.#byContent.get(fileId) ?? [])
+    const places = this.#byContent.get(fileId) ?? [];
+    const total = places[0]?.held.total ?? 0;
+    const ranges = chunks.filter(([from]) => from < total);
+    for (const { first } of places)
       this.scheduler.addChunks(
         sourceId,
-        chunks.map(([from, to]) => [first + from, first + Math.min(to, held.total)]),
+        ranges.map(([from, to]) => [first + from, first + Math.min(to, total)]),
       );
   }
 

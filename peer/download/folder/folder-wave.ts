@@ -125,7 +125,7 @@ export class FolderWave {
 
   async #withoutStaged(files: readonly WantedFile[]): Promise<WantedFile[]> {
     const { staging, threads } = this.#options;
-    if (staging.leftBytes === 0 || files.length === 0) return [...files];
+    if (!staging.mayHaveFiles || files.length === 0) return [...files];
     const isThere = await threads.call('checkFiles', [staging.files, files.map(stagedFile)]);
     return files.filter((file, index) => {
       if (isThere[index] !== true) return true;

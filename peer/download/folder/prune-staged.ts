@@ -4,18 +4,23 @@ import { join } from 'node:path';
 
 import { type FolderPlan, isWantedFile } from './folder-plan.js';
 import { modeFor, SINGLE } from './stage-files.js';
+import type { Staging } from './staging.js';
 
 /**
- * Removes from the staging folder at `root` what an earlier run or revision left there and `plan` has not, or has as another kind: all that
- * is in it becomes the folder. What stays gets the rights that it has now; its content is judged later. @throws the system's error.
+ * Removes from the staging folder what an earlier run or revision left there and `plan` has not, or has as another kind: all that is in
+ * it becomes the folder. What stays gets the rights that it has now; its content is judged later.
+ * @throws {PeerError} `unwritable`; the system's error.
  */
-export async function pruneStaged(root: string, plan: FolderPlan): Promise<void> {
+export async function pruneStaged(staging: Staging, plan: FolderPlan): Promise<void> {
+  await staging.closeFiles();
   const { files, directories } = await pathsOf(plan);
   const isWanted = (path: string, entry: Dirent): boolean =>
     entry.isDirectory() ? directories.has(path) : entry.isFile() && files.has(path);
   const prune = async (directory: string): Promise<void> => {
-    for (const entry of await readdir(join(root, directory), { withFileTypes: true })) {
-      const [path, place] = [`${directory}${entry.name}`, join(root, directory, entry.name)];
+    await staging.requireOwn();
+    for (const entry of await readdir(join(staging.files, directory), { withFileTypes: true })) {
+      const [path, place] = [`${directory}${entry.name}`, join(staging.files, directory, entry.name)];
+      await staging.requireOwn();
       if (!isWanted(path, entry)) await rm(place, { recursive: true });
       else if (entry.isDirectory()) await prune(`${path}/`);
       else await setRights(place, files.get(path) === true);

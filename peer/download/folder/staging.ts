@@ -22,20 +22,29 @@ export class Staging implements AsyncDisposable {
   readonly #busy = new Map<string, number>();
   #isFinished = false;
 
+  /** Files of an earlier run or revision may be in it. */
+  mayHaveFiles: boolean;
+  /** Of an earlier revision, bytes; of an earlier run nobody knows how much: infinite. */
+  leftBytes: number;
+
   private constructor(
     readonly target: Target,
     private readonly lock: PartLock,
-    /** What an earlier run or revision left in it, bytes; of a run nobody knows how much: infinite. */
-    public leftBytes: number,
-  ) {}
+    private readonly folders: readonly OwnFolder[],
+    isNew: boolean,
+  ) {
+    this.mayHaveFiles = !isNew;
+    this.leftBytes = isNew ? 0 : Infinity;
+  }
 
   /** @throws {PeerError} `in-use`, `unwritable`, `disk-full`. */
   static async open(target: Target): Promise<Staging> {
     const lock = lockPart(target.partPath, target.path);
     try {
       const isNew = await makeOwn(target);
-      await mkdir(join(target.partPath, 'files'), { recursive: true });
-      return new Staging(target, lock, isNew ? 0 : Infinity);
+      const files = join(target.partPath, 'files');
+      await mkdir(files, { recursive: true });
+      return new Staging(target, lock, [await ownFolder(target.partPath), await ownFolder(files)], isNew);
     } catch (error) {
       lock[Symbol.dispose]();
       throw fileProblem(target.path, error);
@@ -48,6 +57,24 @@ export class Staging implements AsyncDisposable {
     if (!isFinished || (await lookAt(join(target.partPath, 'files'))) !== undefined) return;
     using _lock = lockPart(target.partPath, target.path);
     await rm(target.partPath, { recursive: true, force: true });
+  }
+
+  /** So many bytes of a revision that is followed by another. */
+  left(bytes: number): void {
+    this.mayHaveFiles = true;
+    this.leftBytes += bytes;
+  }
+
+  /** Who may write to the folder around it can put another in its place. @throws {PeerError} `unwritable`. */
+  async requireOwn(): Promise<void> {
+    for (const { path, ino, dev } of this.folders) {
+      const now = await lstat(path, { bigint: true });
+      if (now.isDirectory() && now.ino === ino && now.dev === dev) continue;
+      throw new PeerError({
+        code: 'unwritable',
+        message: `${this.target.path} could not be written: somebody has put something else in the place of ${path}. Look who may write there, and get the folder again.`,
+      });
+    }
   }
 
   /** Where the files grow. */
@@ -102,7 +129,8 @@ export class Staging implements AsyncDisposable {
       await rmdir(this.files);
       await rm(this.target.partPath, { recursive: true, force: true });
     } catch (error) {
-      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(errnoOf(error))) throw fileProblem(this.target.path, error);
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'].includes(errnoOf(error)))
+        throw fileProblem(this.target.path, error);
     }
   }
 
@@ -147,4 +175,15 @@ async function makeOwn({ partPath, path }: Target): Promise<boolean> {
   await mkdir(partPath, { mode: 0o700 });
   const made = await lstat(partPath);
   return made.isDirectory();
+}
+
+interface OwnFolder {
+  readonly path: string;
+  readonly ino: bigint;
+  readonly dev: bigint;
+}
+
+async function ownFolder(path: string): Promise<OwnFolder> {
+  const { ino, dev } = await lstat(path, { bigint: true });
+  return { path, ino, dev };
 }
