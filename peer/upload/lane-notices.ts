@@ -59,7 +59,7 @@ export function announceHave(
     if (!connection.hasUnreadLines) {
       if (chunks.size > 0) connection.send({ type: 'have', ticketId, have: takeRanges(chunks) });
       if (entries.size > 0) connection.send({ type: 'have', ticketId, have: [], entries: takeRanges(entries) });
-      for (const [file, indices] of [...inside].slice(0, MOST_FILES)) {
+      for (const [file, indices] of inside.entries().take(MOST_FILES)) {
         connection.send({ type: 'have', ticketId, file, have: takeRanges(indices, MOST_INSIDE_RANGES) });
         if (indices.size === 0) inside.delete(file);
       }

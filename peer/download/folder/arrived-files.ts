@@ -1,6 +1,7 @@
 /**
- * The files of a folder, and chunks of large ones, that have come so far, for others who fetch it. Only what came from sources of this publication: what lay on
- * this disk before may be somebody else's, and whoever knows its id could otherwise fetch it by publishing a folder that names it.
+ * The files of a folder, and chunks of large ones, that have come so far, for others who fetch it. Only what came from sources of this
+ * publication: what lay on this disk before may be somebody else's, and whoever knows its id could otherwise fetch it by publishing a
+ * folder that names it.
  */
 import { join } from 'node:path';
 
