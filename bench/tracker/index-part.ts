@@ -13,13 +13,15 @@ import { targetTable } from './rounds.js';
 import type { PartOptions } from './shoal-load.js';
 
 const run = promisify(execFile);
-const SEARCHES = 200;
+const SEARCHES = 500;
 /** A process for each: fewer. */
 const YARDSTICK_SEARCHES = 40;
 const PAGE = 100;
 const LINES_AT_ONCE = 10_000;
 
 interface Found extends LatencyResult {
+  /** Of the same searches once before, in a tracker that has not compiled what they need yet. */
+  readonly firstP99Ms: number;
   /** Upper bound of the tracker's own p99, ms, as its histogram knows it. */
   readonly insideMs: number;
   readonly plocateMs: number | undefined;
@@ -33,10 +35,11 @@ export async function indexPart(options: PartOptions): Promise<string> {
   const plocate = await plocateOf(options);
   const found: Found[] = [];
   for (const searches of searchesFor(names, SEARCHES)) {
+    const first = await searchTimes(reader, pid, searches);
     const before = await tracker.metrics();
     const result = await searchTimes(reader, pid, searches);
     const insideMs = p99Between(before, await tracker.metrics());
-    found.push({ ...result, insideMs, plocateMs: await plocate?.(searches) });
+    found.push({ ...result, firstP99Ms: first.p99Ms, insideMs, plocateMs: await plocate?.(searches) });
     say(`search, ${result.what}: p99 ${result.p99Ms.toFixed(2)} ms, inside ≤ ${insideMs} ms`);
   }
   const peakMb = (await peakOfTrees([pid])) / 1e6;
@@ -60,13 +63,14 @@ function report({
   return [
     `### Index of ${count} names, over TCP`,
     `Published in requests of 1,000, 8 on their way at once: ${bulk.perSecond.toFixed(0)} entries/s, ${bulk.cpuSecondsPerMillion.toFixed(1)} CPU seconds of the tracker per million, share of the asking process ${bulk.askerShare.toFixed(2)}. Largest resident memory of the tracker with its password hasher: ${peakMb.toFixed(0)} MB.`,
-    `Searches one after the other, pages of ${PAGE}, as the client sees them; the tracker's own time is the bound of its histogram under which 99 % were. plocate: the whole command with \`-l ${PAGE}\`, its start included.`,
+    `Searches one after the other, pages of ${PAGE}, as the client sees them: ${SEARCHES} of a kind, and the same again, of which the times are; p99 of the first ones is said beside them, when the tracker has just been filled and Node has not compiled what they need. The tracker's own time is the bound of its histogram under which 99 % were. plocate: the whole command with \`-l ${PAGE}\`, its start included.`,
     table([
-      ['search', 'p50 ms', 'p99 ms', 'p99 in the tracker, ms', 'mean rows', 'CPU ms each', 'plocate, p50 ms'],
+      ['search', 'p50 ms', 'p99 ms', 'p99 at first, ms', 'p99 in the tracker, ms', 'mean rows', 'CPU ms each', 'plocate, p50 ms'],
       ...found.map((each) => [
         each.what,
         each.p50Ms.toFixed(2),
         each.p99Ms.toFixed(2),
+        each.firstP99Ms.toFixed(2),
         `≤ ${each.insideMs}`,
         each.rows.toFixed(1),
         (each.cpuSecondsPerMillion / 1_000).toFixed(2),

@@ -20,6 +20,13 @@ describe('a line of limit', () => {
     );
     expect(() => limitInput(wish({ rates: { up: '1M' }, transfer: 'a.bin' }))).to.throw('For one download say --down');
   });
+
+  it('says what a rate without a flag could be meant for', () => {
+    expect(() => limitInput(wish({ rates: {}, transfer: '30M' }))).to.throw(
+      'Say what 30M is for: --down 30M for all that is received, --up 30M for all that is sent.',
+    );
+    expect(() => limitInput(wish({ rates: {}, transfer: '30M.bin' }))).to.throw('For one download say --down');
+  });
 });
 
 function wish({ rates, ...rest }: Partial<LimitWish> & { readonly rates: Record<string, string> }): LimitWish {
