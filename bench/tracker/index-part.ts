@@ -65,7 +65,16 @@ function report({
     `Published in requests of 1,000, 8 on their way at once: ${bulk.perSecond.toFixed(0)} entries/s, ${bulk.cpuSecondsPerMillion.toFixed(1)} CPU seconds of the tracker per million, share of the asking process ${bulk.askerShare.toFixed(2)}. Largest resident memory of the tracker with its password hasher: ${peakMb.toFixed(0)} MB.`,
     `Searches one after the other, pages of ${PAGE}, as the client sees them: ${SEARCHES} of a kind, and the same again, of which the times are; p99 of the first ones is said beside them, when the tracker has just been filled and Node has not compiled what they need. The tracker's own time is the bound of its histogram under which 99 % were. plocate: the whole command with \`-l ${PAGE}\`, its start included.`,
     table([
-      ['search', 'p50 ms', 'p99 ms', 'p99 at first, ms', 'p99 in the tracker, ms', 'mean rows', 'CPU ms each', 'plocate, p50 ms'],
+      [
+        'search',
+        'p50 ms',
+        'p99 ms',
+        'p99 at first, ms',
+        'p99 in the tracker, ms',
+        'mean rows',
+        'CPU ms each',
+        'plocate, p50 ms',
+      ],
       ...found.map((each) => [
         each.what,
         each.p50Ms.toFixed(2),

@@ -1,9 +1,9 @@
-import { readdir, rm, stat } from 'node:fs/promises';
-import { setImmediate as turn } from 'node:timers/promises';
+import { once } from 'node:events';
+import { readdir, rm } from 'node:fs/promises';
+import { Worker } from 'node:worker_threads';
 
 import type { Peer } from '../../peer/api.js';
-
-const TIMEOUT_MS = 10_000;
+import type { Looked } from './watch-folder.js';
 
 /** Time from the call of a running peer's `get` until the first proven bytes are in the file, ms. The download is then given up. */
 export async function timeToFirstBytes(
@@ -11,28 +11,20 @@ export async function timeToFirstBytes(
   { name, folder }: { name: string; folder: string },
 ): Promise<number> {
   const stop = new AbortController();
-  const startedAt = performance.now();
-  let failure: unknown;
-  const got = peer
-    .call('get', { selector: name, directory: folder }, { signal: stop.signal })
-    .catch((error: unknown) => void (failure = error));
+  const watch = new Worker(new URL('./watch-folder.js', import.meta.url), { workerData: folder });
+  const next = async (): Promise<Looked> => (await once(watch, 'message'))[0] as Looked;
+  await next(); // it looks
+  const startedAt = performance.timeOrigin + performance.now();
+  const failed = Promise.withResolvers<never>();
+  const got = peer.call('get', { selector: name, directory: folder }, { signal: stop.signal }).catch(failed.reject);
   try {
-    while (!(await hasBytes(folder))) {
-      if (failure !== undefined) throw failure;
-      if (performance.now() - startedAt > TIMEOUT_MS) throw new Error(`nothing of ${name} came in ${TIMEOUT_MS} ms`);
-      await turn();
-    }
-    return performance.now() - startedAt;
+    const { foundAt } = await Promise.race([next(), failed.promise]);
+    if (foundAt === undefined) throw new Error(`nothing of ${name} came`);
+    return foundAt - startedAt;
   } finally {
     stop.abort();
     await got;
+    await watch.terminate();
     for (const left of await readdir(folder)) await rm(`${folder}/${left}`);
   }
-}
-
-async function hasBytes(folder: string): Promise<boolean> {
-  for (const name of await readdir(folder)) {
-    if (name.endsWith('.part') && (await stat(`${folder}/${name}`)).size > 0) return true;
-  }
-  return false;
 }
