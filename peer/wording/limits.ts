@@ -38,7 +38,9 @@ export function limitInput({ transfer, at, remove, rateOf }: LimitWish): LimitIn
   if (transfer !== undefined && at !== undefined)
     throw usage(`One download has no times. Quote a time with a space: --at "${safeDisplay(`${at} ${transfer}`)}"`);
   if (transfer !== undefined && names.length === 0 && isRate(transfer))
-    throw usage(`Say what ${transfer} is for: --down ${transfer} for all that is received, --up ${transfer} for all that is sent.`);
+    throw usage(
+      `Say what ${transfer} is for: --down ${transfer} for all that is received, --up ${transfer} for all that is sent.`,
+    );
   if (transfer !== undefined && (remove || names.join() !== 'down'))
     throw usage('For one download say --down RATE, or --down none, and nothing else.');
   const which = { ...(transfer === undefined ? {} : { transfer }), ...(at === undefined ? {} : { at }) };

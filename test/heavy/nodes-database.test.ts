@@ -94,14 +94,27 @@ describe('nodes and their database', function () {
     expect(await Promise.all(stops.map((stop) => stop()))).to.deep.equal([0, 0]);
   });
 
-  it('cut off, with another node that is not: peers go on there, no command fails, and the node takes peers again', async () => {
+  for (const way of ['at its own address', 'behind a balancer'] as const) {
+    it(`cut off, with another node that is not: peers that came to it ${way} go on there, no command fails, and the node takes peers again`, () =>
+      goesOnElsewhere(way === 'behind a balancer'));
+  }
+
+  async function goesOnElsewhere(isBalanced: boolean): Promise<void> {
     const { proxy, at } = await behind({});
     const [cut, other] = [await open(at), await open(url)];
+    // It goes on sending everybody to the node that is cut off.
+    const balancer = isBalanced && cleanUp.use(await startTcpProxy({ target: { host: '127.0.0.1', port: cut.port } }));
     const isAt = (node: TestTracker): boolean =>
       node.tracker.registry.peers().some((session) => session.node === undefined && session.user === 'alice');
     const states: ConnectionState[] = [];
     const client = new TrackerClient({
-      ...{ host: '127.0.0.1', port: cut.port, pin: identity.pin, clock: systemClock, pqOnly: false },
+      ...{
+        host: '127.0.0.1',
+        port: balancer ? balancer.port : cut.port,
+        pin: identity.pin,
+        clock: systemClock,
+        pqOnly: false,
+      },
       device: await loadOrCreateIdentity(dir.join('device.pem'), { commonName: 'test' }),
       presence: () => ({ serving: true, filePort: 40_123, libraryRevision: 0 }),
       onGrant: () => undefined,
@@ -130,7 +143,7 @@ describe('nodes and their database', function () {
       timeoutMs: 30_000,
     });
     await waitFor(() => !isAt(cut) && isAt(other), { what: 'one place for the session', timeoutMs: 20_000 });
-  });
+  }
 
   async function nodesTold(node: TestTracker): Promise<number> {
     const { client, grant } = await node.enterTcp('bob', { serving: false });
