@@ -5,20 +5,14 @@
  * (`counters.indexed` is the last that is): a search looks at each of them, so it misses nothing.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { hasTrigram, TrigramSample } from './trigram-sample.js';
 
-/** Trigrams count letters, this counts UTF-16 units: a text that has so many letters has so many units. */
-const TRIGRAM = 3;
 /** The number of row 0 in the index. As in `order-rows.ts`. */
 const FIRST_PLACE = 1_099_511_627_776;
 /** With so many rows beyond the index they go into it, together: that costs a third of one by one. */
 const MAX_UNINDEXED = 512;
 /** Names that are read to know which trigrams are rare. Read again when there are twice as many rows. */
 const SAMPLE_ROWS = 2_048;
-/** A third costs more than it saves, and so does one alone. */
-const MAX_TRIGRAMS = 2;
-/** A trigram so much more common than the rarest is not worth reading: to look at the rows of that one costs less. */
-const TOO_COMMON = 32;
-
 export type Direction = 'newest' | 'oldest';
 /** Row numbers, both included. */
 export interface Range {
@@ -32,7 +26,7 @@ export class NameIndex {
   readonly #indexed: Readonly<Record<Direction, StatementSync>>;
   readonly #unindexed: Readonly<Record<Direction, StatementSync>>;
   #sampledRows = 0;
-  #rowsByTrigram = new Map<string, number>();
+  #trigrams = new TrigramSample([]);
 
   constructor(private readonly database: DatabaseSync) {
     this.#ends = database.prepare(`SELECT coalesce((SELECT max(row_id) FROM publications), 0) AS last,
@@ -53,9 +47,9 @@ export class NameIndex {
     return this.#readEnds().last;
   }
 
-  /** Ready to tell the first `most` rows of a range whose fold has this text, without NUL. One that is not `isIndexed` is looked for in all. */
+  /** Ready to tell the first `most` rows of a range whose fold has this text, without NUL. One without a trigram is looked for in all. */
   finder(fold: string, direction: Direction): (range: Range, most: number) => number[] {
-    const [match, indexed] = isIndexed(fold) ? [this.#matchOf(fold), this.#readEnds().indexed] : ['', 0];
+    const [match, indexed] = hasTrigram(fold) ? [this.#matchOf(fold), this.#readEnds().indexed] : ['', 0];
     const rows = (found: unknown[]): number[] => (found as { row: number }[]).map(({ row }) => row);
     return ({ from, to }, most) => {
       const known = (limit: number): number[] =>
@@ -86,35 +80,22 @@ export class NameIndex {
   /** In quotes everything is literal but the quote itself. */
   #matchOf(fold: string): string {
     this.#takeSample();
-    const trigrams = [...trigramsOf(fold)].map((text) => ({ text, rows: this.#rowsByTrigram.get(text) ?? 0 }));
-    trigrams.sort((a, b) => a.rows - b.rows);
-    const most = ((trigrams[0]?.rows ?? 0) + 1) * TOO_COMMON;
-    const chosen = trigrams.filter(({ rows }) => rows <= most).slice(0, MAX_TRIGRAMS);
-    return chosen.map(({ text }) => `"${text.replaceAll('"', '""')}"`).join(' AND ');
+    const quoted = this.#trigrams.cheapest(fold).map((text) => `"${text.replaceAll('"', '""')}"`);
+    return quoted.join(' AND ');
   }
 
   #takeSample(): void {
     const { last } = this.#readEnds();
     if (this.#sampledRows > 0 && last < 2 * this.#sampledRows) return;
     this.#sampledRows = Math.max(1, last);
-    this.#rowsByTrigram = new Map();
-    const step = Math.max(1, last / SAMPLE_ROWS);
-    for (let row = 1; row <= last; row += step) {
+    this.#trigrams = new TrigramSample(this.#someFolds(last));
+  }
+
+  *#someFolds(last: number): Generator<string> {
+    for (let row = 1; row <= last; row += Math.max(1, last / SAMPLE_ROWS)) {
       const fold = this.#sample.get(Math.floor(row))?.['fold'];
-      if (typeof fold !== 'string') break;
-      for (const text of trigramsOf(fold)) this.#rowsByTrigram.set(text, (this.#rowsByTrigram.get(text) ?? 0) + 1);
+      if (typeof fold !== 'string') return;
+      yield fold;
     }
   }
-}
-
-/** Shorter texts have no trigram. */
-export function isIndexed(fold: string): boolean {
-  return [...fold].length >= TRIGRAM;
-}
-
-function trigramsOf(fold: string): Set<string> {
-  const letters = [...fold];
-  const trigrams = new Set<string>();
-  for (let at = 0; at + TRIGRAM <= letters.length; at += 1) trigrams.add(letters.slice(at, at + TRIGRAM).join(''));
-  return trigrams;
 }

@@ -5,13 +5,14 @@
  */
 import { type Kysely, sql } from 'kysely';
 import { foldUser } from './fold-user.js';
-import { isIndexed, type NameIndex } from './name-index.js';
+import type { NameIndex } from './name-index.js';
 import { prepared } from './prepared.js';
 import { allRows, toRow } from './publication-rows.js';
 import { visibleTo } from './rights-table.js';
 import { rowAt, rowNear } from './row-order.js';
 import { type From, type Looked, placesOf, type RowStream, type Scope } from './row-streams.js';
 import type { Tables } from './tables.js';
+import { hasTrigram } from './trigram-sample.js';
 
 /** Rows of a range: some ms of the index where hardly one of them is found; without it each row is looked at. */
 const INDEXED_RANGE = 524_288;
@@ -47,7 +48,7 @@ async function* steps(place: NamePlace, scope: Scope, from: From): AsyncGenerato
   const last = names.lastRow;
   const behind = after && (await rowAt(db, after));
   let next = isNewest ? Math.min(last, Math.ceil((behind ?? Infinity) - 1)) : Math.floor((behind ?? 0) + 1);
-  const size = isIndexed(fold) ? INDEXED_RANGE : LOOKED_RANGE;
+  const size = hasTrigram(fold) ? INDEXED_RANGE : LOOKED_RANGE;
   while (isNewest ? next >= 1 : next <= last) {
     const end = isNewest ? Math.max(1, next - size + 1) : Math.min(last, next + size - 1);
     while (isNewest ? next >= end : next <= end) {

@@ -7,7 +7,7 @@ import type { Clock } from '../../common/runtime/clock.js';
 import { dialectOf, hasPart } from './dialect.js';
 import { accountOf, foldUser } from './fold-user.js';
 import type { LiveSet } from './live-set.js';
-import { isIndexed, type NameIndex } from './name-index.js';
+import type { NameIndex } from './name-index.js';
 import { streamNamed } from './named-stream.js';
 import { loadedStream, type RowStream, streamLive, streamRows } from './row-streams.js';
 import { searchFold } from './search-fold.js';
@@ -15,6 +15,7 @@ import { matcherOf } from './search-match.js';
 import { isPastEnd, ORDERS, startOf } from './search-order.js';
 import type { DeviceKey, PublicationRow, SearchKey, SearchPage, SearchQuery } from './store.js';
 import type { Tables } from './tables.js';
+import { hasTrigram } from './trigram-sample.js';
 
 type Db = Kysely<Tables>;
 
@@ -166,7 +167,7 @@ function indexedRows({ db, names }: SearchPlace, rowIds: RowIds, query: SearchQu
   if (query.idPrefix !== undefined) return rowIds.where(dialectOf(db).hasFileId(query.idPrefix, MAX_CANDIDATES + 1));
   if (fold.includes('\0')) return rowIds.where('row_id', '<', 0); // no name has one
   if (query.exact) return rowIds.where('fold', '=', fold);
-  if (!isIndexed(fold)) return undefined;
+  if (!hasTrigram(fold)) return undefined;
   if (names === undefined) return rowIds.where(hasPart(fold));
   const found = names.finder(fold, 'newest')({ from: 1, to: names.lastRow }, MAX_CANDIDATES + 1);
   return rowIds.where(sql<boolean>`row_id IN (${dialectOf(db).rowsOf(found, 'bigint')})`);
