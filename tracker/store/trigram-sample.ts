@@ -1,7 +1,5 @@
 /** Which trigrams of a text are worth looking up, by a sample of the names there are. */
 
-/** Trigrams count letters. */
-const TRIGRAM = 3;
 /** Each more saves little. */
 const MOST = 3;
 /** To look at a row costs as much as to read so many places of a trigram's list. */
@@ -41,15 +39,18 @@ export class TrigramSample {
 
   /** The rarest trigram of a text that has one, and others whose lists cost less to read than the rows that they rule out cost to look at. */
   cheapest(fold: string): string[] {
-    const others = [...trigramsOf(fold)]
+    const [rarest, ...others] = [...trigramsOf(fold)]
       .map((text): Trigram => ({ text, names: this.#names.get(text) ?? NONE }))
       .sort((a, b) => a.names.size - b.names.size);
-    const chosen: string[] = [];
-    let left: Left | undefined;
-    for (let next = others[0]; next !== undefined && chosen.length < MOST; next = this.#mostSaving(left, others)) {
+    if (rarest === undefined) return [];
+    const chosen = [rarest.text];
+    let left: Left = { names: rarest.names, count: rarest.names.size + UNSEEN };
+    while (chosen.length < MOST) {
+      const next = this.#mostSaving(left, others);
+      if (next === undefined) break;
       chosen.push(next.text);
       others.splice(others.indexOf(next), 1);
-      left = this.#both(left, next);
+      left = { names: left.names.intersection(next.names), count: this.#countOfBoth(left, next) };
     }
     return chosen;
   }
@@ -58,28 +59,27 @@ export class TrigramSample {
     let best: Trigram | undefined;
     let most = 0;
     for (const other of others) {
-      const saved = ROW_COST * (left.count - this.#both(left, other).count) - other.names.size;
+      const saved = ROW_COST * (left.count - this.#countOfBoth(left, other)) - other.names.size;
       if (saved > most) [best, most] = [other, saved];
     }
     return best;
   }
 
-  #both(left: Left | undefined, { names }: Trigram): Left {
-    const count = names.size + UNSEEN;
-    if (left === undefined) return { names, count };
-    const both = left.names.intersection(names);
-    return { names: both, count: both.size + (UNSEEN * count) / this.#size };
+  #countOfBoth(left: Left, { names }: Trigram): number {
+    let seen = 0;
+    for (const name of left.names) if (names.has(name)) seen += 1;
+    return seen + (UNSEEN * (names.size + UNSEEN)) / this.#size;
   }
 }
 
-/** Whether a text has a trigram. */
+/** Whether a text has a trigram: they count letters, not UTF-16 units. */
 export function hasTrigram(fold: string): boolean {
-  return [...fold].length >= TRIGRAM;
+  return [...fold].length > 2;
 }
 
 function trigramsOf(fold: string): Set<string> {
   const letters = [...fold];
   const trigrams = new Set<string>();
-  for (let at = 0; at + TRIGRAM <= letters.length; at += 1) trigrams.add(letters.slice(at, at + TRIGRAM).join(''));
+  for (let at = 2; at < letters.length; at += 1) trigrams.add(`${letters[at - 2]}${letters[at - 1]}${letters[at]}`);
   return trigrams;
 }
