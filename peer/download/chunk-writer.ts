@@ -21,7 +21,7 @@ export class ChunkWriter {
   #isReady = false;
   #users = 0;
   #lastId = 0;
-  #ending: Promise<unknown> = Promise.resolve();
+  #ending: Promise<void> = Promise.resolve();
 
   constructor(private readonly threadFromBytes = THREAD_FROM_BYTES) {}
 
@@ -30,7 +30,7 @@ export class ChunkWriter {
     return this.#isReady;
   }
 
-  /** A file of so many bytes is about to come: the thread runs until all who said so are done. */
+  /** A file of so many bytes is about to come: the thread runs until all who said so are done, and it has written what it has. */
   expect(sizeBytes: number): Disposable {
     if (sizeBytes < this.threadFromBytes) return { [Symbol.dispose]: () => undefined };
     this.#users += 1;
@@ -61,10 +61,17 @@ export class ChunkWriter {
 
   #leave(): void {
     this.#users -= 1;
+    this.#ending = this.#ending.then(() => this.#endUnused());
+  }
+
+  /** Not before it has answered: a download that is stopped waits for what it handed over. */
+  async #endUnused(): Promise<void> {
+    while (this.#users === 0 && this.#waiting.size > 0)
+      await Promise.allSettled([...this.#waiting.values()].map(({ promise }) => promise));
     const worker = this.#worker;
     if (this.#users > 0 || worker === undefined) return;
     this.#forget();
-    this.#ending = worker.terminate();
+    await worker.terminate();
   }
 
   #forget(): void {

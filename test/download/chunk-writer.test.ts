@@ -93,6 +93,13 @@ for (const where of ['here', 'in a thread'] as const) {
         expect(await writer.write(file, chunkOf(0))).to.equal(true);
       });
 
+    it('writes what it was given before nothing was expected any more', async () => {
+      const writing = Array.from({ length: 100 }, () => writer.write(file, chunkOf(1)));
+      expected[Symbol.dispose]();
+
+      expect(await Promise.all(writing)).to.deep.equal(writing.map(() => true));
+    });
+
     it('leaves no thread behind when nothing is expected any more', async () => {
       expected[Symbol.dispose]();
       await writer.stopped();
