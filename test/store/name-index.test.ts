@@ -174,4 +174,70 @@ describe('the index of names in SQLite', () => {
     expect(rows.map(({ name }) => name)).to.deep.equal(['and another', 'one more']);
     expect(rows.every(({ publishedAt }) => publishedAt >= NOW)).to.equal(true);
   });
+
+  describe('after a tracker has published with its clock ten years ahead', () => {
+    const FAR = NOW + 10 * 365 * 86_400_000;
+    const NAMES = ['far 3', 'far 2', 'far 1'];
+    const newest = async (limit: number) => (await store.search(query('', { limit }))).rows;
+    beforeEach(async () => {
+      for (const name of ['far 1', 'far 2', 'far 3']) await publish(store, { user: 'alice', at: FAR }, entry(name));
+      await publish(store, { user: 'alice', at: FAR }, entry('far 3', 'other', { replace: true }));
+    });
+
+    async function reopenAt(now: number): Promise<string[]> {
+      const notices: string[] = [];
+      await store.close();
+      store = await openSqliteStore({ path, isTracker: true, now, onNotice: (notice) => notices.push(notice) });
+      return notices;
+    }
+
+    it('brings these times back when it is opened with a right one, in the same order', async () => {
+      const now = NOW + 3_600_000;
+
+      const notices = await reopenAt(now);
+      await publish(store, { user: 'alice', at: now + 1 }, entry('later'));
+
+      const rows = await newest(5);
+      expect(rows.map(({ name }) => name).slice(0, 4)).to.deep.equal(['later', ...NAMES]);
+      expect(rows.map(({ publishedAt }) => publishedAt - now).slice(0, 4)).to.deep.equal([1, 0, -1, -2]);
+      expect(notices.join()).to.contain('3 publications had times in the future');
+      expect(await searchAll(store, query('far', { order: 'oldest' }))).to.deep.equal(NAMES.toReversed());
+    });
+
+    it('leaves them behind what was published before, also when that was just now', async () => {
+      const [before] = (await newest(4)).slice(-1);
+
+      await reopenAt(before!.publishedAt);
+
+      const rows = await newest(4);
+      expect(rows.map(({ name }) => name).slice(0, 3)).to.deep.equal(NAMES);
+      expect(rows.map(({ publishedAt }) => publishedAt - before!.publishedAt)).to.deep.equal([3, 2, 1, 0]);
+    });
+
+    it('touches nothing for a clock that is a little behind, or stands in another age', async () => {
+      expect(await reopenAt(FAR - 59_000)).to.deep.equal([]);
+      expect(await reopenAt(1_000)).to.deep.equal([]);
+
+      expect((await newest(1))[0]?.publishedAt).to.be.at.least(FAR);
+    });
+
+    it('asks again for a passcode that was given then', async () => {
+      const [row] = await newest(1);
+      const terms = { passcodeHash: 'hash' };
+      const { user, device } = { user: 'bob', device: deviceOf('bob') };
+      await addUsers(store, user);
+      const change = { type: 'rights', user: 'alice', device: deviceOf('alice'), names: ['far 3'], terms } as const;
+      await store.mutate(mutation(change, { session: newId(), at: FAR }));
+      const ticket = { ...row!, user, device, at: FAR };
+      expect(await store.admit(ticket, { provenHash: 'hash' })).to.equal('admitted');
+      const now = NOW + 3_600_000;
+
+      await reopenAt(now);
+      await store.expire(now + 86_400_000);
+
+      expect(await store.admit({ ...ticket, at: now + 86_400_001 }, { provenHash: undefined })).to.equal(
+        'passcode-needed',
+      );
+    });
+  });
 });

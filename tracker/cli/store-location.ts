@@ -60,6 +60,8 @@ function withoutPassword(url: string): string {
 
 export interface OpenOptions {
   readonly isTracker: boolean;
+  /** Of a tracker's clock, ms since epoch. */
+  readonly now?: number;
   readonly onNotice?: (notice: string) => void;
 }
 

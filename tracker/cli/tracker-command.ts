@@ -63,6 +63,7 @@ async function serve({ config, flags, process, identity, log }: Start): Promise<
   const store = cleanUp.adopt(
     await openStore(storePlace(config, process.host.cwd), {
       isTracker: true,
+      now: Math.floor(process.clock.now()),
       onNotice: (notice) => {
         process.stderr.write(`shoal tracker: ${notice}\n`);
         log.write('warn', notice);

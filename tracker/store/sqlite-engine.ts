@@ -5,6 +5,7 @@
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
+import { bringBack } from './future-times.js';
 import { LiveSet } from './live-set.js';
 import { migrate, refuseNewer } from './migrations.js';
 import { NameIndex } from './name-index.js';
@@ -30,6 +31,8 @@ export interface EngineOptions {
   readonly maxBytes?: number | undefined;
   /** Look for damage first; not while a tracker runs on the store. */
   readonly shouldVerify?: boolean | undefined;
+  /** By the clock of a tracker that opens it, ms since epoch: what it has from later times is brought back. Absent: nothing is. */
+  readonly now?: number | undefined;
   /** Of `ReadsBeside`, where others read while this writes. */
   readonly reads?: SharedArrayBuffer | undefined;
   /** For tests: pages in the log at which they are moved to the database. */
@@ -47,7 +50,7 @@ export interface Engine {
 }
 
 /** @throws {StoreError} when the file cannot be opened, is no store, is damaged, or was written by a newer version. */
-export function openEngine({ path, maxBytes, shouldVerify = false, moveAtPages, reads }: EngineOptions): Engine {
+export function openEngine({ path, maxBytes, shouldVerify = false, now, moveAtPages, reads }: EngineOptions): Engine {
   using opened = new DisposableStack();
   try {
     const isNew = !existsSync(path);
@@ -67,6 +70,7 @@ export function openEngine({ path, maxBytes, shouldVerify = false, moveAtPages, 
     if (maxBytes !== undefined) database.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`);
     migrate(database);
     if (shouldVerify) guard.begin();
+    const late = shouldVerify && now !== undefined ? bringBack(database, now) : [];
     // What a statement would have to take back lies in memory: of each that fires triggers it was written to a file.
     database.exec('PRAGMA temp_store = MEMORY');
     database.exec('PRAGMA busy_timeout = 0'); // from here on waiting is the thread's work, so that reads go on meanwhile
@@ -77,7 +81,14 @@ export function openEngine({ path, maxBytes, shouldVerify = false, moveAtPages, 
       names,
       searchBudgetMs: SEARCH_BUDGET_MS,
     });
-    return { database, methods, guard, names, notices: health?.notices ?? [], close: () => parts.dispose() };
+    return {
+      database,
+      methods,
+      guard,
+      names,
+      notices: [...(health?.notices ?? []), ...late],
+      close: () => parts.dispose(),
+    };
   } catch (error) {
     const reason = fromSqlite(error);
     throw reason === error || reason.code !== 'corrupt' ? reason : damaged(path, reason.message);
