@@ -50,6 +50,27 @@ describe('an administrator', () => {
     expect(refused).to.include({ user: 'alice', subject: 'bob' });
   });
 
+  it('fills the audit with few of the tries of one who is refused without end, or says without end what he has', async () => {
+    const { client: bob } = await tracker.enterTcp('bob');
+    const { publicationId } = (await bob.ask(publishOf('a.bin')))['results'][0];
+    const about = { publicationId, fileId: 'ab'.repeat(32) };
+
+    for (let tries = 0; tries < 150; tries += 1) {
+      await act(bob, { do: 'list', what: 'users' });
+      const [has, acks] = [tries % 2 === 0 ? 'all' : 'none', tries === 0 ? [] : [`h${tries - 1}`]];
+      expect((await bob.ask({ ...request('hold', { ...about, has, acks }), id: `h${tries}` })).ok).to.equal(true);
+    }
+    await clock.advanceAsync(250);
+
+    const noted = await waitFor(async () => {
+      const found = await rows('audit', { user: 'bob', limit: 1_000 });
+      return found.some(({ kind }) => kind === 'fetched') && found;
+    });
+    const count = (wanted: string): number => noted.filter(({ kind }) => kind === wanted).length;
+    expect(count('admin')).to.be.within(1, 110);
+    expect(count('fetched')).to.equal(1);
+  });
+
   it('bans a user: sessions end with a word, a right password is told why, a wrong one nothing, tickets are revoked', async () => {
     const { client: bob, grant } = await tracker.enterTcp('bob');
 

@@ -49,12 +49,12 @@ describe('the audit trail', () => {
 
   it('notes a ticket that is renewed once an hour, for each device and publication', async () => {
     const ticket = { user: 'bob', device: 'd1', subject: 'p1' };
-    trail.noteTicket(ticket);
+    trail.noteOnce('ticket', ticket);
     clock.advance(1_800_000);
-    trail.noteTicket(ticket);
-    trail.noteTicket({ ...ticket, device: 'd2' });
+    trail.noteOnce('ticket', ticket);
+    trail.noteOnce('ticket', { ...ticket, device: 'd2' });
     clock.advance(1_800_000);
-    trail.noteTicket(ticket);
+    trail.noteOnce('ticket', ticket);
     await trail.flush();
 
     expect(stored.map(({ device }) => device)).to.deep.equal(['d1', 'd2', 'd1']);

@@ -9,7 +9,7 @@ export const admin: Handler<'admin'> = async (services, { request, session, carr
   const actor = { user: session.user, device: session.device, address: session.observed.host };
   const account = await store.findAccount(session.user);
   if (account?.isAdmin !== true || account.state !== 'active') {
-    audit.note('admin', {
+    audit.noteRefusal('admin', {
       ...actor,
       ...describeAction(request.action),
       detail: `refused: ${describeAction(request.action).detail}`,

@@ -19,7 +19,11 @@ export const hold: Handler<'hold'> = async (services, call) => {
   // A repetition is old news, unless a restart of the tracker has made it forget.
   if (isRepeated && session.holds.has(publicationId)) return {};
   if (has === 'all' && row !== undefined)
-    services.audit.note('fetched', { ...who(session), subject: publicationId, detail: `@${row.owner}/${row.name}` });
+    services.audit.noteOnce(
+      'fetched',
+      { ...who(session), subject: publicationId, detail: `@${row.owner}/${row.name}` },
+      fileId,
+    );
   services.registry.setHold(session, publicationId, has === 'none' ? undefined : { fileId, has });
   return {};
 };

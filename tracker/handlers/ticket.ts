@@ -37,7 +37,13 @@ export async function giveTicket(services: Services, wish: TicketWish): Promise<
   const issuedAt = Math.floor(clock.now());
   const notAfter = Math.min(issuedAt + TICKET_LIFE_MS, expiresAt ?? Number.MAX_SAFE_INTEGER);
   const address = session.observed.host;
-  services.audit.noteTicket({ user, device, address, subject: publicationId, detail: `@${row.owner}/${row.name}` });
+  services.audit.noteOnce('ticket', {
+    user,
+    device,
+    address,
+    subject: publicationId,
+    detail: `@${row.owner}/${row.name}`,
+  });
   return signTicket(
     { v: 1, ticketId: newId(), publicationId, ...content, user, device, limits: {}, issuedAt, notAfter },
     identity,

@@ -15,9 +15,9 @@ const WRITE_INTERVAL_MS = 200;
 const MAX_WAITING = 10_000;
 /** Attacker: who fails at logins, or asks for what is refused, without end would fill the disk with it. */
 const FAILURES = { perSecond: 10, atOnce: 100 };
-/** A ticket that is renewed is noted once in this time. */
-const SAME_TICKET_MS = 3_600_000;
-const MAX_TICKETS = 100_000;
+/** A ticket that is renewed, and content that is said to be there again, are noted once in this time. */
+const SAME_MS = 3_600_000;
+const MAX_KNOWN = 100_000;
 
 type Note = Omit<AuditRow, 'at' | 'kind'>;
 
@@ -26,7 +26,8 @@ export class AuditTrail implements Part {
   lost = 0;
   #waiting: AuditRow[] = [];
   readonly #failures: TokenBuckets;
-  readonly #tickets = new Map<string, number>();
+  /** When each was noted, the longest ago first. */
+  readonly #known = new Map<string, number>();
   readonly #task: RepeatingTask;
 
   constructor(
@@ -59,16 +60,21 @@ export class AuditTrail implements Part {
     else this.#waiting.push({ at: Math.floor(this.clock.now()), kind, ...row });
   }
 
-  noteTicket(row: Note & { readonly device: string; readonly subject: string }): void {
-    const key = `${row.subject} ${row.device} ${row.user}`;
+  /** What peers say again and again: `of` is what makes it the same, with user, device and subject. */
+  noteOnce(
+    kind: 'ticket' | 'fetched',
+    row: Note & { readonly device: string; readonly subject: string },
+    of: string = '',
+  ): void {
+    const key = `${kind} ${row.subject} ${row.device} ${row.user} ${of}`;
     const now = this.clock.monotonic();
-    const before = this.#tickets.get(key);
-    if (before !== undefined && now - before < SAME_TICKET_MS) return;
-    this.#tickets.delete(key);
-    this.#tickets.set(key, now);
-    const [oldest] = this.#tickets.keys();
-    if (this.#tickets.size > MAX_TICKETS && oldest !== undefined) this.#tickets.delete(oldest);
-    this.note('ticket', row);
+    const before = this.#known.get(key);
+    if (before !== undefined && now - before < SAME_MS) return;
+    this.#known.delete(key);
+    this.#known.set(key, now);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+    this.note(kind, row);
   }
 
   /** Resolves when everything noted so far is on the disk. @throws {StoreError}; the rows are tried again. */
