@@ -117,6 +117,26 @@ export function describeFolders(name: string, open: () => Promise<{ store: Store
       expect(await tell(folder, ['a.txt'], { quota: 2 })).to.deep.equal({});
     });
 
+    it('leave nothing behind for the quota of who is removed with them and comes back', async () => {
+      await tell(folder, ['a.txt', 'b.txt']);
+
+      await store.changeAccount('alice', { kind: 'remove' }, NOW);
+      await store.createAccount({ user: 'alice', passwordHash: 'new', at: NOW });
+
+      const { results } = await publish(store, { user: 'alice', quota: 1 }, entry('one'), entry('two'));
+      expect(results.map(({ ok }) => ok)).to.deep.equal([true, false]);
+    });
+
+    it('go when what was a folder is told again as a file, after the store was put back to an older day', async () => {
+      await tell(folder, ['a.txt']);
+
+      const { results } = await publish(store, { user: 'alice' }, entry('photos', 'other', { publicationId: folder }));
+
+      expect(results[0]?.change).to.equal('replaced');
+      expect(await find('a.txt')).to.deep.equal([]);
+      expect(await store.findPublication(folder, 'alice')).not.to.have.property('listingSize');
+    });
+
     it('tells at the next publish which content is known, when it is known to its end', async () => {
       const known = async (): Promise<unknown> => {
         const row = entry('photos', 'photos', { kind: 'folder', files: 2, listingSize: 10, replace: true });

@@ -39,7 +39,12 @@ export async function createAccount(db: Db, account: NewAccount): Promise<boolea
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('accounts')
     .values(accountValues(account))
-    .onConflict((conflict) => conflict.column('user_fold').doUpdateSet(values).where('accounts.state', '=', 'removed'))
+    .onConflict((conflict) =>
+      conflict
+        .column('user_fold')
+        .doUpdateSet({ ...values, paths: 0 }) // older versions left a wrong number
+        .where('accounts.state', '=', 'removed'),
+    )
     .executeTakeFirstOrThrow();
   return numInsertedOrUpdatedRows === 1n;
 }
@@ -120,7 +125,7 @@ export async function changeAccount(
 function columnsOf(change: Exclude<AccountChange, { kind: 'enable' }>) {
   if (change.kind === 'password') return { password_hash: change.passwordHash };
   if (change.kind === 'disable') return { state: 'disabled' as const };
-  return { state: 'removed' as const, password_hash: '', publications: 0, paths: 0, is_admin: 0 };
+  return { state: 'removed' as const, password_hash: '', publications: 0, is_admin: 0 }; // with its folders `paths` goes
 }
 
 async function removeBelongings(db: Db, fold: string): Promise<void> {

@@ -20,13 +20,17 @@ type Described = ReadonlyMap<string, string>;
 export async function noteFolders(
   db: Db,
   accountId: number,
-  applied: readonly { readonly publicationId: string; readonly entry: PublishEntry }[],
+  applied: readonly {
+    readonly publicationId: string;
+    readonly entry: PublishEntry;
+    readonly change: 'new' | 'unchanged' | 'replaced';
+  }[],
 ): Promise<Described> {
   const described = new Map<string, string>();
-  for (const { publicationId, entry } of applied) {
+  for (const { publicationId, entry, change } of applied) {
     if (entry.kind !== 'folder') {
       // What was a folder may have been replaced by a file.
-      if (entry.replace) await db.deleteFrom('folders').where('publication_id', '=', publicationId).execute();
+      if (change === 'replaced') await db.deleteFrom('folders').where('publication_id', '=', publicationId).execute();
       continue;
     }
     const totals = { files: entry.files ?? 0, listing_size: entry.listingSize ?? 0 };

@@ -104,7 +104,9 @@ const selectRows = prepared((db, { accountId }: { accountId: number }) =>
 function appliedEntries(entries: (Change & { type: 'publish' })['entries'], results: readonly PublishResult[]) {
   return entries.flatMap((entry, index) => {
     const result = results[index];
-    return 'refused' in entry || result?.ok !== true ? [] : [{ entry, publicationId: result.publicationId }];
+    if ('refused' in entry || result?.ok !== true) return [];
+    const { publicationId, change } = result;
+    return [{ entry, publicationId, change }];
   });
 }
 
