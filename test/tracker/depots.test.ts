@@ -161,6 +161,24 @@ describe('depots', () => {
     expect(equal['results'][0]).to.include({ ok: true, change: 'replaced' });
   });
 
+  it('take no more of one user either when the same content is told again as larger, or as a folder', async () => {
+    await start(3 * SIZE);
+    const [alice, bob] = [await enter('alice', 'a'), await enter('bob', 'x')];
+    const folder = { name: 'f', fileId: OTHER_FILE, size: 10, kind: 'folder', files: 1, bytes: SIZE };
+    const publish = async (entry: object): Promise<RawReply> => alice.ask(request('publish', { entries: [entry] }));
+    await publish(folder);
+    await depot('cellar');
+    expect(await put(alice, { names: ['a', 'f'] })).to.deep.equal([['cellar'], ['cellar']]);
+
+    const codes = [
+      await publish({ ...folder, size: 9 * SIZE }),
+      await publish({ name: 'a', fileId: FILE, size: 9 * SIZE, kind: 'folder', files: 1, bytes: SIZE }),
+    ].map(({ results: [result] }) => result.error?.code ?? result.change);
+
+    expect(codes, 'its list is what it was').to.deep.equal(['unchanged', 'name-taken']);
+    expect(await put(bob, { names: ['x'] }), 'the room of others').to.deep.equal([['cellar']]);
+  });
+
   it('get what is not public only when they are named, or when their user may fetch it', async () => {
     await start();
     const alice = await enter('alice');

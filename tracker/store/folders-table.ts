@@ -37,7 +37,12 @@ export async function noteFolders(
     const row = await db
       .insertInto('folders')
       .values({ publication_id: publicationId, account_id: accountId, ...totals, paths: 0, described: '' })
-      .onConflict((conflict) => conflict.column('publication_id').doUpdateSet(totals))
+      .onConflict((conflict) =>
+        conflict
+          .column('publication_id')
+          // The same content has the list it had: to say otherwise would take room in depots past their quota.
+          .doUpdateSet(change === 'unchanged' ? (eb) => ({ paths: eb.ref('folders.paths') }) : totals),
+      )
       .returning('described')
       .executeTakeFirstOrThrow();
     if (row.described !== '') described.set(publicationId, row.described);

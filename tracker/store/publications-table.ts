@@ -1,6 +1,7 @@
 /** Publications in SQL: what `publish` and `unpublish` do to them. Neighbour: `publication-rows.ts` reads them. */
 import { CompiledQuery, type Insertable, type Kysely } from 'kysely';
 import { ERROR_TEXTS, type ErrorCode } from '../../common/protocol/errors.js';
+import type { PublicationKind } from '../../common/protocol/folder-fields.js';
 import type { ErrorBody, ReplyBody } from '../../common/protocol/messages.js';
 import { deviceOf } from './accounts-table.js';
 import { dialectOf, type Spelled, spelled } from './dialect.js';
@@ -24,6 +25,7 @@ interface Held {
   device_id: number;
   file_id: string;
   size: number;
+  kind: PublicationKind;
   revision: number;
   is_public: number;
 }
@@ -116,7 +118,7 @@ async function publishOne(state: Publishing, entry: PublishEntry): Promise<Publi
     if (await wasRemoved(state.db, entry)) return { ok: false, error: errorOf('gone') };
     return publishNew(state, entry);
   }
-  if (held.file_id === entry.fileId && held.size === entry.size) {
+  if (held.file_id === entry.fileId && held.size === entry.size && held.kind === entry.kind) {
     if (held.device_id !== state.device.id) await moveHere(state, entry.name, held);
     return published(held, 'unchanged');
   }
@@ -156,6 +158,7 @@ function publishNew(state: Publishing, entry: PublishEntry): PublishResult {
     device_id: state.device.id,
     file_id: entry.fileId,
     size: entry.size,
+    kind: entry.kind,
     revision: 1,
     is_public: 1,
   };
@@ -180,7 +183,7 @@ async function moveHere(state: Publishing, name: string, held: Held): Promise<vo
 async function replace(state: Publishing, entry: PublishEntry, held: Held): Promise<PublishResult> {
   if (held.device_id !== state.device.id) await moveHere(state, entry.name, held);
   else note(state.changes, state.device.id, { publications: 0 });
-  Object.assign(held, { file_id: entry.fileId, size: entry.size, revision: held.revision + 1 });
+  Object.assign(held, { file_id: entry.fileId, size: entry.size, kind: entry.kind, revision: held.revision + 1 });
   const fresh = state.fresh.get(entry.name);
   if (fresh === undefined) {
     await ofAccount(state, entry.name)
@@ -274,7 +277,7 @@ async function findHeld(db: Db, accountId: number, names: readonly string[]): Pr
 function heldBy(db: Db, accountId: number) {
   return db
     .selectFrom('publications')
-    .select(['name', 'publication_id', 'device_id', 'file_id', 'size', 'revision', 'is_public'])
+    .select(['name', 'publication_id', 'device_id', 'file_id', 'size', 'kind', 'revision', 'is_public'])
     .where('account_id', '=', accountId);
 }
 
