@@ -1,5 +1,5 @@
 /** `shoal admin …` beside a running tracker, and settings that it takes up while it runs. With real processes. */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { TrackerHandle } from '../support/program.js';
 import { type TempDir, tempDir } from '../support/temp.js';
@@ -77,11 +77,13 @@ describe('shoal admin', () => {
       const said = (text: string) => waitFor(() => tracker.process.stderrText.includes(text), { what: text });
       expect([await publish('a'), await publish('b')]).to.deep.equal(['ok', 'quota']);
 
-      await writeFile(config, JSON.stringify({ quota: 2, logFile: log, logLevel: 'info', advertise: 'elsewhere' }));
+      await writeFile(config, JSON.stringify({ quota: 2, logFile: log, advertise: 'elsewhere' }));
       await ask(tracker);
       await said('the settings were read again');
       await said('a new start is needed for --advertise');
       expect([await publish('b'), await publish('c')]).to.deep.equal(['ok', 'quota']);
+      const isLogged = async () => (await readFile(log, 'utf8')).includes('the settings were read again');
+      await waitFor(isLogged, { what: 'the log, which goes on' });
 
       await writeFile(config, JSON.stringify({ quota: 'many' }));
       await ask(tracker);

@@ -18,6 +18,11 @@ export function liveSettings({ quota, publishRate, requestRate, relayBytes, audi
   return { limits: { publications: quota, publishRate, requestRate, relayBytes }, auditDays };
 }
 
+/** A file for the log is there to be written. */
+export function logLevelOf({ logFile, logLevel }: TrackerConfig): string {
+  return logFile !== undefined && logLevel === 'silent' ? 'info' : logLevel;
+}
+
 interface Reloading {
   readonly flags: Readonly<Record<string, unknown>>;
   readonly process: CliProcess;
@@ -47,7 +52,7 @@ export class SettingsReload {
   async #reload(): Promise<void> {
     const { flags, process, log, config: before } = this.parts;
     const config = loadTrackerConfig(flags, process.host);
-    await log.setLevel(config.logLevel);
+    await log.setLevel(logLevelOf(config));
     this.#tracker?.apply(liveSettings(config));
     this.#say('info', 'the settings were read again');
     const others = (Object.keys(config) as (keyof TrackerConfig)[]).filter(

@@ -14,7 +14,7 @@ import { refuseSampleAccounts } from '../auth/sample-accounts.js';
 import { loadSealKey } from '../auth/seal-key.js';
 import type { Store } from '../store/store.js';
 import { startTracker, type Tracker } from '../tracker.js';
-import { liveSettings, SettingsReload } from './live-settings.js';
+import { liveSettings, logLevelOf, SettingsReload } from './live-settings.js';
 import { defaultDepotSize, meetingHost, OWN_DEPOT_USER, prepareDepotAccount } from './own-depot.js';
 import { CliError, type CliProcess, EXIT, outputTo } from './process.js';
 import { openStore, storePlace } from './store-location.js';
@@ -40,7 +40,7 @@ export async function runTracker(flags: TrackerFlags, process: CliProcess): Prom
     return;
   }
   using log = await openLog({
-    level: config.logFile !== undefined && config.logLevel === 'silent' ? 'info' : config.logLevel,
+    level: logLevelOf(config),
     file: config.logFile,
     onProblem: (error) => void process.stderr.write(`shoal tracker: the log: ${error.message}\n`),
   });
