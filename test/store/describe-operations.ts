@@ -45,6 +45,23 @@ export function describeOperations(name: string, open: () => Promise<{ store: St
       expect((await store.policy(after.revision))?.members).to.deep.equal({ team: [] });
     });
 
+    it('ends the tickets of who joins a group that is banned, as those of its members', async () => {
+      const subjects = async (): Promise<string[]> =>
+        (await store.revocations(0, 10)).revocations.map(({ subject }) => subject);
+      await store.addGroup('out');
+      await store.addGroup('past');
+      await decide({ do: 'ban', kind: 'group', subject: 'out' });
+      await decide({ do: 'ban', kind: 'group', subject: 'past', until: NOW - 1 });
+
+      await store.changeMembers('past', { kind: 'join', users: ['bob'], at: NOW });
+      expect(await subjects()).to.deep.equal([]);
+      await store.changeMembers('OUT', { kind: 'join', users: ['BOB'], at: NOW });
+
+      expect(await subjects()).to.deep.equal(['Bob']);
+      await store.changeMembers('out', { kind: 'join', users: ['bob'], at: NOW });
+      expect(await subjects(), 'a member already').to.deep.equal(['Bob']);
+    });
+
     it('takes the same decision twice, its opposite, and none about who does not exist', async () => {
       for (const change of [
         { do: 'ban', kind: 'network', subject: '10.0.0.0/8' },

@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
 import { notePolicy } from './policy-table.js';
+import { revoke } from './revoke.js';
 import { revokeLost } from './rights-table.js';
 import type { Group, MembersChange } from './store.js';
 import type { Tables } from './tables.js';
@@ -59,20 +60,23 @@ export async function changeMembers(
   if (found === undefined) return undefined;
   const accounts = await db
     .selectFrom('accounts')
-    .select(['id', 'user_fold'])
+    .select(['id', 'user', 'user_fold'])
     .where('user_fold', 'in', users.map(foldUser))
     .where('state', '!=', 'removed')
     .execute();
   const known = new Set(accounts.map(({ user_fold }) => user_fold));
   const unknown = users.filter((user) => !known.has(foldUser(user)));
   if (unknown.length > 0) return { unknown };
-  for (const { id, user_fold } of accounts) {
+  const isOut = kind === 'join' && (await isBanned(db, group, at));
+  for (const { id, user, user_fold } of accounts) {
     if (kind === 'join') {
-      await db
+      const joined = await db
         .insertInto('group_members')
         .values({ group_id: found.id, account_id: id })
         .onConflict((conflict) => conflict.doNothing())
+        .returning('account_id')
         .execute();
+      if (isOut && joined.length > 0) await revoke(db, { kind: 'user', subject: user, at });
     } else {
       await db.deleteFrom('group_members').where('group_id', '=', found.id).where('account_id', '=', id).execute();
       await revokeLost(db, sql`t.user_fold = ${user_fold}`, at);
@@ -80,6 +84,17 @@ export async function changeMembers(
   }
   await notePolicy(db);
   return { unknown };
+}
+
+/** Whoever joins then is banned like those who were members before: sources refuse the tickets there are. */
+async function isBanned(db: Db, group: string, at: number): Promise<boolean> {
+  const ban = await db
+    .selectFrom('bans')
+    .select('until')
+    .where('kind', '=', 'group')
+    .where('fold', '=', foldUser(group))
+    .executeTakeFirst();
+  return ban !== undefined && (ban.until === null || ban.until > at);
 }
 
 function groupRow(db: Db, group: string): Promise<{ id: number } | undefined> {
