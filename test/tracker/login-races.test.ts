@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { VirtualClock } from '../../common/runtime/clock.js';
+import type { Store } from '../../tracker/store/store.js';
 import { waitFor } from '../support/wait-for.js';
 import { request, userOf } from './raw-messages.js';
 import { QuickHasher, TestTracker } from './test-tracker.js';
@@ -61,4 +62,43 @@ describe('a login whose account changes while its password is checked', () => {
 
     expect((await client.reply(login.id)).ok).to.equal(true);
   });
+});
+
+describe('a ban that comes while a login is being written down', () => {
+  const clock = new VirtualClock();
+  let tracker: TestTracker;
+  let ban: (() => Promise<void>) | undefined;
+  beforeEach(async () => {
+    ban = undefined;
+    const wrapStore = (store: Store): Store => ({
+      ...store,
+      async recordLogin(login) {
+        await store.recordLogin(login);
+        await ban?.();
+      },
+    });
+    tracker = await TestTracker.start({ clock, wrapStore });
+  });
+  afterEach(() => tracker[Symbol.asyncDispose]());
+
+  for (const [kind, subject] of [
+    ['user', 'bob'],
+    ['network', '127.0.0.0/8'],
+  ] as const) {
+    it(`of a ${kind} leaves no session`, async () => {
+      await tracker.enterTcp('bob', { serving: false });
+      const client = await tracker.tcp();
+      const sessions = () => tracker.tracker.registry.sessionsOf('bob');
+      ban = async () => {
+        await tracker.store.changePolicy({ do: 'ban', kind, subject }, { at: 1, kind: 'admin', user: 'root' });
+        clock.advance(250);
+        await waitFor(() => sessions().every(({ isEnded }) => isEnded), { what: 'the end of the sessions there are' });
+      };
+
+      const reply = await client.ask(tracker.login(userOf('bob')));
+
+      expect(reply.error?.code).to.equal('banned');
+      expect(sessions().filter(({ isEnded }) => !isEnded)).to.deep.equal([]);
+    });
+  }
 });

@@ -1,6 +1,7 @@
 /** What `login` and `resume` have in common: the serving slot, a new access key, and the reply. */
 import { randomBytes } from 'node:crypto';
 import { toBase64url } from '../../common/protocol/base64url.js';
+import { ProtocolError } from '../../common/protocol/errors.js';
 import type { Request } from '../../common/protocol/messages.js';
 import type { Carrier } from '../carrier.js';
 import type { Entry } from '../entry.js';
@@ -51,11 +52,12 @@ export async function isUnchanged(
   return false;
 }
 
-/** Runs without a pause between judging the slot and taking it: of two at once, one wins. @throws {ProtocolError} `already-active`. */
+/** Runs without a pause between judging the slot and taking it: of two at once, one wins. @throws {ProtocolError} `already-active`, `banned`. */
 export function admit(services: Services, admission: Admission): Entry {
   const { registry, clock } = services;
   const { request, carrier, user, device, generation, id, libraryRevision } = admission;
   const name = toBase64url(id);
+  refuseBanned(services, { user, carrier });
   if (request.serving) registry.claimSlot(user, name);
   const session = registry.find(name) ?? new Session({ id, user, device, generation, observed: carrier.from, clock });
   const accessKey = randomBytes(ACCESS_KEY_BYTES);
@@ -69,6 +71,17 @@ export function admit(services: Services, admission: Admission): Entry {
   else registry.setLibraryNotLive(session);
   services.dialBack.check(session);
   return { session, grant: grantOf(services, { session, accessKey, admission }) };
+}
+
+/** Looked at before, too, but `PolicyWatch` may have ended the sessions there were since then. */
+function refuseBanned({ policy, otherNodes }: Services, { user, carrier }: Pick<Admission, 'user' | 'carrier'>): void {
+  try {
+    policy.refuseBanned(user);
+    if (policy.isBannedHost(carrier.from.host)) throw new ProtocolError('banned');
+  } catch (error) {
+    otherNodes.free(user);
+    throw error;
+  }
 }
 
 function takePlace({ dialBack }: Services, session: Session, { carrier, request }: Admission): void {
