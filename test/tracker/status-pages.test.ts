@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -116,13 +116,33 @@ describe('the status pages', () => {
       clock: new VirtualClock(),
     });
     cleanUp.defer(() => pages.stop());
-    const front = (await import('node:net')).createServer((socket) => pages.take(socket)).listen(0, outside!.address);
+    const front = createServer((socket) => pages.take(socket)).listen(0, outside!.address);
     cleanUp.defer(() => void front.close());
     await once(front, 'listening');
     const { port } = front.address() as { port: number };
 
     expect((await get({ host: outside!.address, port, path: '/metrics' })).status).to.equal(403);
     expect((await get({ host: outside!.address, port, path: '/healthz' })).status).to.equal(200);
+  });
+
+  it('answer whoever asks while one host holds as many connections as it can', async () => {
+    const clock = new VirtualClock();
+    const health = new Health({ revocations: async () => ({ revocations: [], epoch: 0 }) }, clock);
+    const pages = new StatusPages({ health, metrics: () => '', clock });
+    cleanUp.defer(() => pages.stop());
+    const own = await pages.listen('127.0.0.1', 0, { signal: new AbortController().signal });
+    const front = createServer((socket) => pages.take(socket)).listen(0, '127.0.0.1');
+    cleanUp.defer(() => void front.close());
+    await once(front, 'listening');
+    const { port } = front.address() as { port: number };
+    for (let count = 0; count < 100; count += 1) {
+      const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.9' }).on('error', () => undefined);
+      cleanUp.defer(() => void socket.destroy());
+      await once(socket, 'connect');
+    }
+
+    for (const place of [{ port: own }, { port }, { port, localAddress: '127.0.0.9' }])
+      expect(await get({ ...place, path: '/healthz' }), JSON.stringify(place)).to.have.property('status', 200);
   });
 
   it('say why a tracker is not ready: a full disk, and again when there is room; a shutdown', async () => {

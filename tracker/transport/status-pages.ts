@@ -6,10 +6,12 @@ import type { Clock } from '../../common/runtime/clock.js';
 import type { AbortOptions } from '../../common/runtime/deadline.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import type { Health } from '../operate/health.js';
-import { isLoopback, plainHost } from '../registry/addresses.js';
+import { isLoopback, plainHost, sourceOf } from '../registry/addresses.js';
+import { TcpPlaces } from './tcp-places.js';
 
 /** A request is answered within this or its connection is closed: nobody holds one by sending slowly. */
 const DEADLINE_MS = 5_000;
+/** On the port of their own. */
 const MAX_CONNECTIONS = 64;
 
 export interface StatusSources {
@@ -22,10 +24,13 @@ export interface StatusSources {
 export class StatusPages implements Part {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** Attacker: a host that holds connections to the tracker's port; no probe, and no other node, may find the pages closed for it. */
+  readonly #guests = new TcpPlaces<{ readonly isEntering: false; close(): void }>();
+  #ownCount = 0;
 
   constructor(private readonly sources: StatusSources) {
     this.#server = createServer((request, response) => void this.#answer(request, response));
-    this.#server.on('connection', (socket) => this.#limit(socket));
+    this.#server.on('connection', (socket) => this.#hold(socket));
   }
 
   /** The port of their own. @throws the system's error, such as EADDRINUSE. */
@@ -37,6 +42,9 @@ export class StatusPages implements Part {
 
   /** Serves a connection that came in elsewhere. */
   take(socket: Socket): void {
+    const place = { isEntering: false, close: () => socket.destroy() } as const;
+    this.#guests.enter(place, sourceOf(plainHost(socket.remoteAddress ?? '')));
+    socket.once('close', () => this.#guests.leave(place));
     this.#server.emit('connection', socket);
   }
 
@@ -48,11 +56,13 @@ export class StatusPages implements Part {
     await closed;
   }
 
-  #limit(socket: Socket): void {
-    if (this.#sockets.size >= MAX_CONNECTIONS) {
+  #hold(socket: Socket): void {
+    const isOwn = this.#isOwnPort(socket);
+    if (isOwn && this.#ownCount >= MAX_CONNECTIONS) {
       socket.destroy();
       return;
     }
+    if (isOwn) this.#ownCount += 1;
     this.#sockets.add(socket);
     const timer = this.sources.clock.setTimer(() => socket.destroy(), DEADLINE_MS);
     timer.unref();
@@ -60,6 +70,7 @@ export class StatusPages implements Part {
     socket.once('close', () => {
       timer.cancel();
       this.#sockets.delete(socket);
+      if (isOwn) this.#ownCount -= 1;
     });
   }
 
@@ -71,13 +82,13 @@ export class StatusPages implements Part {
     if (path === '/readyz') return sendState(response, await health.readinessProblem());
     if (path !== '/metrics') return send(response, 404, 'There are /healthz, /readyz and /metrics.');
     // How much goes on here is nobody's business on the network.
-    const isNear = this.#isOwnPort(request) || isLoopback(plainHost(request.socket.remoteAddress ?? ''));
+    const isNear = this.#isOwnPort(request.socket) || isLoopback(plainHost(request.socket.remoteAddress ?? ''));
     if (isNear) send(response, 200, metrics(), 'text/plain; version=0.0.4; charset=utf-8');
     else send(response, 403, 'Metrics are for this machine, or for --status-port.');
   }
 
-  #isOwnPort({ socket }: IncomingMessage): boolean {
-    return this.#server.listening && socket.localPort === (this.#server.address() as AddressInfo).port;
+  #isOwnPort({ localPort }: Socket): boolean {
+    return this.#server.listening && localPort === (this.#server.address() as AddressInfo).port;
   }
 }
 
