@@ -22,8 +22,14 @@ export function selectorFor(row: Pick<PublicationRow, 'owner' | 'name' | 'fileId
   return safeDisplay(selector) === selector ? quoteArgument(selector) : `id:${shortId(fileId)}`;
 }
 
-/** `text` as one argument of the command line: as it is when nothing in it is special there, else in quotes. */
+/** What is special to us or to a POSIX shell. */
+const SPECIAL = /[\s'"\\*?[\]{}$`;&|<>()!#^~]/;
+
+/**
+ * `text` as one argument of our command line and of a shell, where answers are pasted too: names are chosen by others, and unquoted
+ * `a;b` or `$(b)` would run what they say. As it is when nothing in it is special, a leading `~/` aside; else in single quotes.
+ */
 export function quoteArgument(text: string): string {
-  if (text !== '' && !text.startsWith('-') && !/[\s'"\\*?[\]{}]/.test(text)) return text;
-  return text.includes("'") ? `"${text.replaceAll(/["\\]/g, '\\$&')}"` : `'${text}'`;
+  if (text !== '' && !text.startsWith('-') && !SPECIAL.test(text.replace(/^~\//, ''))) return text;
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
