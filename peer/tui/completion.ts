@@ -116,7 +116,7 @@ export function knownCandidates(source: CompletionSource): readonly string[] | u
 /** Puts into the line what all fitting candidates have in common; a single one is completed. Folders end with `/` and go on. */
 export function complete(
   { text, cursor }: Editor,
-  { prefix, start }: CompletionRequest,
+  { source, prefix, start }: CompletionRequest,
   candidates: readonly string[],
 ): Completed {
   const fitting = [...new Set(candidates)].filter((candidate) => candidate.startsWith(prefix));
@@ -124,7 +124,7 @@ export function complete(
   if (fitting.length === 0 || (fitting.length > 1 && common === prefix))
     return { editor: { text, cursor }, choices: fitting };
   const isWhole = fitting.length === 1 && !common.endsWith('/');
-  const inserted = (common.startsWith('-') ? common : quoted(common, isWhole)) + (isWhole ? ' ' : '');
+  const inserted = (source.kind === 'options' ? common : quoted(common, isWhole)) + (isWhole ? ' ' : '');
   const rest = isWhole ? text.slice(cursor).replace(/^ /, '') : text.slice(cursor);
   const line = text.slice(0, start) + inserted + rest;
   return { editor: { text: line, cursor: start + inserted.length }, choices: fitting.length > 1 ? fitting : [] };

@@ -55,6 +55,11 @@ describe('completion', () => {
     expect(tab('get m', ['my a.txt', 'my b.txt']).line).to.equal("get 'my ");
   });
 
+  it('quotes a name that would be taken for an option', () => {
+    expect(tab('get ', ['-dash.txt']).line).to.equal("get '-dash.txt' ");
+    expect(tab("get '-", ['-a.txt', '-ab.txt']).line).to.equal("get '-a");
+  });
+
   it('goes on after a folder', () => expect(tab('pub su', ['sub/']).line).to.equal('pub sub/'));
 
   it('completes options', () => expect(tab('get x --f', []).line).to.equal('get x --force '));
