@@ -176,8 +176,11 @@ async function changeLimits(
 ): Promise<CommandResult<'limit'>> {
   if (transfer !== undefined) {
     refuseTooSmall(rates.down);
-    await downloads.setLimit(chooseTransfer('limit', transfer, downloads.rows()), rates.down || undefined);
-  } else if (at !== undefined || Object.keys(ratesIn(rates)).length > 0) await limits.change({ rates, at, remove });
+    const transferId = chooseTransfer('limit', transfer, downloads.rows());
+    const { name, limitBytesPerSecond: rate } = await downloads.setLimit(transferId, rates.down || undefined);
+    return { ...limits.view(), download: { name, ...(rate === undefined ? {} : { limitBytesPerSecond: rate }) } };
+  }
+  if (at !== undefined || Object.keys(ratesIn(rates)).length > 0) await limits.change({ rates, at, remove });
   return limits.view();
 }
 

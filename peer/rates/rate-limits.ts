@@ -36,6 +36,8 @@ export interface LimitsView {
   readonly always: RateLimits;
   /** Of rules that count at the same time the later one holds. */
   readonly schedule: readonly (LimitRule & { readonly isNow: boolean })[];
+  /** The download that was limited just now; absent when none was. */
+  readonly download?: { readonly name: string; readonly limitBytesPerSecond?: number };
 }
 
 /** `base` with what `change` says in its place; 0 takes a limit away. */

@@ -86,11 +86,16 @@ const WHOM: Readonly<Record<RateName, string>> = {
   transferDown: ' for each download',
 };
 
-/** What holds now, what holds otherwise, and the hours with other rates. */
-export function limitsLayout({ now, always, schedule }: LimitsView): Layout {
+/** The download that was limited, what holds now, what holds otherwise, and the hours with other rates. */
+export function limitsLayout({ now, always, schedule, download }: LimitsView): Layout {
   const rules = schedule.map(({ at, rates, isNow }) =>
     paragraph(`  ${safeDisplay(at)}: ${limitsText(rates)}${isNow ? ' (now)' : ''}`, isNow ? 'plain' : 'faint'),
   );
   const usual = schedule.length === 0 ? [] : [paragraph(`  otherwise: ${limitsText(always)}`, 'faint'), ...rules];
-  return stackedLayouts([paragraph(`Limits: ${limitsText(now)}`), ...usual]);
+  const alone = download === undefined ? [] : [paragraph(downloadText(download), 'good')];
+  return stackedLayouts([...alone, paragraph(`Limits: ${limitsText(now)}`), ...usual]);
+}
+
+function downloadText({ name, limitBytesPerSecond: rate }: NonNullable<LimitsView['download']>): string {
+  return `${safeDisplay(name)}: ${rate === undefined ? 'no limit of its own' : `receiving ${formatRate(rate)}`}`;
 }

@@ -51,7 +51,8 @@ describe('downloads of a running peer', () => {
 
       const set = await world.cli('bob', ['limit', '--down', '64K', '--at', 'mon-sun']);
       expect(resultOf<LimitsView>(set)).to.deep.include({ now: { down: 65_536 }, always: { down: 8 * MIB } });
-      expect((await world.cli('bob', ['limit', 'long.bin', '--down', '32K'])).code).to.equal(0);
+      const alone = resultOf<LimitsView>(await world.cli('bob', ['limit', 'long.bin', '--down', '32K']));
+      expect(alone.download).to.deep.equal({ name: 'long.bin', limitBytesPerSecond: 32_768 });
       expect(await row(world, 'long.bin')).to.include({ limitBytesPerSecond: 32_768, state: 'fetching' });
       await bob.process.stop('SIGKILL');
       await getting.waitForExit(10_000);

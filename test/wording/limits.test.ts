@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 
-import { type LimitWish, limitInput } from '../../peer/wording/limits.js';
+import type { LimitsView } from '../../peer/api.js';
+import { type LimitWish, limitInput, limitsLayout } from '../../peer/wording/limits.js';
 
 describe('a line of limit', () => {
   it('asks for rates, for times, and for one download', () => {
@@ -28,6 +29,29 @@ describe('a line of limit', () => {
     expect(() => limitInput(wish({ rates: {}, transfer: '30M.bin' }))).to.throw('For one download say --down');
   });
 });
+
+describe('limitsLayout', () => {
+  it('says first what holds for the one download that was asked about', () => {
+    const limits = { now: { down: 102_400 }, always: { down: 102_400 }, schedule: [] };
+
+    expect(lines({ ...limits, download: { name: 'a.bin', limitBytesPerSecond: 51_200 } })).to.deep.equal([
+      'a.bin: receiving 50.0 KiB/s',
+      'Limits: receiving 100.0 KiB/s',
+    ]);
+    expect(lines({ ...limits, download: { name: 'a.bin' } })[0]).to.equal('a.bin: no limit of its own');
+    expect(lines(limits)).to.have.lengthOf(1);
+  });
+});
+
+function lines(view: LimitsView): string[] {
+  const listing = limitsLayout(view)(80);
+  return Array.from({ length: listing.length }, (_, index) =>
+    listing
+      .at(index)
+      .map(({ text }) => text)
+      .join(''),
+  );
+}
 
 function wish({ rates, ...rest }: Partial<LimitWish> & { readonly rates: Record<string, string> }): LimitWish {
   return {
