@@ -52,7 +52,8 @@ const TEXT_OF: Partial<Record<ErrorCode, string>> = {
   'too-large': 'The tracker takes no file of this size.',
   'too-many-pending': 'Too many changes are under way at once. Try again in a moment.',
   'shutting-down': 'Tracker not responding: it is shutting down. Try again when it is back.',
-  'unknown-name': 'One of these users or groups does not exist, so nothing was changed. Check how they are written.',
+  'unknown-name':
+    'There is no user or group of one of these names, so nothing was changed. Check how they are written.',
   banned: 'Banned: this tracker does not let your account in. Ask its administrator.',
   'passcode-needed': 'Passcode needed. Give it with --passcode-file FILE or SHOAL_PASSCODE, or in a terminal.',
   'wrong-passcode': 'Wrong passcode. Ask the owner for the right one.',

@@ -322,6 +322,7 @@ describe('shoal, the command line', () => {
       const again = await trust(['forget', 'host:1']);
 
       expect([added, listed, forgotten, again].map(({ code }) => code)).to.deep.equal([0, 0, 0, 4]);
+      expect(again.stderr).to.match(/^There is no pin of host:1 to forget\. See /);
       expect(listed.stdout).to.equal(`host:1 ${FAKE_PIN}\n`);
       expect(await readFile(dir.join('data', 'trust.json'), 'utf8')).to.equal('{}\n');
     });

@@ -197,6 +197,12 @@ describe('wording of failures', () => {
     });
   }
 
+  it('does not call a user who does not exist a file', () => {
+    expect(problemText(trackerProblemOf({ code: 'unknown-name', message: '' }))).to.match(
+      /^There is no user or group /,
+    );
+  });
+
   it('lists the choices of an ambiguous name as they can be typed', () => {
     const choices = [
       publication({ owner: 'bob' }),

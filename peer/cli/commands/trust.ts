@@ -38,7 +38,7 @@ export async function trustForget({ args, config, output }: CommandContext): Pro
   if (pin === undefined)
     throw new PeerError({
       code: 'not-found',
-      message: `${address} is not trusted; there is nothing to forget. See ${ownCommand('trust list')}.`,
+      message: `There is no pin of ${address} to forget. See ${ownCommand('trust list')}.`,
     });
   output.lines([`${address} is forgotten; it was ${pin}`]);
   output.result('trust', { address, pin });
