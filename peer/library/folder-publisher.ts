@@ -28,6 +28,8 @@ export interface Prepared {
   readonly replace: boolean;
   /** The name was new to the library: a refusal by the tracker removes it again. */
   readonly isNew: boolean;
+  /** What the library had of the same name and content. */
+  readonly before?: LibraryEntry | undefined;
   /** Of a folder. */
   readonly skipped?: readonly SkippedEntry[];
   readonly skippedCount?: number;
@@ -84,8 +86,9 @@ export class FolderPublisher {
     };
     const read = await this.#read({ name, path, wish, isWatched: watch, mayTake }, options);
     const { fileId, sizeBytes, skipped, skippedCount } = read;
+    const before = known?.fileId === fileId ? known : undefined;
     const isNew = known === undefined;
-    return { path, name, fileId, sizeBytes, replace: replace || isSamePath, isNew, skipped, skippedCount };
+    return { path, name, fileId, sizeBytes, replace: replace || isSamePath, isNew, before, skipped, skippedCount };
   }
 
   /**

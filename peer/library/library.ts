@@ -253,6 +253,17 @@ export class Library {
     ).run(textOf(wish.rights), this.#termsText(name, wish), name);
   }
 
+  /** The tracker will not have what was wished for when it was `told`: it holds what did `before`, unless more was wished for since. */
+  unwish({ name, fileId, wishedRights, wishedTerms }: Told, before: Told): void {
+    this.#prepare(
+      `UPDATE entry SET state = ?, wished_rights = ?, wished_terms = ?
+          WHERE name = ? AND file_id = ? AND state = 'pending' AND wished_rights IS ? AND wished_terms IS ?`,
+    ).run(
+      ...[before.state, textOf(before.wishedRights), textOf(before.wishedTerms)],
+      ...[name, fileId, textOf(wishedRights), textOf(wishedTerms)],
+    );
+  }
+
   /** The tracker has it as it was `told`. What was put, wished for or withdrawn since then is still to be told. */
   settle({ name, fileId, state, wishedRights, wishedTerms }: Told, publicationId: string, revision: number): void {
     const entry = this.byName(name);

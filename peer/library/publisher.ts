@@ -187,7 +187,15 @@ export class Publisher {
       return this.#folders.prepare({ path, name, input }, { signal, ...(onProgress ? { onProgress } : {}) });
     if (known !== undefined && isSamePath && (await isUnchanged(known))) {
       if (wish.rights !== undefined || wish.terms !== undefined) library.wish(name, wish);
-      return { path, name, fileId: known.fileId, sizeBytes: known.sizeBytes, replace: true, isNew: false };
+      return {
+        path,
+        name,
+        fileId: known.fileId,
+        sizeBytes: known.sizeBytes,
+        replace: true,
+        isNew: false,
+        before: known,
+      };
     }
     const file = await this.#hash(path, { signal, ...(onProgress ? { onProgress } : {}) });
     return { record: () => this.#record(path, file, { name, replace, wish }) };
@@ -206,7 +214,8 @@ export class Publisher {
       throw nameTaken(name, known.path);
     library.put(name, path, file, wish);
     const { fileId, size: sizeBytes } = file;
-    return { path, name, fileId, sizeBytes, replace: replace || isSamePath, isNew: known === undefined };
+    const before = known?.fileId === fileId ? known : undefined;
+    return { path, name, fileId, sizeBytes, replace: replace || isSamePath, isNew: known === undefined, before };
   }
 
   async #hash(path: string, { signal, onProgress }: CommandOptions): Promise<HashedFile> {
@@ -268,15 +277,14 @@ export class Publisher {
           });
         } else {
           if (item.isNew) library.remove(item.name);
+          // Asked for with each later `pub`, it would be refused each time. A new content waits: it was not meant for those of before.
+          else if (result?.error.code === 'unknown-name' && item.before !== undefined)
+            library.unwish(told[index] as LibraryEntry, item.before);
           const problem =
             result === undefined
               ? peerErrorOf({ code: 'internal', message: '' }).problem
               : peerErrorOf(result.error).problem;
-          outcomeByName.set(item.name, {
-            ok: false,
-            path: item.path,
-            problem: { ...problem, message: `${item.name}: ${problem.message}` },
-          });
+          outcomeByName.set(item.name, { ok: false, path: item.path, problem });
         }
       }
       library.revision = reply.libraryRevision;

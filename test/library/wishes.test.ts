@@ -1,5 +1,5 @@
 /** What waits in the library until the tracker has it: passcodes as hashes, other names, and contents that were replaced. */
-import { readFile, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { ProtocolError } from '../../common/protocol/errors.js';
 import { systemClock } from '../../common/runtime/clock.js';
@@ -227,6 +227,40 @@ describe('wishes of the library', () => {
     expect(taken).to.have.nested.property('problem.code', 'name-taken');
     expect([library.byName('a.txt'), library.byName('b.txt')?.path]).to.deep.equal([undefined, dir.join('a.txt')]);
     expect(tracker.bodies('publish').at(-1)?.['entries']).to.have.nested.property('[0].name', 'b.txt');
+  });
+
+  for (const kind of ['file', 'folder']) {
+    it(`for whom there is nobody are dropped when the tracker says so: a ${kind} stays published as it was`, async () => {
+      const paths = [kind === 'file' ? await file('a', 'a') : dir.join('a')];
+      if (kind === 'folder') await mkdir(dir.join('a', 'b'), { recursive: true });
+      await publisher.publish({ paths }, { signal });
+      const before = library.byName('a');
+      tracker.refusals.set('publish', 'unknown-name');
+
+      const wish = { rights: { users: ['nobody'], groups: [] }, terms: { expiresAt: 5 } };
+      const [refused] = await publisher.publish({ paths, ...wish }, { signal });
+      tracker.refusals.clear();
+      const after = library.byName('a');
+      const [again] = await publisher.publish({ paths }, { signal });
+
+      expect(refused)
+        .to.have.nested.property('problem.message')
+        .that.matches(/^There is no user/);
+      expect(after).to.include({ state: 'published' }).and.to.deep.equal(before);
+      expect(again?.ok).to.equal(true);
+      expect(tracker.bodies('publish').at(-1)).to.not.have.any.keys('rights', 'terms');
+    });
+  }
+
+  it('that are refused with a new content are kept: it is not for those who had the old one', async () => {
+    const path = await file('a.txt', 'old');
+    await publisher.publish({ paths: [path] }, { signal });
+    await writeFile(path, 'new content');
+    tracker.refusals.set('publish', 'unknown-name');
+
+    await publisher.publish({ paths: [path], rights: { users: ['nobody'], groups: [] } }, { signal });
+
+    expect(library.byName('a.txt')?.wishedRights).to.deep.equal({ users: ['nobody'], groups: [] });
   });
 
   it('of a name that is refused are dropped, and it is said', async () => {
