@@ -3,7 +3,7 @@
  * changed since it was told last. `publisher.ts` does the rest.
  */
 import type { AbortOptions } from '../../common/runtime/deadline.js';
-import { type CommandOptions, PeerError, type PublishInput, type SkippedEntry } from '../api.js';
+import { type CommandOptions, PeerError, type PublishInput, type PublishOutcome, type SkippedEntry } from '../api.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
 import { reasonOf } from './failure.js';
 import type { Folders, ScannedFolder } from './folders/folders.js';
@@ -33,6 +33,18 @@ export interface Prepared {
   /** Of a folder. */
   readonly skipped?: readonly SkippedEntry[];
   readonly skippedCount?: number;
+}
+
+/** Tells what came of publishing again what is not as it was on the disk; nothing when it was removed meanwhile. */
+export function tellChanged(
+  name: string,
+  outcome: PublishOutcome | undefined,
+  notice: FolderPublisherOptions['notice'],
+): void {
+  if (outcome?.ok === true)
+    notice('info', `${name} has changed on disk and was published again with its new content.`);
+  if (outcome?.ok === false)
+    notice('warning', `${name} has changed on disk and is not published again yet: ${outcome.problem.message}`);
 }
 
 interface FolderWish {
@@ -97,7 +109,7 @@ export class FolderPublisher {
    */
   async rescan(
     name: string,
-    announce: (item: Prepared) => Promise<void>,
+    announce: (item: Prepared) => Promise<PublishOutcome | undefined>,
     { signal, isStrict }: AbortOptions & { readonly isStrict: boolean },
   ): Promise<readonly string[]> {
     const { library, notice } = this.#options;
@@ -108,8 +120,8 @@ export class FolderPublisher {
       const wanted = { name, path, wish: {}, isWatched: undefined };
       const { fileId, sizeBytes, directories, isChanged } = await this.#read(wanted, { signal, isStrict });
       if (!isChanged && library.byName(name)?.state === 'published') return directories;
-      await announce({ path, name, fileId, sizeBytes, replace: true, isNew: false });
-      if (isChanged) notice('info', `${name} has changed on disk and was published again with its new content.`);
+      const outcome = await announce({ path, name, fileId, sizeBytes, replace: true, isNew: false });
+      if (isChanged) tellChanged(name, outcome, notice);
       return directories;
     } catch (error) {
       if (signal.aborted) return [];

@@ -21,7 +21,7 @@ import { peerErrorOf } from '../tracker-client/problems.js';
 import type { TrackerClient } from '../tracker-client/tracker-client.js';
 import { currentIdentity } from './current-identity.js';
 import { problemOfFailure, reasonOf } from './failure.js';
-import { FolderPublisher, type Prepared } from './folder-publisher.js';
+import { FolderPublisher, type Prepared, tellChanged } from './folder-publisher.js';
 import type { Folders } from './folders/folders.js';
 import { compareIdentity, type FileIdentity } from './hashing/file-identity.js';
 import type { FileHasher, HashedFile } from './hashing/hash-file.js';
@@ -135,7 +135,7 @@ export class Publisher {
 
   /** See `FolderPublisher.rescan`. */
   rescan(name: string, { signal, isStrict = false }: RescanOptions): Promise<readonly string[]> {
-    const announce = (item: Prepared): Promise<void> => this.#announce([item], new Map(), { signal });
+    const announce = (item: Prepared): Promise<PublishOutcome | undefined> => this.#announceOne(item, { signal });
     return this.#folders.rescan(name, announce, { signal, isStrict });
   }
 
@@ -298,6 +298,13 @@ export class Publisher {
     }
   }
 
+  /** What came of it; undefined when it was removed meanwhile. */
+  async #announceOne(item: Prepared, options: AbortOptions): Promise<PublishOutcome | undefined> {
+    const outcomeByName = new Map<string, PublishOutcome>();
+    await this.#announce([item], outcomeByName, options);
+    return outcomeByName.get(item.name);
+  }
+
   async #withdrawOne(selector: string, { signal }: AbortOptions): Promise<UnpublishOutcome> {
     const { library, tracker } = this.#options;
     try {
@@ -334,21 +341,9 @@ export class Publisher {
       const file = await this.#hash(entry.path, { signal });
       library.put(entry.name, entry.path, file);
       if (file.fileId === entry.fileId) return this.#unchanged(entry);
-      await this.#announce(
-        [
-          {
-            path: entry.path,
-            name: entry.name,
-            fileId: file.fileId,
-            sizeBytes: file.size,
-            replace: true,
-            isNew: false,
-          },
-        ],
-        new Map(),
-        { signal },
-      );
-      notice('info', `${entry.name} has changed on disk and was published again with its new content.`);
+      const { name, path } = entry;
+      const item = { path, name, fileId: file.fileId, sizeBytes: file.size, replace: true, isNew: false };
+      tellChanged(name, await this.#announceOne(item, { signal }), notice);
     } catch (error) {
       if (signal.aborted) return;
       notice('warning', `${entry.name} cannot be served: ${reasonOf(error)} Withdraw it with: unp ${entry.name}`);

@@ -246,6 +246,25 @@ describe('Publisher', () => {
     expect(notices.join()).to.include('changed on disk');
   });
 
+  for (const kind of ['file', 'folder']) {
+    it(`does not say that a changed ${kind} was published again while the tracker is away`, async () => {
+      const folder = dir.join('a');
+      const path = kind === 'file' ? folder : dir.join('a', 'inside');
+      if (kind === 'folder') await mkdir(folder);
+      await writeFile(path, 'old');
+      await publisher.publish({ paths: [folder] }, { signal });
+      await writeFile(path, 'new content');
+      tracker.cut = 'before';
+      notices.length = 0;
+
+      await publisher.refresh(library.byName('a')?.publicationId ?? '', { signal });
+
+      expect(notices).to.deep.equal([
+        'a has changed on disk and is not published again yet: Tracker not responding. What was hashed is kept and published when the tracker is back.',
+      ]);
+    });
+  }
+
   it('says what to do about a file that vanished', async () => {
     const path = await file('a.txt', 'old');
     await publisher.publish({ paths: [path] }, { signal });
