@@ -204,7 +204,10 @@ async function listSources(
 
 function mayStore(parts: PutParts | undefined): PutParts {
   if (parts !== undefined) return parts;
-  throw new PeerError({ code: 'usage', message: 'put needs a peer that serves. Start one with: shoal serve' });
+  throw new PeerError({
+    code: 'usage',
+    message: `put needs a peer that serves. Start one with: ${ownCommand('serve')}`,
+  });
 }
 
 function serving(links: LinkMaker | undefined): LinkMaker {

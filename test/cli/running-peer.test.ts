@@ -172,6 +172,18 @@ describe('shoal with a running peer', () => {
     expect((await peer.run(['xit'])).stdout).to.equal('No peer of yours is running\n');
   });
 
+  it('is asked for, where none runs, by a command that can be typed here', async () => {
+    await using peer = await serve();
+    await peer.run(['xit']);
+
+    for (const words of [['limit'], ['pause']]) {
+      const { code, stderr } = await peer.run(words);
+
+      expect(code).to.equal(4);
+      expect(stderr).to.match(/^No peer of yours is running[.,].* Start one with: npx shoal serve --data \S+/);
+    }
+  });
+
   it('is ended by logout', async () => {
     await using peer = await serve();
 

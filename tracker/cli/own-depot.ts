@@ -4,6 +4,7 @@ import { readFile, statfs } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { ensurePrivateDir, writeFileDurably } from '../../common/runtime/files.js';
+import { ownCommand } from '../../common/runtime/own-command.js';
 import type { PasswordHasher } from '../auth/password-hasher.js';
 import type { Store } from '../store/store.js';
 import { CliError, EXIT } from './process.js';
@@ -28,7 +29,7 @@ export async function prepareDepotAccount(dir: string, { store, hasher, now }: P
   const account = await store.findAccount(OWN_DEPOT_USER);
   if (account !== undefined && !account.isDepot)
     throw new CliError(
-      `there is a user ${OWN_DEPOT_USER} that is no depot, and --depot needs that name. Appoint it with: shoal user appoint ${OWN_DEPOT_USER}`,
+      `there is a user ${OWN_DEPOT_USER} that is no depot, and --depot needs that name. Appoint it with: ${ownCommand(`user appoint ${OWN_DEPOT_USER}`)}`,
       { code: 'in-use', exitCode: EXIT.failed },
     );
   if (account !== undefined && known !== undefined) return known;

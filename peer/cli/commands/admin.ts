@@ -10,6 +10,7 @@ import {
 import type { AdminAction, AdminList, AdminRow } from '../../../common/protocol/admin-messages.js';
 import { MAX_PAGE_ROWS } from '../../../common/protocol/limits.js';
 import { checkPassword } from '../../../common/protocol/password-rule.js';
+import { ownCommand } from '../../../common/runtime/own-command.js';
 import { hashPassword } from '../../../common/wire/password-hash.js';
 import { type Peer, PeerError, type PeerErrorCode, type PeerProblem } from '../../api.js';
 import { row } from '../../wording/row.js';
@@ -49,13 +50,13 @@ async function perform(context: CommandContext, peer: Peer, action: AdminAction)
 function problemOfAction(code: PeerErrorCode, action: AdminAction): PeerProblem | undefined {
   if (code === 'name-taken') {
     const what = action.do === 'account' ? `a user ${action.user}` : 'a group of this name';
-    const next = action.do === 'account' ? ` Give a new password with: shoal admin passwd ${action.user}` : '';
+    const next = action.do === 'account' ? ` Give a new password with: ${ownCommand(`admin passwd ${action.user}`)}` : '';
     return { code, message: `There is ${what} already.${next}` };
   }
   if (code === 'not-found')
     return {
       code,
-      message: 'There is no such user or group, so nothing was changed. See who there is with: shoal admin users',
+      message: `There is no such user or group, so nothing was changed. See who there is with: ${ownCommand('admin users')}`,
     };
   if (code === 'protocol' && 'kind' in action && action.kind === 'network')
     return {

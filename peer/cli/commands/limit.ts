@@ -1,3 +1,4 @@
+import { ownCommand } from '../../../common/runtime/own-command.js';
 import { PeerError } from '../../api.js';
 import { limitInput, limitsLayout, RATE_OPTIONS } from '../../wording/limits.js';
 import type { CommandContext } from '../context.js';
@@ -22,7 +23,7 @@ export async function limit(context: CommandContext): Promise<number> {
     throw new PeerError({
       code: 'not-found',
       message:
-        'No peer of yours is running. Start one with: shoal serve (--upload-limit and --download-limit hold from its start).',
+        `No peer of yours is running. Start one with: ${ownCommand('serve')} (--upload-limit and --download-limit hold from its start).`,
     });
   try {
     const result = await call(context, peer, 'limit', input);
