@@ -139,7 +139,7 @@ describe('the index of names in SQLite', () => {
       await expectAllFound();
       await library.add(integerBetween(random, 1, MANY));
     }
-    await reopenWith((file) => expect(checkStore(file, false).problems).to.deep.equal([]));
+    await reopenWith((file) => expect(checkStore(file, false, NOW).problems).to.deep.equal([]));
     await expectAllFound();
   });
 
@@ -158,9 +158,9 @@ describe('the index of names in SQLite', () => {
       using database = new DatabaseSync(file);
       database.exec(forgetAll);
       database.close();
-      expect(checkStore(file, true).problems.join()).to.contain('the index of names does not fit them');
-      repairStore(file, '.damaged');
-      expect(checkStore(file, false).problems).to.deep.equal([]);
+      expect(checkStore(file, true, NOW).problems.join()).to.contain('the index of names does not fit them');
+      repairStore(file, '.damaged', NOW);
+      expect(checkStore(file, false, NOW).problems).to.deep.equal([]);
     });
 
     expect(await searchAll(store, query(wanted))).to.deep.equal([wanted]);
@@ -184,39 +184,53 @@ describe('the index of names in SQLite', () => {
       await publish(store, { user: 'alice', at: FAR }, entry('far 3', 'other', { replace: true }));
     });
 
-    async function reopenAt(now: number): Promise<string[]> {
+    async function openAt(now: number): Promise<string[]> {
       const notices: string[] = [];
       await store.close();
       store = await openSqliteStore({ path, isTracker: true, now, onNotice: (notice) => notices.push(notice) });
       return notices;
     }
 
-    it('brings these times back when it is opened with a right one, in the same order', async () => {
+    async function repairAt(now: number): Promise<number> {
+      await store.close();
+      const late = repairStore(path, '.before', now);
+      store = await openSqliteStore({ path, isTracker: true });
+      return late;
+    }
+
+    it('tells of it at each start, and changes nothing unasked: it may be the clock of now that is wrong', async () => {
+      expect((await openAt(NOW)).join())
+        .to.contain('which has not come yet')
+        .and.to.contain('tracker check --repair');
+      expect(await openAt(FAR - 59_000)).to.deep.equal([]);
+
+      expect((await newest(1))[0]?.publishedAt).to.be.at.least(FAR);
+    });
+
+    it('brings these times back when it is repaired, in the same order', async () => {
       const now = NOW + 3_600_000;
 
-      const notices = await reopenAt(now);
+      expect(await repairAt(now)).to.equal(3);
       await publish(store, { user: 'alice', at: now + 1 }, entry('later'));
 
       const rows = await newest(5);
       expect(rows.map(({ name }) => name).slice(0, 4)).to.deep.equal(['later', ...NAMES]);
       expect(rows.map(({ publishedAt }) => publishedAt - now).slice(0, 4)).to.deep.equal([1, 0, -1, -2]);
-      expect(notices.join()).to.contain('3 publications had times in the future');
       expect(await searchAll(store, query('far', { order: 'oldest' }))).to.deep.equal(NAMES.toReversed());
     });
 
     it('leaves them behind what was published before, also when that was just now', async () => {
       const [before] = (await newest(4)).slice(-1);
 
-      await reopenAt(before!.publishedAt);
+      await repairAt(before!.publishedAt);
 
       const rows = await newest(4);
       expect(rows.map(({ name }) => name).slice(0, 3)).to.deep.equal(NAMES);
       expect(rows.map(({ publishedAt }) => publishedAt - before!.publishedAt)).to.deep.equal([3, 2, 1, 0]);
     });
 
-    it('touches nothing for a clock that is a little behind, or stands in another age', async () => {
-      expect(await reopenAt(FAR - 59_000)).to.deep.equal([]);
-      expect(await reopenAt(1_000)).to.deep.equal([]);
+    it('is left as it is by a repair with a clock that stands in another age', async () => {
+      expect(await repairAt(1_000)).to.equal(0);
 
       expect((await newest(1))[0]?.publishedAt).to.be.at.least(FAR);
     });
@@ -232,7 +246,7 @@ describe('the index of names in SQLite', () => {
       expect(await store.admit(ticket, { provenHash: 'hash' })).to.equal('admitted');
       const now = NOW + 3_600_000;
 
-      await reopenAt(now);
+      await repairAt(now);
       await store.expire(now + 86_400_000);
 
       expect(await store.admit({ ...ticket, at: now + 86_400_001 }, { provenHash: undefined })).to.equal(

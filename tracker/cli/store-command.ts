@@ -13,6 +13,8 @@ import { CliError, type CliProcess, EXIT, outputTo } from './process.js';
 import { type Care, storePath } from './store-location.js';
 import type { StoreFlags } from './with-store.js';
 
+const PREFER_BACKUP = 'Rows that lay there may be wrong or missing: prefer a backup, if there is one.';
+
 export interface CareFlags extends StoreFlags {
   readonly force?: boolean;
   readonly repair?: boolean;
@@ -96,7 +98,7 @@ export function checkTheStore(flags: CareFlags, process: CliProcess): void {
     return;
   }
   using lock = lockUnlessRunning(path);
-  const report = checkStore(path, lock === undefined);
+  const report = checkStore(path, lock === undefined, Math.floor(process.clock.now()));
   if (report.problems.length > 0)
     throw new CliError(report.problems.join('\n'), { code: 'corrupt', exitCode: EXIT.integrity });
   output.say({ event: 'result', ...report }, describe(path, report));
@@ -104,25 +106,29 @@ export function checkTheStore(flags: CareFlags, process: CliProcess): void {
 
 function repair(path: string, flags: CareFlags, process: CliProcess): void {
   using _lock = acquireLock(`${path}.lock`, { what: `the tracker's store ${path}` });
-  const before = checkStore(path, false);
+  const now = Math.floor(process.clock.now());
+  const before = checkStore(path, false, now);
   const output = outputTo(process, flags);
-  if (before.problems.length === 0) {
+  if (before.problems.length === 0 && !before.isAhead) {
     output.say({ event: 'result', ...before }, describe(path, before));
     return;
   }
   const suffix = suffixOf('damaged', process);
-  repairStore(path, suffix);
-  const after = checkStore(path, false);
+  const late = repairStore(path, suffix, now);
+  const after = checkStore(path, false, now);
   if (after.problems.length > 0)
     throw new CliError(`${after.problems.join('\n')}\nIt cannot be repaired: ${ownCommand('tracker restore FILE')}`, {
       code: 'corrupt',
       exitCode: EXIT.integrity,
     });
-  output.say(
-    { event: 'result', ...after, repaired: before.problems },
-    `${describe(path, after)}\nIt was damaged: ${before.problems[0]}\nRows that lay there may be wrong or missing: ` +
-      `prefer a backup, if there is one. The damaged files end in ${suffix}.`,
-  );
+  const [damage] = before.problems;
+  const told = [
+    describe(path, after),
+    ...(late === 0 ? [] : [`${late} publications had times in the future, and are of now.`]),
+    ...(damage === undefined ? [] : [`It was damaged: ${damage}`, PREFER_BACKUP]),
+    `The files as they were end in ${suffix}.`,
+  ];
+  output.say({ event: 'result', ...after, repaired: before.problems, late }, told.join('\n'));
 }
 
 function describe(path: string, { rows, schema, notices }: CheckReport): string {

@@ -1,6 +1,7 @@
 /** `shoal tracker check`: a thorough look at a store, and what can be saved of a damaged one. */
 import { closeSync, copyFileSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { bringBack, futureTime } from './future-times.js';
 import { dropSums, sumsPath } from './page-sums.js';
 import { type Engine, openEngine } from './sqlite-engine.js';
 import { fromSqlite } from './store-error.js';
@@ -11,6 +12,8 @@ export interface CheckReport {
   readonly problems: readonly string[];
   readonly notices: readonly string[];
   readonly schema: number;
+  /** Publications seem to come from the future, which is no damage; `repairStore` brings their times back. */
+  readonly isAhead: boolean;
   /** Rows by table. */
   readonly rows: Readonly<Record<string, number>>;
 }
@@ -18,13 +21,13 @@ export interface CheckReport {
 const COUNTED = ['accounts', 'publications', 'groups', 'devices', 'revocations'];
 const MAX_PROBLEMS = 20;
 
-/** `isBeside`: a tracker runs on the store; its writes wait while the pages are read. */
-export function checkStore(path: string, isBeside: boolean): CheckReport {
+/** `isBeside`: a tracker runs on the store; its writes wait while the pages are read. `now`: ms since epoch. */
+export function checkStore(path: string, isBeside: boolean, now: number): CheckReport {
   let engine: Engine;
   try {
-    engine = openEngine({ path, shouldVerify: !isBeside });
+    engine = openEngine({ path, shouldVerify: !isBeside, now });
   } catch (error) {
-    return { problems: [fromSqlite(error).message], notices: [], schema: 0, rows: {} };
+    return { problems: [fromSqlite(error).message], notices: [], isAhead: false, schema: 0, rows: {} };
   }
   const fd = openSync(path, 'r'); // closed behind the database: to close it sooner would drop SQLite's locks
   try {
@@ -32,6 +35,7 @@ export function checkStore(path: string, isBeside: boolean): CheckReport {
     return {
       problems: problems.slice(0, MAX_PROBLEMS),
       notices: engine.notices,
+      isAhead: futureTime(engine.database, now) !== undefined,
       schema: numberOf(engine.database, 'PRAGMA user_version'),
       rows: Object.fromEntries(
         COUNTED.map((table) => [table, numberOf(engine.database, `SELECT count(*) FROM ${table}`)]),
@@ -86,18 +90,21 @@ function indexProblems(database: DatabaseSync): string[] {
 }
 
 /**
- * Makes the store usable again where SQLite can still read it: indexes are made anew, an unreadable end of its log is given up. The
+ * Makes the store usable again where SQLite can still read it: indexes are made anew, an unreadable end of its log is given up, times in
+ * the future become `now`, ms since epoch. Returns how many publications had one. The
  * files as they were are kept beside it, ending in `suffix`. @throws {StoreError} `corrupt` when it is beyond that.
  */
-export function repairStore(path: string, suffix: string): void {
+export function repairStore(path: string, suffix: string, now: number): number {
   for (const file of [path, `${path}-wal`, sumsPath(path)]) if (existsSync(file)) copyFileSync(file, file + suffix);
   dropSums(path);
+  let late: number;
   try {
     const database = new DatabaseSync(path);
     try {
       database.exec('REINDEX');
       database.exec(`INSERT INTO publications_trigrams (publications_trigrams) VALUES ('rebuild')`);
       requireSound(database, path);
+      late = bringBack(database, now);
     } finally {
       database.close();
     }
@@ -105,6 +112,7 @@ export function repairStore(path: string, suffix: string): void {
     throw fromSqlite(error);
   }
   openEngine({ path, shouldVerify: true }).close();
+  return late;
 }
 
 function numberOf(database: DatabaseSync, sql: string): number {

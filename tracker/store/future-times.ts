@@ -1,9 +1,8 @@
 /**
- * What a tracker wrote while its clock was far ahead, brought back when the store is opened with a right one. Else all later publications
- * would get that time, see `row-order.ts`, and a passcode that was given then would open its publication for years.
+ * What a tracker wrote while its clock was far ahead. All later publications get that time too, see `row-order.ts`, and a passcode that was
+ * given then opens its publication for years. Nothing of it is changed unasked: it may be the present clock that is wrong.
  */
 import type { DatabaseSync } from 'node:sqlite';
-import { fromSqlite, isDiskFull } from './store-error.js';
 
 /** Clocks differ by so much, ms, and nobody minds. */
 const TOLERATED_MS = 60_000;
@@ -11,33 +10,30 @@ const TOLERATED_MS = 60_000;
 const WRITTEN_AT = Date.UTC(2026, 0, 1);
 /** What was given then counts from now. Sessions that ended then stay ended for as long as their tokens are good. */
 const GIVEN = ['unlocks', 'counted_downloads', 'tickets'];
-/** The newest times, each found in an index: a store in which nothing is wrong is opened as quickly as before. */
-const NEWEST = `SELECT coalesce((SELECT published_at FROM publications ORDER BY row_id DESC LIMIT 1), 0) AS published,
-  max(coalesce((SELECT max(at) FROM unlocks), 0), coalesce((SELECT max(at) FROM counted_downloads), 0)) AS given`;
 
-/** `now`: ms since epoch. Returns what there is to say of it, for a person. */
-export function bringBack(database: DatabaseSync, now: number): string[] {
-  if (now < WRITTEN_AT) return [];
-  const { published, given } = database.prepare(NEWEST).get() as { published: number; given: number };
-  if (Math.max(published, given) <= now + TOLERATED_MS) return [];
+/** When the last publication was published, if that has not come yet; ms since epoch, as `now` is. Found without looking at the others. */
+export function futureTime(database: DatabaseSync, now: number): number | undefined {
+  const last = database.prepare('SELECT published_at AS at FROM publications ORDER BY row_id DESC LIMIT 1').get();
+  const at = Number(last?.['at'] ?? 0);
+  return at > now + TOLERATED_MS ? at : undefined;
+}
+
+/** Brings these times back to `now` at the latest, in the same order. Returns of how many publications. */
+export function bringBack(database: DatabaseSync, now: number): number {
+  if (now < WRITTEN_AT || futureTime(database, now) === undefined) return 0;
   database.exec('BEGIN IMMEDIATE');
   try {
     for (const table of GIVEN)
       database.prepare(`UPDATE ${table} SET at = ?1 WHERE at > ?1 + ?2`).run(now, TOLERATED_MS);
-    const rows = published > now + TOLERATED_MS ? bringRowsBack(database, now) : 0;
+    const rows = bringRowsBack(database, now);
     database.exec('COMMIT');
-    return rows === 0
-      ? []
-      : [`${rows} publications had times in the future, of a clock that was wrong: brought back to now`];
-  } catch (error) {
+    return rows;
+  } finally {
     if (database.isTransaction) database.exec('ROLLBACK');
-    const reason = fromSqlite(error);
-    if (isDiskFull(reason)) return []; // a tracker starts there too; the next start does it
-    throw reason;
   }
 }
 
-/** In the same order, behind the row before them. */
+/** Behind the row before them. */
 function bringRowsBack(database: DatabaseSync, now: number): number {
   const { first, rows } = database
     .prepare('SELECT min(row_id) AS first, count(*) AS rows FROM publications WHERE published_at > ?')

@@ -5,7 +5,8 @@
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
-import { bringBack } from './future-times.js';
+import { ownCommand } from '../../common/runtime/own-command.js';
+import { futureTime } from './future-times.js';
 import { LiveSet } from './live-set.js';
 import { migrate, refuseNewer } from './migrations.js';
 import { NameIndex } from './name-index.js';
@@ -31,7 +32,7 @@ export interface EngineOptions {
   readonly maxBytes?: number | undefined;
   /** Look for damage first; not while a tracker runs on the store. */
   readonly shouldVerify?: boolean | undefined;
-  /** By the clock of a tracker that opens it, ms since epoch: what it has from later times is brought back. Absent: nothing is. */
+  /** By the clock of who opens it, ms since epoch: later times that it has are told. Absent: nobody looks. */
   readonly now?: number | undefined;
   /** Of `ReadsBeside`, where others read while this writes. */
   readonly reads?: SharedArrayBuffer | undefined;
@@ -70,7 +71,7 @@ export function openEngine({ path, maxBytes, shouldVerify = false, now, moveAtPa
     if (maxBytes !== undefined) database.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`);
     migrate(database);
     if (shouldVerify) guard.begin();
-    const late = shouldVerify && now !== undefined ? bringBack(database, now) : [];
+    const future = now === undefined ? undefined : futureTime(database, now);
     // What a statement would have to take back lies in memory: of each that fires triggers it was written to a file.
     database.exec('PRAGMA temp_store = MEMORY');
     database.exec('PRAGMA busy_timeout = 0'); // from here on waiting is the thread's work, so that reads go on meanwhile
@@ -86,11 +87,18 @@ export function openEngine({ path, maxBytes, shouldVerify = false, now, moveAtPa
       methods,
       guard,
       names,
-      notices: [...(health?.notices ?? []), ...late],
+      notices: [...(health?.notices ?? []), ...(future === undefined ? [] : [futureNotice(future)])],
       close: () => parts.dispose(),
     };
   } catch (error) {
     const reason = fromSqlite(error);
     throw reason === error || reason.code !== 'corrupt' ? reason : damaged(path, reason.message);
   }
+}
+
+function futureNotice(at: number): string {
+  return (
+    `the newest publication is of ${new Date(at).toISOString()}, which has not come yet; what is published now gets that time, too. ` +
+    `When the clock is wrong now, set it. When it was wrong then: ${ownCommand('tracker check --repair')} while no tracker runs`
+  );
 }
