@@ -27,7 +27,7 @@ import { FolderWave, type LocalRoot } from './folder-wave.js';
 import { insideOf, isPattern } from './inside.js';
 import type { LocalFolders } from './local-folder.js';
 import { OpenSessions } from './open-sessions.js';
-import { placeFile, placeInto, placeNew } from './place-folder.js';
+import { inTheWay, placeFile, placeInto, placeNew } from './place-folder.js';
 import { pruneStaged } from './prune-staged.js';
 import { directoriesOf, replacements } from './replacements.js';
 import { SINGLE } from './stage-files.js';
@@ -151,7 +151,7 @@ export class FolderDownload {
     if (this.#request.force && there.isDirectory()) return 'folder';
     if (this.#request.force && there.isFile()) return 'file';
     await Staging.clearFinished(this.#target);
-    if (!there.isDirectory()) throw fileProblem(path, Object.assign(new Error('is there'), { code: 'EEXIST' }));
+    if (!there.isDirectory()) throw inTheWay(path, 'file');
     throw new PeerError({
       code: 'exists',
       message: `${path} is there already and was not touched. Bring it up to date with --force, or choose another name with --as NAME.`,
@@ -214,19 +214,16 @@ export class FolderDownload {
       ...{ sessions, meter: this.#meter, ownPin: this.#options.ownPin, onCredit, signal },
     });
     const arrived = this.#share({ listing: listing.path, manifest, root: staging.files, threads });
-    const platform = currentHost().platform;
-    const plan = await FolderPlan.read(listing.path, { inside: insideOf(inside), platform, signal });
+    const reading = { inside: insideOf(inside), platform: currentHost().platform, signal };
+    const plan = await this.#atWork(() => FolderPlan.read(listing.path, reading));
     if (plan.isEmpty) throw nothingInside(this.#request);
     this.#plan = plan;
     if (plan.isFile ? there === 'folder' : there === 'file')
-      throw fileProblem(
-        this.#target.path,
-        Object.assign(new Error('is there'), { code: plan.isFile ? 'EISDIR' : 'EEXIST' }),
-      );
+      throw inTheWay(this.#target.path, plan.isFile ? 'folder' : 'file');
     if (plan.bytes > (this.#request.mostBytes ?? plan.bytes)) throw largerThanSaid(this.#request, plan.bytes);
     const local = await this.#readLocal(there, signal);
     await refuseTooLarge(this.#target, local?.isTarget === true ? 0 : Math.max(0, plan.bytes - staging.leftBytes));
-    if (staging.mayHaveFiles) await pruneStaged(staging, plan);
+    if (staging.mayHaveFiles) await this.#atWork(() => pruneStaged(staging, plan));
     const fetched: FetchedFolder = { plan, local, arrived, staged: new Map() };
     const missing: WantedFile[] = [];
     const waves: FolderWave[] = [];
@@ -237,8 +234,18 @@ export class FolderDownload {
     };
     for await (const wanted of plan.waves()) await fetch(wanted, false);
     await this.#fetchMissing(missing, (some) => fetch(some, true), signal);
-    for (const wave of waves) await wave.synced();
+    await this.#atWork(() => Promise.all(waves.map((wave) => wave.synced())));
     return fetched;
+  }
+
+  /** Needs no source meanwhile: that none sends is no reason to give up. */
+  async #atWork<T>(work: () => Promise<T>): Promise<T> {
+    this.#checking += 1;
+    try {
+      return await work();
+    } finally {
+      this.#checking -= 1;
+    }
   }
 
   /** Other sources may have it, or its publisher is about to publish it as it is now. */
@@ -248,15 +255,12 @@ export class FolderDownload {
     signal: AbortSignal,
   ): Promise<void> {
     for (let tries = 0; missing.length > 0; tries += 1) {
-      this.#checking += 1;
-      try {
+      await this.#atWork(async () => {
         if (tries > 0) await sleep(MISSING_RETRY_MS, { signal, clock: this.#clock });
         const revision = await this.#newRevision(signal);
         if (revision !== undefined) throw revision;
         if (tries === MISSING_TRIES) throw filesMissing(this.#request, missing);
-      } finally {
-        this.#checking -= 1;
-      }
+      });
       await fetch(missing.splice(0));
     }
   }
@@ -265,12 +269,8 @@ export class FolderDownload {
     const isTarget = there === 'folder';
     const root = isTarget ? this.#target.path : this.#request.reuse;
     if (root === undefined) return undefined;
-    this.#checking += 1;
-    try {
-      return { root, folder: await this.#options.folders.read(root, { signal }), isTarget };
-    } finally {
-      this.#checking -= 1;
-    }
+    const folder = await this.#atWork(() => this.#options.folders.read(root, { signal }));
+    return { root, folder, isTarget };
   }
 
   /** From now on others find us, and get what has come. */

@@ -3,6 +3,7 @@ import { chmod, link, lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { syncDir } from '../../../common/runtime/files.js';
+import type { PeerError } from '../../api.js';
 import { faultPoint } from '../fault-point.js';
 import { errnoOf, fileProblem } from '../file-problem.js';
 import { lookAt, type Target } from '../target.js';
@@ -79,6 +80,11 @@ async function makeRealDirectories(root: string, to: string, touched: Set<string
       touched.add(dirname(path));
     } else if (!there.isDirectory()) throw fileProblem(path, taken());
   }
+}
+
+/** Something of another kind, or that is not to be touched, has the name already. */
+export function inTheWay(path: string, there: 'file' | 'folder'): PeerError {
+  return fileProblem(path, there === 'file' ? taken() : Object.assign(new Error('is a folder'), { code: 'EISDIR' }));
 }
 
 async function refuseTaken(path: string): Promise<void> {
