@@ -50,6 +50,23 @@ describe('A folder of large files that two fetch at once', () => {
   });
 });
 
+describe('A large file of a folder that is not any more what was published', () => {
+  it('is missing once, however many requests for it are refused', () => {
+    const missing: string[] = [];
+    const intake = intakeOf({ large: large.slice(0, 1), onMissing: ({ entry }) => missing.push(entry.path) });
+    intake.scheduler.setSource('publisher', 'all');
+    const publisher = { sourceId: 'publisher', hasAllEntries: true } as SourceSession;
+    const requests = Array.from({ length: 2 }, () =>
+      intake.ask(publisher, intake.scheduler.next('publisher', 1) ?? { first: -1, count: 0 }, NO_EVENTS),
+    );
+
+    const areOfUse = requests.map(({ receiver }) => intake.refused(publisher, receiver, new ProtocolError('changed')));
+
+    expect(areOfUse).to.deep.equal([true, true]);
+    expect(missing).to.deep.equal(['0.bin']);
+  });
+});
+
 describe('Small files of a folder', () => {
   const small = Array.from({ length: 5 }, (_, index) => {
     const entry = { path: `${index}.txt`, size: 1_000, fileId: idOf(index), executable: false };

@@ -93,6 +93,8 @@ export class FolderIntake implements SessionSink {
   /** Came and are being written: not asked for again meanwhile. */
   readonly #writing = new Set<WantedFile>();
   readonly #large: Placed[] = [];
+  /** Large files that are missing. */
+  readonly #aside = new Set<Placed>();
   readonly #byContent: ReadonlyMap<string, readonly Placed[]>;
   readonly #buffers = new Map<number, ChunkBuffers>();
   #finish: () => void = () => undefined;
@@ -191,10 +193,7 @@ export class FolderIntake implements SessionSink {
       if (missing !== undefined) this.#setAside(missing, receiver.rest);
       return true;
     }
-    const file = this.#placedAt(index);
-    for (let chunk = 0; chunk < file.held.total; chunk += 1) this.scheduler.arrived('', file.first + chunk);
-    this.#options.onMissing(file.wanted);
-    this.#endWhenDone();
+    this.#setAsideLarge(this.#placedAt(index));
     return true;
   }
 
@@ -267,6 +266,15 @@ export class FolderIntake implements SessionSink {
     this.#groups[index] = (this.#groups[index] ?? []).filter((file) => file !== missing);
     this.#options.onMissing(missing);
     this.#arrivedWhenEmpty(undefined, index);
+  }
+
+  /** Once: every request for it that waits is refused. */
+  #setAsideLarge(file: Placed): void {
+    if (file.held.isFull || this.#aside.has(file)) return;
+    this.#aside.add(file);
+    for (let chunk = 0; chunk < file.held.total; chunk += 1) this.scheduler.arrived('', file.first + chunk);
+    this.#options.onMissing(file.wanted);
+    this.#endWhenDone();
   }
 
   #arrivedWhenEmpty(session: SourceSession | undefined, index: number): void {
