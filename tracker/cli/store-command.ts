@@ -65,7 +65,8 @@ export async function restoreStore(file: string, flags: CareFlags, process: CliP
   if (existsSync(path) && flags.force !== true)
     throw new CliError(`there is a store at ${path}. Put it aside and restore with --force.`, FAILED);
   const restored = `${path}.restored`;
-  const files = await restoreTo(restored, resolve(process.host.cwd, file)); // before anything is put aside
+  const backup = resolve(process.host.cwd, file);
+  const files = await restoreTo(restored, backup, Math.floor(process.clock.now())); // before anything is put aside
   const suffix = suffixOf('before-restore', process);
   for (const part of [path, `${path}-wal`, `${path}-shm`, sumsPath(path)])
     if (existsSync(part)) await rename(part, part + suffix);

@@ -112,14 +112,16 @@ export async function changeAccount(
     await db.updateTable('accounts').set({ state: 'active' }).where('user_fold', '=', fold).execute();
     return { ...before, state: 'active' };
   }
+  const epoch = await revoke(db, { kind: 'user', subject: before.user, at });
+  // Above any that there was, also before the store was put back to an older day: epochs go on from higher numbers then.
+  const generation = Math.max(before.generation + 1, epoch);
   await db
     .updateTable('accounts')
-    .set((eb) => ({ ...columnsOf(change), generation: eb('generation', '+', 1) }))
+    .set({ ...columnsOf(change), generation })
     .where('user_fold', '=', fold)
     .execute();
   if (change.kind === 'remove') await removeBelongings(db, fold);
-  await revoke(db, { kind: 'user', subject: before.user, at });
-  return (await findAccount(db, fold)) ?? { ...before, state: 'disabled', generation: before.generation + 1 };
+  return (await findAccount(db, fold)) ?? { ...before, state: 'disabled', generation };
 }
 
 function columnsOf(change: Exclude<AccountChange, { kind: 'enable' }>) {

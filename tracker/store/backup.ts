@@ -15,8 +15,8 @@ import { fromSqlite, StoreError } from './store-error.js';
 import { requireSound } from './store-health.js';
 
 /**
- * Added to the newest revocation's number by a restore: peers have seen numbers that the backup does not know, and must not take the next
- * ones for old.
+ * Added to the newest revocation's number, or to the time in ms, whichever is more, by a restore: peers have seen numbers that the backup
+ * does not know, those of an earlier restore of it among them, and must not take the next ones for old.
  */
 const EPOCH_JUMP = 1_000_000;
 
@@ -79,16 +79,17 @@ function addFiles(path: string, files: readonly KeptFile[]): void {
 
 /**
  * Makes a store of the backup at `source`, under the name `target`, where nothing lies. Resolves with the files that were kept in it.
+ * `at`: now, ms since epoch.
  * @throws {StoreError} `corrupt` when the backup is not what was written, `newer-schema`, `unreadable`.
  */
-export async function restoreTo(target: string, source: string): Promise<KeptFile[]> {
+export async function restoreTo(target: string, source: string, at: number): Promise<KeptFile[]> {
   if (!existsSync(source)) throw new StoreError('unreadable', `there is no file ${source}.`);
   await requireHash(source);
   const temporary = `${target}.unfinished`;
   for (const part of ['', '-wal', '-shm', '-journal']) await rm(temporary + part, { force: true });
   await rm(sumsPath(temporary), { force: true });
   await pipeline(createReadStream(source), (await open(temporary, 'wx', 0o600)).createWriteStream());
-  const files = takeFiles(temporary, source);
+  const files = takeFiles(temporary, source, at);
   openEngine({ path: temporary, shouldVerify: true }).close(); // brought up to date, with checksums
   await rename(sumsPath(temporary), sumsPath(target));
   await rename(temporary, target);
@@ -96,13 +97,13 @@ export async function restoreTo(target: string, source: string): Promise<KeptFil
   return files;
 }
 
-function takeFiles(path: string, source: string): KeptFile[] {
+function takeFiles(path: string, source: string, at: number): KeptFile[] {
   const database = new DatabaseSync(path);
   try {
     requireSound(database, source);
     const rows = database.prepare('SELECT name, content FROM backup_files').all();
     database.exec('DROP TABLE backup_files');
-    database.exec(`UPDATE counters SET value = value + ${EPOCH_JUMP} WHERE name = 'epoch'`);
+    database.prepare(`UPDATE counters SET value = max(value, ?) + ${EPOCH_JUMP} WHERE name = 'epoch'`).run(at);
     return rows.map(({ name, content }) => ({ name: String(name), content: content as Uint8Array }));
   } catch (error) {
     if (error instanceof StoreError) throw error;
