@@ -39,6 +39,8 @@ export interface MatchesParts {
 export class Matches {
   readonly #watchesBySession = new Map<Session, readonly Watch[]>();
   #working: Promise<void> = Promise.resolve();
+  /** Users of `cameUp` whose turn has not come. */
+  readonly #comingUp = new Set<string>();
 
   constructor(private readonly parts: MatchesParts) {}
 
@@ -87,9 +89,16 @@ export class Matches {
     return changed;
   }
 
-  /** The publications of this session's device are live now: tells who waits for a source of one. */
+  /**
+   * The publications of this session's device are live now: tells who waits for a source of one. Attacker: who publishes faster than can be
+   * looked up; what comes before his turn has come is one look with it.
+   */
   cameUp({ user }: Session): Promise<void> {
+    const name = user.toLowerCase();
+    if (this.isEmpty || this.#comingUp.has(name)) return this.#working;
+    this.#comingUp.add(name);
     return this.#inTurn(async () => {
+      this.#comingUp.delete(name);
       for (const [session, watches] of this.#watchesBySession) {
         for (const { search, waitsFor } of watches) {
           const owner = waitsFor?.owner ?? user;
