@@ -21,7 +21,7 @@ export class DepotTracker implements AsyncDisposable {
 
   async depot(of: string | RawUser, capacity = 10 * SIZE): Promise<RawTcp> {
     const user = typeof of === 'string' ? userOf(of) : of;
-    await this.tracker.store.appointDepot(user.user, true);
+    await this.tracker.store.appointDepot(user.user, true, Date.now());
     const { client } = await this.tracker.enterTcp(user);
     expect(await client.ask(request('depot', { capacity }))).to.have.property('ok', true);
     return client;

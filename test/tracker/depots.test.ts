@@ -61,7 +61,7 @@ describe('depots', () => {
     const bob = await enter('bob');
     await put(alice, { names: ['plan'] });
     await stored(cellar, await idOf(alice));
-    await tracker.store.appointDepot('cellar', false);
+    await tracker.store.appointDepot('cellar', false, Date.now());
 
     await cellar.ask(request('depot', { capacity: 10 * SIZE }));
 
@@ -71,6 +71,27 @@ describe('depots', () => {
     expect(await put(alice, { names: ['plan'] })).to.deep.equal(['no-depot']);
     await depot('attic');
     expect(await put(alice, { names: ['plan'] })).to.deep.equal([['attic']]);
+  });
+
+  it('that are dismissed and say nothing are no sources either, and the tickets they have are worth nothing', async () => {
+    await start();
+    const [alice, cellar, bob] = [await enter('alice', 'plan'), await depot('cellar'), await enter('bob')];
+    const id = await idOf(alice);
+    await put(alice, { names: ['plan'] });
+    await stored(cellar, id);
+    expect((await cellar.ask(request('sources', { publicationId: id, ticket: true }))).ok).to.equal(true);
+
+    await tracker.store.appointDepot('CELLAR', false, Date.now());
+
+    await waitFor(async () => (await sources(bob, id)).join() === 'alice', {
+      what: 'the end of the depot as a source',
+    });
+    const { revocations } = await alice.ask(request('revocations', { since: 0 }));
+    expect(revocations.map((row: { kind: string; subject: string }) => `${row.kind} ${row.subject}`)).to.deep.equal([
+      'user cellar',
+    ]);
+    await tracker.store.appointDepot('cellar', false, Date.now());
+    expect((await tracker.store.revocations(0, 10)).revocations, 'what is so already').to.have.length(1);
   });
 
   it('are filled evenly, never beyond their size, and say when they are full', async () => {

@@ -93,7 +93,7 @@ const REPLAYS: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (stage:
   del: async ({ alice, publicationId }) => alice({ ...example('request', 'del'), publicationId }),
   atRisk: ({ alice }) => alice(example('request', 'atRisk')),
   depot: async ({ tracker, bob }) => {
-    await tracker.store.appointDepot('bob', true);
+    await tracker.store.appointDepot('bob', true, Date.now());
     return bob(example('request', 'depot'));
   },
   work: async (stage) => {
@@ -119,7 +119,7 @@ const REPLAYS: Record<Exclude<RequestType, 'login' | 'resume' | 'path'>, (stage:
 
 /** Bob runs a depot. */
 async function openDepot({ tracker, bob }: Stage): Promise<void> {
-  await tracker.store.appointDepot('bob', true);
+  await tracker.store.appointDepot('bob', true, Date.now());
   await bob(request('depot', { capacity: Number.MAX_SAFE_INTEGER }));
 }
 

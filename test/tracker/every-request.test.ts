@@ -74,7 +74,7 @@ describe('every request type', () => {
     const alice = userOf('alice', device);
     const { client, grant } = kind === 'tcp' ? await tracker.enterTcp(alice) : await tracker.enterUdp(alice);
     const published = await client.ask(publishOf('mine.bin'));
-    await tracker.store.appointDepot('alice', true);
+    await tracker.store.appointDepot('alice', true, Date.now());
     await client.ask(request('depot', { capacity: 1_000 }));
     const search = await client.ask(request('search', { text: 'theirs.bin' }));
     const { publicationId } = search['publications'][0];

@@ -19,7 +19,7 @@ async function change(store: Store, action: PeopleAction, at: number): Promise<b
     case 'account':
       return setPassword(store, action, at);
     case 'depot':
-      return store.appointDepot(action.user, action.appointed);
+      return store.appointDepot(action.user, action.appointed, at);
     case 'group':
       if (action.change === 'remove') return store.removeGroup(action.group, at);
       if (await store.addGroup(action.group)) return true;

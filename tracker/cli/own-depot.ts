@@ -38,7 +38,7 @@ export async function prepareDepotAccount(dir: string, { store, hasher, now }: P
   const passwordHash = await hasher.hash(password);
   if (account === undefined) await store.createAccount({ user: OWN_DEPOT_USER, passwordHash, at: now });
   else await store.changeAccount(OWN_DEPOT_USER, { kind: 'password', passwordHash }, now);
-  await store.appointDepot(OWN_DEPOT_USER, true);
+  await store.appointDepot(OWN_DEPOT_USER, true, now);
   return password;
 }
 

@@ -64,7 +64,7 @@ export function appoint(
   { flags, process }: { flags: UserFlags; process: CliProcess },
 ): Promise<void> {
   return withStore(flags, process, async ({ store, output }) => {
-    if (!(await store.appointDepot(user, isDepot))) throw unknown(user);
+    if (!(await store.appointDepot(user, isDepot, now(process)))) throw unknown(user);
     const done = isDepot
       ? `may run a depot now: shoal serve --user ${user} --depot SIZE`
       : 'is no depot any more; nothing new is stored there, and what it has is not offered any longer';

@@ -56,6 +56,10 @@ export class RevocationWatch implements Part {
   async #endOutdated(user: string): Promise<void> {
     const account = await this.store.findAccount(user);
     for (const session of this.registry.sessionsOf(user)) {
+      // One that runs a depot and says nothing would go on as a source of what it has.
+      const isDismissed =
+        session.depotCapacity !== undefined && session.node === undefined && account?.isDepot !== true;
+      if (isDismissed) this.registry.setDepot(session, undefined);
       if (account?.state === 'active' && session.generation >= account.generation) continue;
       this.registry.end(session, {
         event: 'ended',

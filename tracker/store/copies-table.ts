@@ -6,19 +6,32 @@ import type { ReplyBody } from '../../common/protocol/messages.js';
 import type { DepotStore, DepotWork, HeldCopy } from './depot-store.js';
 import { foldUser } from './fold-user.js';
 import { allRows, toRow } from './publication-rows.js';
+import { revoke } from './revoke.js';
 import type { Change, DeviceKey, PublicationRow } from './store.js';
 import type { Tables } from './tables.js';
 
 type Db = Kysely<Tables>;
 
-export async function appointDepot(db: Db, user: string, isDepot: boolean): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable('accounts')
-    .set({ is_depot: isDepot ? 1 : 0 })
+export async function appointDepot(
+  db: Db,
+  user: string,
+  { isDepot, at }: { readonly isDepot: boolean; readonly at: number },
+): Promise<boolean> {
+  const account = await db
+    .selectFrom('accounts')
+    .select(['id', 'user', 'is_depot'])
     .where('user_fold', '=', foldUser(user))
     .where('state', '!=', 'removed')
-    .executeTakeFirstOrThrow();
-  return numUpdatedRows === 1n;
+    .executeTakeFirst();
+  if (account === undefined) return false;
+  await db
+    .updateTable('accounts')
+    .set({ is_depot: isDepot ? 1 : 0 })
+    .where('id', '=', account.id)
+    .execute();
+  // It may have some for what it could fetch as a depot alone; for the rest it gets new ones.
+  if (!isDepot && account.is_depot === 1) await revoke(db, { kind: 'user', subject: account.user, at });
+  return true;
 }
 
 export async function isDepot(db: Db, user: string): Promise<boolean> {

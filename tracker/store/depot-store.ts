@@ -3,8 +3,8 @@ import type { CopyRow, Removal, WorkRow } from '../../common/protocol/depot-fiel
 import type { DeviceKey, PublicationRow, RowKey } from './store.js';
 
 export interface DepotStore {
-  /** Whether the account may run a depot. False: no such user. Nothing else of the account changes. */
-  appointDepot(user: string, isDepot: boolean): Promise<boolean>;
+  /** Whether the account may run a depot. False: no such user. Tickets of one that may not any more are revoked; nothing else changes. */
+  appointDepot(user: string, isDepot: boolean, at: number): Promise<boolean>;
   isDepot(user: string): Promise<boolean>;
   /** Whole copies that the depot has of what their publications are now. */
   heldCopies(depot: DeviceKey): Promise<HeldCopy[]>;

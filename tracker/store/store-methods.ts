@@ -102,7 +102,7 @@ export function methodsOver(
     sizeOfBegun: (content) => tickets.sizeOfBegun(db, content),
     expire: (at) => expire(db, at),
     revocations: (since, limit, reader) => revocations(db, since, { limit, reader }),
-    appointDepot: (user, isDepot) => copies.appointDepot(db, user, isDepot),
+    appointDepot: (user, isDepot, at) => copies.appointDepot(db, user, { isDepot, at }),
     isDepot: (user) => copies.isDepot(db, user),
     heldCopies: (depot) => copies.heldCopies(db, depot),
     depotWork: (list) => copies.depotWork(db, list),
