@@ -41,8 +41,7 @@ export function tellChanged(
   outcome: PublishOutcome | undefined,
   notice: FolderPublisherOptions['notice'],
 ): void {
-  if (outcome?.ok === true)
-    notice('info', `${name} has changed on disk and was published again with its new content.`);
+  if (outcome?.ok === true) notice('info', `${name} has changed on disk and was published again with its new content.`);
   if (outcome?.ok === false)
     notice('warning', `${name} has changed on disk and is not published again yet: ${outcome.problem.message}`);
 }

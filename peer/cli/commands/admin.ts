@@ -50,7 +50,8 @@ async function perform(context: CommandContext, peer: Peer, action: AdminAction)
 function problemOfAction(code: PeerErrorCode, action: AdminAction): PeerProblem | undefined {
   if (code === 'name-taken') {
     const what = action.do === 'account' ? `a user ${action.user}` : 'a group of this name';
-    const next = action.do === 'account' ? ` Give a new password with: ${ownCommand(`admin passwd ${action.user}`)}` : '';
+    const next =
+      action.do === 'account' ? ` Give a new password with: ${ownCommand(`admin passwd ${action.user}`)}` : '';
     return { code, message: `There is ${what} already.${next}` };
   }
   if (code === 'not-found')

@@ -22,8 +22,7 @@ export async function limit(context: CommandContext): Promise<number> {
   if (peer === undefined)
     throw new PeerError({
       code: 'not-found',
-      message:
-        `No peer of yours is running. Start one with: ${ownCommand('serve')} (--upload-limit and --download-limit hold from its start).`,
+      message: `No peer of yours is running. Start one with: ${ownCommand('serve')} (--upload-limit and --download-limit hold from its start).`,
     });
   try {
     const result = await call(context, peer, 'limit', input);
