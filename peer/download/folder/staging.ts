@@ -3,7 +3,7 @@
  * files so far. What an earlier run left is used again, also of an earlier revision: every file is proven before it counts.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, rm, rmdir } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -11,6 +11,7 @@ import { PeerError } from '../../api.js';
 import { errnoOf, fileProblem } from '../file-problem.js';
 import { lockPart, type PartLock } from '../part-lock.js';
 import { lookAt, type Target } from '../target.js';
+import { SINGLE } from './stage-files.js';
 
 const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
 /** Large files that are open at once. */
@@ -53,10 +54,10 @@ export class Staging implements AsyncDisposable {
 
   /** What is left of a folder that became its target just before a crash: nobody else would come for it. */
   static async clearFinished(target: Target): Promise<void> {
-    const isFinished = (await lookAt(target.partPath))?.isDirectory() === true;
-    if (!isFinished || (await lookAt(join(target.partPath, 'files'))) !== undefined) return;
+    if ((await lookAt(target.partPath))?.isDirectory() !== true || !(await isPlaced(target))) return;
     using _lock = lockPart(target.partPath, target.path);
-    await rm(target.partPath, { recursive: true, force: true });
+    // It may have been begun anew until it was ours.
+    if (await isPlaced(target)) await rm(target.partPath, { recursive: true, force: true });
   }
 
   /** So many bytes of a revision that is followed by another. */
@@ -158,6 +159,17 @@ export class Staging implements AsyncDisposable {
     await mkdir(dirname(path), { recursive: true });
     return open(path, WRITE_FLAGS, executable ? 0o777 : 0o666);
   }
+}
+
+/** Whether all that was staged is at its place: a folder was moved there; a file out of one has both names for a moment. */
+async function isPlaced({ path, partPath }: Target): Promise<boolean> {
+  const files = join(partPath, 'files');
+  if ((await lookAt(files)) === undefined) return true;
+  const staged = await readdir(files).catch(() => undefined);
+  if (staged === undefined) return false; // It is none of ours.
+  if (staged.length === 0) return true;
+  const [one, there] = [await lookAt(join(files, SINGLE)), await lookAt(path)];
+  return staged.length === 1 && one !== undefined && one.ino === there?.ino && one.dev === there.dev;
 }
 
 /** True when it was made. Something else at its name is in the way of nobody but us, and is not touched when it is a folder of others. */
