@@ -225,6 +225,26 @@ describe('openSqliteStore', () => {
       expect(await search(wish)).to.deep.equal({ rows: [], next: undefined, isPartial: false });
   });
 
+  it('answers what one row tells while it counts for others what somebody hides from them', async () => {
+    const store = await open();
+    await addUsers(store, 'alice', 'bob');
+    const device = deviceOf('alice');
+    const entries = Array.from({ length: 1_000 }, (_, index) => entry(`hidden ${index}`));
+    const rights = { users: [], groups: [] };
+    await store.mutate(mutation({ type: 'publish', user: 'alice', device, entries, quota: 1_000, rights }));
+    const done: string[] = [];
+
+    const counts = Array.from({ length: 200 }, async () => {
+      expect(await store.countPublications([{ user: 'alice', device }], 'bob')).to.deep.equal([0]);
+      done.push('count');
+    });
+    const risk = store.atRisk({ viewer: 'bob', mine: false, unseenBefore: 0, limit: 10 }).then(() => done.push('risk'));
+    await store.findAccount('bob');
+
+    expect(done.length).to.be.below(200);
+    await Promise.all([...counts, risk]);
+  });
+
   it('ends its threads when it is closed', async () => {
     const store = await open();
     const found = store.search(query('anything'));

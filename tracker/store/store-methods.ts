@@ -50,7 +50,13 @@ export const WRITES: ReadonlySet<string> = new Set<keyof Methods>([
 ]);
 
 /** Reads that take long, and what they alone ask for: where reads can go on beside writes, these do. */
-export const SEARCHES: ReadonlySet<string> = new Set<keyof Methods>(['search', 'searchPaths', 'setLive']);
+export const SEARCHES: ReadonlySet<string> = new Set<keyof Methods>([
+  'search',
+  'searchPaths',
+  'setLive',
+  'countPublications',
+  'atRisk',
+]);
 
 const REMOVALS: ReadonlySet<string> = new Set<keyof Methods>([
   'changeAccount',
