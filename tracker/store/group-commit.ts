@@ -98,7 +98,7 @@ export class GroupCommit {
       const values = await this.#transaction(calls);
       for (const [index, call] of calls.entries()) call.resolve(values[index]);
       this.on.onAnswered?.();
-      this.on.afterCommit?.();
+      this.#settle();
     } catch (error) {
       const reason = fromSqlite(error);
       const isRemoval = calls.length === 1 && calls[0]?.isRemoval === true;
@@ -108,6 +108,15 @@ export class GroupCommit {
         for (const call of calls) call.reject(reason);
         this.on.onAnswered?.();
       } else for (const call of calls) await this.#commit(this.#admitted([call])); // one that fails must not take the others with it
+    }
+  }
+
+  /** What is committed must not be applied again because of this: what it leaves undone is done behind the next commit. */
+  #settle(): void {
+    try {
+      this.on.afterCommit?.();
+    } catch {
+      // A disk that cannot be read shows in the calls themselves.
     }
   }
 
