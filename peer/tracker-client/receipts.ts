@@ -4,6 +4,8 @@ import { MUTATIONS } from '../../common/protocol/messages.js';
 
 /** Named by one request: more would not leave room in a datagram. */
 const PER_REQUEST = 8;
+/** Events of which it is known that they came. Attacker: who has a ticket may cause some, as long as this program runs. */
+const MAX_REMEMBERED = 4_096;
 
 export class Receipts {
   readonly #acks = new Set<string>();
@@ -20,6 +22,8 @@ export class Receipts {
     this.#seen.add(id);
     const isNew = !this.#everSeen.has(id);
     this.#everSeen.add(id);
+    const [oldest] = this.#everSeen;
+    if (this.#everSeen.size > MAX_REMEMBERED && oldest !== undefined) this.#everSeen.delete(oldest);
     return isNew;
   }
 
