@@ -2,7 +2,8 @@
 const TRACKER_WORDS = ['tracker', 'user', 'group', 'admin'];
 
 /** `shoal WORDS…`: picks the program and leaves everything else to it. Resolves with the exit code. */
-export async function runShoal(words) {
+export async function runShoal(typed) {
+  const words = asksAboutTracker(typed) ? [...typed.slice(1), '--help'] : typed;
   // `admin` with --tracker speaks to it over the network, as its user: that is the peer's work.
   const isRemote = words[0] === 'admin' && words[1] !== 'verify' && namesTracker(words);
   if (TRACKER_WORDS.includes(words[0]) && !isRemote) {
@@ -30,6 +31,11 @@ export async function runStart(words, packageRoot) {
   }
   process.stderr.write(`${tracker.problem}\n`);
   return 1;
+}
+
+/** `help tracker backup`; the peer's program knows `admin` too. */
+function asksAboutTracker([help, word]) {
+  return (help === 'help' || help === 'h') && word !== 'admin' && TRACKER_WORDS.includes(word);
 }
 
 function namesTracker(words) {

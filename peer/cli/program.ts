@@ -38,7 +38,11 @@ export function parseArguments(argv: readonly string[], version: string): Parsed
     program.parse(argv[0] === 'h' ? ['help', ...argv.slice(1)] : [...argv], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? { kind: 'text', text } : { kind: 'problem', message: usageMessage(error) };
+    if (error.exitCode === 0) return { kind: 'text', text };
+    const [help, word] = argv;
+    if (error.code === 'commander.help' && (help === 'help' || help === 'h') && word !== undefined)
+      return { kind: 'unknown', words: [word], options: {} };
+    return { kind: 'problem', message: usageMessage(error) };
   }
   return parsed ?? { kind: 'text', text };
 }
@@ -77,6 +81,7 @@ const HELP_END = `
 Programs of the same command, each with its own --help:
   shoal tracker                 run a tracker
   shoal user add|passwd|…       manage the accounts of a tracker
+  shoal group add|join|…        manage groups of them
   shoal admin …                 bans, limits, audit: of the tracker on this computer, or with --tracker of another
 
 A SELECTOR is NAME, @OWNER/NAME, or id: and 16 or more digits of an id. "shoal help COMMAND" tells more about one command.

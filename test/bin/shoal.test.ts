@@ -49,7 +49,15 @@ describe('bin/shoal.js', () => {
     });
   }
 
-  for (const words of [[], ['get', 'tracker'], ['--json', 'lap']]) {
+  it("asks the tracker's program for the help on its words", async () => {
+    const stand = await StandInPackage.create(dir, { peer: teller('peer'), tracker: teller('tracker') });
+
+    const { stdout } = await stand.run('shoal.js', ['help', 'user', 'add']);
+
+    expect(JSON.parse(stdout)).to.deep.equal(['tracker', ['user', 'add', '--help'], true]);
+  });
+
+  for (const words of [[], ['get', 'tracker'], ['--json', 'lap'], ['help', 'get']]) {
     it(`gives "${words.join(' ')}" to the peer's program`, async () => {
       const stand = await StandInPackage.create(dir, { peer: teller('peer'), tracker: teller('tracker') });
 

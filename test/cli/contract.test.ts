@@ -90,6 +90,8 @@ describe('shoal, the command line', () => {
       [['frobnicate'], /no command "frobnicate"\. See shoal --help/],
       [['--trakcer', 'x', 'lpf'], /Did you mean --tracker\?/],
       [['lpf', '--jsn'], /Did you mean --json\?/],
+      [['help', 'frobnicate'], /no command "frobnicate"/],
+      [['h', 'lpff'], /Did you mean lpf\?/],
       [['get'], /SELECTOR/],
       [['get', 'a', 'b'], /too many arguments|argument/i],
       [['trust', 'ad'], /Did you mean add\?/],
@@ -118,6 +120,15 @@ describe('shoal, the command line', () => {
       expect(code).to.equal(2);
       expect(events.map(({ event, code: problem }) => [event, problem])).to.deep.equal([['error', 'usage']]);
     });
+
+    for (const args of [['help', 'get'], ['h', 'get'], ['get', '--help']]) {
+      it(`shows the help on get with ${args.join(' ')}`, async () => {
+        const { code, stdout } = await runCli(args, { command: FAKE_COMMAND });
+
+        expect(code).to.equal(0);
+        expect(stdout).to.match(/^Usage: shoal get /);
+      });
+    }
 
     for (const args of [['--help'], ['-h'], ['help'], ['h']]) {
       it(`shows every word under ${args.join(' ')}`, async () => {
