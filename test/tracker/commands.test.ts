@@ -36,6 +36,18 @@ describe('shoal tracker', () => {
   const user = (words: string[], env: Record<string, string> = {}) =>
     runTrackerCommand(['user', ...words, '--data', dir.join('data')], { home: dir.path, env });
 
+  it('says what is wrong with a line, in JSON too, and where the help is', async () => {
+    for (const [args, said] of [
+      [['tracker', '--bogus'], "unknown option '--bogus'. See shoal tracker --help."],
+      [['group', 'add'], "missing required argument 'group'. See shoal group --help."],
+    ] as const) {
+      const { code, stdout, stderr } = await run(...args, '--json');
+
+      expect([code, stderr]).to.deep.equal([2, `shoal ${args[0]}: ${said}\n`]);
+      expect(JSON.parse(stdout)).to.deep.equal({ event: 'error', code: 'usage', message: said });
+    }
+  });
+
   it('prints one line when it listens, the pin in its data folder, and --print-pin the same', async () => {
     const program = cleanUp.use(
       await startProgram(['tracker', '--port', '0', '--data', dir.join('data')], {

@@ -26,11 +26,22 @@ export async function runProgram(argv: readonly string[], process: CliProcess): 
     await program(process).parseAsync([...argv], { from: 'user' });
     return EXIT.done;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage; // told by commander
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.done;
+      tell(usageError(error, word), { word, isJson: argv.includes('--json'), process });
+      return EXIT.usage;
+    }
     if (process.signal.aborted) return EXIT.done;
     tell(error, { word, isJson: argv.includes('--json'), process });
     return exitCodeOf(error);
   }
+}
+
+/** The parser's own sentence as one of ours. */
+function usageError({ code, message }: CommanderError, word: string): CliError {
+  const plain = message.replace(/^error: /, '').replace(/[.]?$/, '.');
+  const said = code === 'commander.help' ? 'a word is missing.' : plain;
+  return new CliError(`${said} See shoal ${word} --help.`, { code: 'usage', exitCode: EXIT.usage });
 }
 
 function tell(error: unknown, { word, isJson, process }: { word: string; isJson: boolean; process: CliProcess }): void {
@@ -55,6 +66,7 @@ function program(process: CliProcess): Command {
     .configureOutput({
       writeOut: (text) => void process.stdout.write(text),
       writeErr: (text) => void process.stderr.write(text),
+      outputError: () => undefined, // told with the other failures
     });
   root.addCommand(trackerCommand(root, process));
   root.addCommand(userCommand(root, process).copyInheritedSettings(root));
