@@ -79,6 +79,9 @@ export function problemOf(error: unknown): PeerProblem {
   return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
 }
 
+/** How our own texts begin that have no capital letter. Others begin with a name, which is shown as it is written: `photos`. */
+const OWN_START = /^(?:cannot|chunk|no|nobody|nothing|reading|the|there|this|unknown) /;
+
 function upperFirst(text: string): string {
-  return /^[a-z]+ /.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  return OWN_START.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }

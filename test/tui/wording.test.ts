@@ -197,6 +197,12 @@ describe('wording of failures', () => {
     });
   }
 
+  it('leaves a name at the beginning as it is written', () => {
+    const message = 'photos is not available: nobody who has it is online. What was fetched is kept.';
+
+    expect(problemText({ code: 'no-source', message })).to.equal(`No source reachable. ${message}`);
+  });
+
   it('does not call a user who does not exist a file', () => {
     expect(problemText(trackerProblemOf({ code: 'unknown-name', message: '' }))).to.match(
       /^There is no user or group /,
