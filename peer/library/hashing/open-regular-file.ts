@@ -69,6 +69,9 @@ function refuseOthers(path: string, stats: BigIntStats): void {
 
 /** `errno` where only that tells a disk in trouble from missing rights. */
 function refusal(path: string, code: FileProblem, { errno = '', ...options }: ErrorOptions & { errno?: string } = {}) {
-  const why = errno === '' ? WHY[code] : WHY[code].replace('cannot be read', `cannot be read (${errno})`);
+  // Bytes of a name that are no UTF-8 have become this character: the file is there, but nobody can open it by such a name.
+  const isGarbled = code === 'not-found' && path.includes('\ufffd');
+  const known = isGarbled ? 'does not exist, or has a name that is not Unicode: rename it then' : WHY[code];
+  const why = errno === '' ? known : known.replace('cannot be read', `cannot be read (${errno})`);
   return new ContentError(code, `${path} ${why}`, options);
 }

@@ -44,6 +44,15 @@ describe('openRegularFile', () => {
     });
   }
 
+  it('tells what may be wrong with a name that was not UTF-8', async () => {
+    const error = await openRegularFile(dir.join('bad\ufffd.txt')).catch((e: unknown) => e);
+
+    expect(error)
+      .to.be.instanceOf(ContentError)
+      .with.property('message')
+      .that.matches(/bad\ufffd\.txt does not exist, or has a name that is not Unicode: rename it then$/);
+  });
+
   it('refuses a socket', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(dir.join('it'), resolve));
