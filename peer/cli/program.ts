@@ -195,7 +195,10 @@ function addRightsOptions(command: Command): Command {
 
 function addTermOptions(command: Command): void {
   command
-    .option('--passcode', 'ask for a passcode that others must know to fetch it; or set SHOAL_PASSCODE')
+    .option(
+      '--passcode',
+      'lock it with a passcode that others must know to fetch it: you are asked for it, or SHOAL_PASSCODE has it',
+    )
     .option('--passcode-file <FILE>', 'likewise, from the first line of this file')
     .option('--no-passcode', 'take the passcode away')
     .option('--expires <TIME>', 'hide it after this: 2h, 7d, 2026-12-24, 2026-12-24T18:00, or never')

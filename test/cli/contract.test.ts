@@ -121,7 +121,11 @@ describe('shoal, the command line', () => {
       expect(events.map(({ event, code: problem }) => [event, problem])).to.deep.equal([['error', 'usage']]);
     });
 
-    for (const args of [['help', 'get'], ['h', 'get'], ['get', '--help']]) {
+    for (const args of [
+      ['help', 'get'],
+      ['h', 'get'],
+      ['get', '--help'],
+    ]) {
       it(`shows the help on get with ${args.join(' ')}`, async () => {
         const { code, stdout } = await runCli(args, { command: FAKE_COMMAND });
 
@@ -259,6 +263,16 @@ describe('shoal, the command line', () => {
       expect([file.code, environment.code]).to.deep.equal([2, 2]);
       expect(file.stderr).to.match(/traker.*Did you mean tracker\?/);
       expect(environment.stderr).to.match(/SHOAL_USR.*Did you mean SHOAL_USER\?/);
+    });
+
+    it('says that a passcode in the environment alone locks nothing', async () => {
+      const env = { SHOAL_PASSCODE: 'open sesame' };
+      const open = await shoal(['pub', 'missing'], { env });
+      const locked = await shoal(['pub', 'missing', '--passcode'], { env });
+
+      expect(open.stderr).to.match(/^The passcode in SHOAL_PASSCODE .* add --passcode\.\n/);
+      expect(locked.stderr).to.not.contain('--passcode');
+      expect(open.stderr).to.not.contain('sesame');
     });
 
     it('reads no .env: a file in a folder of downloads must not configure anything', async () => {

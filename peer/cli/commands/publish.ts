@@ -86,6 +86,16 @@ function wishedTerms(context: CommandContext): Promise<Terms | undefined> {
   return withNewPasscode(terms, passcodeWish(context), passcodeSource(context));
 }
 
+/** It may stand there for `get` alone; but whoever meant to lock a file must not learn from others that it is open. */
+function noteUnusedPasscode(context: CommandContext): void {
+  const { config, output } = context;
+  const isGiven = config.passcode !== undefined || config.passcodeFile !== undefined;
+  if (isGiven && passcodeWish(context) === undefined)
+    output.note(
+      'The passcode in SHOAL_PASSCODE or the settings locks nothing by itself. To lock this, add --passcode.',
+    );
+}
+
 function wishedRights({ options }: CommandContext): Rights | undefined {
   const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
   return rightsOf({
@@ -128,6 +138,7 @@ export async function publishInput(context: CommandContext): Promise<PublishInpu
   const { as, replace, watch } = options;
   const rights = wishedRights(context);
   const terms = await wishedTerms(context);
+  noteUnusedPasscode(context);
   const paths = (await Promise.all(args.map((path) => expandPath(path, process.host.cwd)))).flat();
   return {
     paths,
