@@ -23,8 +23,9 @@ export function publishOutcome(outcome: PublishOutcome): Row {
   if (!outcome.ok) return failedRow(outcome.path, problemText(outcome.problem));
   const { name, sizeBytes, files, fileId, revision, rights } = outcome.publication;
   const whom = rights === 'public' ? '' : `  for ${rightsText(rights)}`;
+  const how = changedTermsText(outcome.publication).map((text, index) => `${index === 0 ? '  ' : ', '}${text}`);
   const inside = files === undefined ? '' : `${formatCount(files, 'file')}  `;
-  const details = span(`  ${inside}${formatSize(sizeBytes)}  ${shortId(fileId)}${whom}`, 'faint');
+  const details = span(`  ${inside}${formatSize(sizeBytes)}  ${shortId(fileId)}${whom}${how.join('')}`, 'faint');
   const left = skippedSpans(outcome);
   if (outcome.change === 'unchanged')
     return [span(`${safeDisplay(name)} is published already, unchanged`), details, ...left];

@@ -241,6 +241,15 @@ describe('wording of failures', () => {
   });
 });
 
+describe('publishOutcome', () => {
+  it('says on which terms, also where the content is unchanged', () => {
+    const terms = { locked: true, downloads: { most: 3, burn: false, left: 3 } };
+    const outcome = { ok: true, path: '/a', publication: publication(terms), change: 'unchanged' } as const;
+
+    expect(rowText(publishOutcome(outcome))).to.match(/unchanged .* {2}has a passcode, may be fetched 3 times$/);
+  });
+});
+
 describe('transferRow', () => {
   const transfer = (change: Partial<TransferRow> = {}): TransferRow => ({
     transferId: 't1',
