@@ -9,18 +9,24 @@ const MAX_OPEN = 4;
 /** Open files inside the folder of one grant, by content. */
 export class FolderLeases implements Disposable {
   readonly #leases = new Map<string, Lease>();
+  /** The grant has ended: nobody would give back what is opened from now on. */
+  #isOver = false;
 
   constructor(
     private readonly desk: Pick<UploadDesk, 'lease'>,
     private readonly shared: SharedFile,
   ) {}
 
-  /** @throws {ProtocolError} `not-found` when the folder has no such file, `gone`, `changed`, `checking`. */
+  /** @throws {ProtocolError} `not-found` when the folder has no such file, `gone`, `changed`, `checking`; `cancelled` when it is over. */
   async open(fileId: string): Promise<Lease['file']> {
     const known = this.#leases.get(fileId);
     if (known !== undefined && !known.file.isChanged) return known.file;
     this.#drop(fileId);
     const lease = await this.#acquire(fileId);
+    if (this.#isOver) {
+      lease[Symbol.dispose]();
+      throw new ProtocolError('cancelled');
+    }
     this.#leases.set(fileId, lease);
     const [oldest] = this.#leases.keys();
     if (this.#leases.size > MAX_OPEN && oldest !== undefined) this.#drop(oldest);
@@ -41,6 +47,7 @@ export class FolderLeases implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isOver = true;
     for (const fileId of [...this.#leases.keys()]) this.#drop(fileId);
   }
 
