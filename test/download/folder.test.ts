@@ -139,6 +139,7 @@ describe('Download of a folder', () => {
     const problem = await problemOf(bob.downloads.get(folderRequest(published, bob.folder, { force: true }), forever));
 
     expect(problem.code).to.equal('exists');
+    expect(problem.message, 'it was given').to.not.contain('--force');
     expect(readdirSync(world.dir.join('outside'))).to.deep.equal([]);
   });
 

@@ -3,7 +3,7 @@ import { chmod, link, lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { syncDir } from '../../../common/runtime/files.js';
-import type { PeerError } from '../../api.js';
+import { PeerError } from '../../api.js';
 import { faultPoint } from '../fault-point.js';
 import { errnoOf, fileProblem } from '../file-problem.js';
 import { lookAt, type Target } from '../target.js';
@@ -78,13 +78,18 @@ async function makeRealDirectories(root: string, to: string, touched: Set<string
     if (there === undefined) {
       await mkdir(path);
       touched.add(dirname(path));
-    } else if (!there.isDirectory()) throw fileProblem(path, taken());
+    } else if (!there.isDirectory()) throw noFolder(path);
   }
 }
 
 /** Something of another kind, or that is not to be touched, has the name already. */
 export function inTheWay(path: string, there: 'file' | 'folder'): PeerError {
   return fileProblem(path, there === 'file' ? taken() : Object.assign(new Error('is a folder'), { code: 'EISDIR' }));
+}
+
+function noFolder(path: string): PeerError {
+  const message = `${path} is no folder here and was not touched, but in what is fetched it is one. Move it away, and get that again.`;
+  return new PeerError({ code: 'exists', message });
 }
 
 async function refuseTaken(path: string): Promise<void> {
