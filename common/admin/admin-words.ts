@@ -128,7 +128,7 @@ export function doneText(action: Exclude<AdminAction, AdminList>): string {
     case 'ban':
       return `${action.kind} ${action.subject} is banned${action.until === undefined ? '' : ` until ${new Date(action.until).toISOString()}`}`;
     case 'unban':
-      return `${action.kind} ${action.subject} is not banned`;
+      return `no ban names ${action.kind} ${action.subject} any more; what else keeps somebody out is in: admin bans`;
     case 'limit':
       return `${action.limit} of ${action.kind} ${action.subject}: ${action.value ?? "the tracker's own"}`;
     case 'grant':

@@ -136,6 +136,20 @@ describe('an administrator', () => {
     expect(codeOf(await act(root, { do: 'ban', kind: 'network', subject: '127.0.0.8/33' }))).to.equal('bad-message');
   });
 
+  it('knows a network however it is written, and lifts a ban that an older version wrote down otherwise', async () => {
+    const subjects = async () => (await rows('bans')).map(({ subject }) => subject);
+    for (const subject of ['203.0.113.9/24', '203.0.113.77/24', '2001:DB8:0:0::5/32', '198.51.100.7/32'])
+      await act(root, { do: 'ban', kind: 'network', subject });
+    expect(await subjects()).to.deep.equal(['198.51.100.7', '2001:db8::/32', '203.0.113.0/24']);
+    const old = { do: 'ban', kind: 'network', subject: '192.0.2.1/24' } as const;
+    await tracker.store.changePolicy(old, { at: 1, kind: 'admin', user: 'root' });
+
+    for (const subject of ['203.0.113.0/24', '2001:db8:0::/32', '198.51.100.7', '192.0.2.1/24'])
+      await act(root, { do: 'unban', kind: 'network', subject });
+
+    expect(await subjects()).to.deep.equal([]);
+  });
+
   it("sets quotas: a user's own before a group's, and the default again", async () => {
     const { client: alice } = await tracker.enterTcp('alice');
     const publish = async (name: string): Promise<string> => {

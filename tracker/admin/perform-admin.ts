@@ -1,7 +1,7 @@
 /** What an administrator's words do: for the handler of a running tracker, and for `shoal admin` on a store. */
 import type { AdminAction, AdminList, AdminRow } from '../../common/protocol/admin-messages.js';
 import { ProtocolError } from '../../common/protocol/errors.js';
-import { networkProblem } from '../policy/policy.js';
+import { networkOf, networkProblem } from '../policy/policy.js';
 import type { AuditRow, PolicyChange, Store } from '../store/store.js';
 import { changePeople } from './change-people.js';
 
@@ -69,12 +69,20 @@ export async function performAdmin(place: AdminPlace, asked: Asked): Promise<Adm
 }
 
 async function changePolicy({ store, live }: AdminPlace, change: PolicyChange, audit: AuditRow): Promise<void> {
-  if ((change.do === 'ban' || change.do === 'unban') && change.kind === 'network') {
-    const problem = networkProblem(change.subject);
-    if (problem !== undefined) throw new ProtocolError('bad-message', problem);
-  }
-  if (!(await store.changePolicy(change, audit))) throw new ProtocolError('unknown-name');
+  const wanted = asWritten(change);
+  // One that an older version wrote down as it was typed.
+  if (wanted !== change && change.do === 'unban') await store.changePolicy(change, audit);
+  if (!(await store.changePolicy(wanted, audit))) throw new ProtocolError('unknown-name');
   await live?.refresh();
+}
+
+/** A network has one spelling, so that a ban of it is found again. @throws {ProtocolError} `bad-message` */
+function asWritten(change: PolicyChange): PolicyChange {
+  if ((change.do !== 'ban' && change.do !== 'unban') || change.kind !== 'network') return change;
+  const problem = networkProblem(change.subject);
+  if (problem !== undefined) throw new ProtocolError('bad-message', problem);
+  const subject = networkOf(change.subject);
+  return subject === change.subject ? change : { ...change, subject };
 }
 
 /** For the audit: what was done, to whom. */

@@ -2,7 +2,7 @@
  * What administrators have decided, as requests are judged by it: bans and limits of users, of groups and of networks. In memory; the
  * store has it, and `policy-watch.ts` keeps this one up to date.
  */
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net';
 import type { LimitName } from '../../common/protocol/admin-messages.js';
 import { ProtocolError } from '../../common/protocol/errors.js';
 import type { Clock } from '../../common/runtime/clock.js';
@@ -95,6 +95,35 @@ export function networkProblem(text: string): string | undefined {
     return `${text} is no address. Write 203.0.113.7, 203.0.113.0/24 or 2001:db8::/48.`;
   if (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most)) return undefined;
   return `${text} has no number of bits from 0 to ${most} behind its "/".`;
+}
+
+/** The one way to write a network that has no `networkProblem`: its first address, and the bits unless they are all. */
+export function networkOf(text: string): string {
+  const [address = '', given] = text.split('/');
+  const isLong = isIPv6(address);
+  const [size, most] = isLong ? [16, 128] : [8, 32];
+  const bits = given === undefined ? most : Number(given);
+  const first = (isLong ? groupsOf(address) : address.split('.').map(Number)).map((part, index) => {
+    const kept = Math.min(size, Math.max(0, bits - index * size));
+    return part & ~((2 ** size - 1) >> kept);
+  });
+  const shown = isLong ? shortest(first.map((group) => group.toString(16)).join(':')) : first.join('.');
+  return bits === most ? shown : `${shown}/${bits}`;
+}
+
+function shortest(address: string): string {
+  return new SocketAddress({ address, family: 'ipv6' }).address;
+}
+
+/** All eight of an IPv6 address. */
+function groupsOf(address: string): number[] {
+  const hex = shortest(address).replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_all, ...four: string[]) => {
+    const [a = 0, b = 0, c = 0, d = 0] = four.slice(0, 4).map(Number);
+    return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+  });
+  const [head = [], tail = []] = hex.split('::').map((part) => (part === '' ? [] : part.split(':')));
+  const missing = Array.from({ length: 8 - head.length - tail.length }, () => '0');
+  return [...head, ...missing, ...tail].map((group) => Number.parseInt(group, 16));
 }
 
 function blockListOf(network: string): BlockList {
