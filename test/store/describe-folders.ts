@@ -151,6 +151,18 @@ export function describeFolders(name: string, open: () => Promise<{ store: Store
       expect(await known()).to.equal(fileIdOf('photos'));
     });
 
+    it('are not told to who goes on with a search when their folder has a passcode by now', async () => {
+      await tell(folder, ['a.txt', 'b.txt']);
+      const wanted = { viewer: 'bob', text: 't', ignoreCase: false, liveOnly: false, limit: 1 };
+      const { next } = await store.searchPaths(wanted);
+      const terms = { passcodeHash: 'hash' };
+      const change = { type: 'rights', user: 'alice', device: deviceOf('alice'), names: ['photos'], terms } as const;
+
+      await store.mutate(mutation(change, { session: newId() }));
+
+      expect((await store.searchPaths({ ...wanted, after: next })).rows).to.deep.equal([]);
+    });
+
     it('are hidden with their folder', async () => {
       await tell(folder, ['a.txt']);
       const rights = { users: [], groups: [] };

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import { Kysely } from 'kysely';
 import { LiveSet } from '../../tracker/store/live-set.js';
+import type { PathPage } from '../../tracker/store/path-rows.js';
 import { nodeSqliteDialect } from '../../tracker/store/sqlite-dialect.js';
 import { openSqliteStore } from '../../tracker/store/sqlite-store.js';
 import type { SearchKey, SearchPage, Store } from '../../tracker/store/store.js';
@@ -208,6 +209,35 @@ describe('openSqliteStore', () => {
     expect(pages.flatMap(({ rows }) => rows.map(({ name }) => name))).to.deep.equal(['zq']);
     expect(pages.length).to.be.greaterThan(1);
     expect(pages.slice(0, -1).every(({ isPartial }) => isPartial)).to.equal(true);
+  });
+
+  it('looks for folders among very many files within the time of a search, and goes on where it ended', async () => {
+    const store = await open();
+    await addUsers(store, 'alice');
+    const folder = entry('photos', 'photos', { kind: 'folder', files: 1, listingSize: 10 });
+    await publish(store, { user: 'alice', at: 1 }, folder);
+    const put = [{ path: 'a/b.txt', size: 1, fileId: fileIdOf('b') }];
+    const about = { user: 'alice', publicationId: folder.newId, fileId: folder.fileId, quota: 10 };
+    await store.mutate(mutation({ type: 'paths', ...about, start: true, put, drop: [], end: true }));
+    for (let at = 2; at < 12; at += 1)
+      await publish(store, { user: 'alice', at }, ...Array.from({ length: 900 }, (_, n) => entry(`${at} ${n}`)));
+    await store.close();
+    using database = new DatabaseSync(path);
+    const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(database) });
+    const { searchPaths } = methodsOver(db, { live: new LiveSet(), searchBudgetMs: 0 });
+
+    const pages: PathPage[] = [];
+    for (let after: PathPage['next'], isFirst = true; isFirst || after !== undefined; isFirst = false) {
+      pages.push(
+        await searchPaths({ viewer: 'alice', text: 'b', ignoreCase: false, liveOnly: false, limit: 9, after }),
+      );
+      after = pages.at(-1)?.next;
+    }
+
+    expect(pages.flatMap(({ rows }) => rows.map(({ name, path: found }) => `${name}/${found}`))).to.deep.equal([
+      'photos/a/b.txt',
+    ]);
+    expect(pages.slice(0, 2).map(({ isPartial }) => isPartial)).to.deep.equal([true, true]);
   });
 
   it('tells a name or id that is hidden from none, however short the time is', async () => {

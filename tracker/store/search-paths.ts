@@ -2,12 +2,12 @@
  * Search among the files inside folders: from the index when it names few, else folder by folder, newest first. Checked exactly, and
  * stopped at the same budget as the search for publications. Order: as publications, then as the folder's paths came here.
  */
-import type { Kysely } from 'kysely';
+import { type Expression, type Kysely, sql } from 'kysely';
 import { dialectOf } from './dialect.js';
 import { foldUser } from './fold-user.js';
 import type { LiveSet } from './live-set.js';
 import type { PathKey, PathPage, PathQuery, PathRow } from './path-rows.js';
-import { inOrder, selectRows, toRow } from './publication-rows.js';
+import { inOrder, keysInOrder, selectRows, toRow } from './publication-rows.js';
 import { isNewer } from './row-streams.js';
 import type { SearchPlace } from './search.js';
 import { searchFold } from './search-fold.js';
@@ -19,6 +19,8 @@ type Db = Kysely<Tables>;
 const MAX_CANDIDATES = 1_000;
 const LOAD_BATCH = 250;
 const FOLDER_BATCH = 64;
+/** Publications among which folders are looked for by one statement: some ms. There may be a million, and no folder. */
+const FOLDER_WINDOW = 4_096;
 const WALK_BATCH = 256;
 const TRIGRAM = 3;
 /** Behind every path of a folder. */
@@ -104,25 +106,39 @@ async function walk(work: Work): Promise<PathPage> {
     const current = await selectRows(place.db, query.viewer)
       .where('p.publication_id', '=', after.publicationId)
       .executeTakeFirst();
-    const page = current === undefined ? undefined : await walkFolder(work, toRow(current), after.pathId);
+    const folder = current && toRow(current);
+    const isWanted = folder !== undefined && work.isWanted(folder); // it may have been locked since
+    const page = isWanted ? await walkFolder(work, folder, after.pathId) : undefined;
     if (page !== undefined) return page;
   }
   for (;;) {
-    const ordered = await inOrder(place.db, {
+    const keys = await keysInOrder(place.db, {
       order: 'newest',
-      limit: FOLDER_BATCH,
       after: after && { value: after.publishedAt, publicationId: after.publicationId },
-      viewer: query.viewer,
     });
-    const folders = await ordered.where('p.kind', '=', 'folder').execute();
-    for (const folder of folders.map(toRow)) {
+    const folders = await foldersOf(place.db, keys.select('p.row_id').limit(FOLDER_WINDOW), query.viewer);
+    for (const folder of folders) {
       const page = work.isWanted(folder) ? await walkFolder(work, folder, 0) : undefined;
       if (page !== undefined) return page;
       after = { ...folder, pathId: BEHIND_ALL };
       if (place.clock.monotonic() >= work.endsAt) return { rows: work.rows, next: keyOf(after), isPartial: true };
     }
-    if (folders.length < FOLDER_BATCH) return { rows: work.rows, next: undefined, isPartial: false };
+    if (folders.length === FOLDER_BATCH) continue;
+    const end = await keys
+      .select(['p.published_at as publishedAt', 'p.publication_id as publicationId'])
+      .limit(1)
+      .offset(FOLDER_WINDOW - 1)
+      .executeTakeFirst();
+    if (end === undefined) return { rows: work.rows, next: undefined, isPartial: false };
+    after = { ...end, pathId: BEHIND_ALL };
+    if (place.clock.monotonic() >= work.endsAt) return { rows: work.rows, next: keyOf(after), isPartial: true };
   }
+}
+
+async function foldersOf(db: Db, window: Expression<{ row_id: number }>, viewer: string): Promise<PublicationRow[]> {
+  const ordered = await inOrder(db, { order: 'newest', limit: FOLDER_BATCH, after: undefined, viewer });
+  const found = await ordered.where('p.row_id', 'in', sql<number>`${window}`).where('p.kind', '=', 'folder').execute();
+  return found.map(toRow);
 }
 
 /** Undefined when the folder has no more and the page has room. */
