@@ -202,7 +202,10 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
   link: {
     usage: 'link NAME',
     does: 'make a URL for a file of yours',
-    more: ['For curl, wget or a browser, good for 24 hours. Whoever has it can fetch the file.'],
+    more: [
+      'For curl, wget or a browser, good for 24 hours. Whoever has it can fetch the file.',
+      'It names the port of this peer, another one at each start: begin with --port for links that outlive a restart.',
+    ],
   },
   links: { usage: 'links', does: 'list your links', more: [] },
   unlink: { usage: 'unlink LINK', does: 'end a link', more: ['LINK is an id that links shows, or its beginning.'] },
