@@ -9,6 +9,7 @@ import { ConfigError } from '../../common/runtime/setting-value.js';
 import { PeerError, type PeerProblem } from '../api.js';
 import { createDoor, type Door, type DoorOptions } from '../door/door.js';
 import { EXIT_DONE, EXIT_FAILED } from '../wording/exit-code.js';
+import { problemOf } from '../wording/problem.js';
 import { Ask } from './ask.js';
 import {
   type CliParts,
@@ -208,7 +209,7 @@ function sayFailure(error: unknown, signal: AbortSignal, output: Output): number
   if (signal.aborted && signal.reason instanceof Interruption) return sayInterrupted(error, signal.reason, output);
   if (error instanceof PeerError) return output.problem(error.problem);
   if (error instanceof ConfigError) return output.problem({ code: 'bad-config', message: error.message });
-  return output.problem({ code: 'internal', message: error instanceof Error ? error.message : String(error) });
+  return output.problem(problemOf(error));
 }
 
 /** Interrupted, and nobody has said yet what became of the work. */

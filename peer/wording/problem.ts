@@ -75,8 +75,25 @@ export function problemLayout(problem: PeerProblem, now: number): Layout {
 /** What any thrown value says about itself; what is no `PeerError` is a fault of ours. */
 export function problemOf(error: unknown): PeerProblem {
   if (error instanceof PeerError) return error.problem;
-  if (error instanceof Error && error.name === 'AbortError') return { code: 'interrupted', message: '' };
-  return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
+  if (!(error instanceof Error)) return { code: 'internal', message: String(error) };
+  if (error.name === 'AbortError') return { code: 'interrupted', message: '' };
+  return diskProblem(error) ?? { code: 'internal', message: error.message };
+}
+
+/** Primary result codes of SQLite. */
+const SQLITE_IOERR = 10;
+const SQLITE_FULL = 13;
+
+/** A disk in trouble under the data folder, as the system or SQLite tells it; undefined for anything else. */
+function diskProblem(error: Error & { readonly code?: unknown; readonly errcode?: unknown }): PeerProblem | undefined {
+  const { code, errcode, message } = error;
+  const result = typeof errcode === 'number' ? errcode & 0xff : undefined;
+  const otherwise = 'or choose another data folder with --data.';
+  if (code === 'ENOSPC' || code === 'EDQUOT' || result === SQLITE_FULL)
+    return { code: 'disk-full', message: `${message}. Free some space, ${otherwise}` };
+  if (result !== SQLITE_IOERR) return undefined;
+  const advice = `See whether its disk is full or failing, ${otherwise}`;
+  return { code: 'unwritable', message: `Cannot read or write the data folder: ${message}. ${advice}` };
 }
 
 /** How our own texts begin that have no capital letter. Others begin with a name, which is shown as it is written: `photos`. */

@@ -239,6 +239,14 @@ describe('wording of failures', () => {
     expect(problemOf(new DOMException('stop', 'AbortError')).code).to.equal('interrupted');
     expect(problemOf(new TypeError('x')).code).to.equal('internal');
   });
+
+  it('says what to do about a disk in trouble', () => {
+    const failed = (field: object): string => problemText(problemOf(Object.assign(new Error('it failed'), field)));
+
+    expect(failed({ code: 'ENOSPC' })).to.match(/^Not enough free space\. .* Free some space, or .* --data/);
+    expect(failed({ code: 'ERR_SQLITE_ERROR', errcode: 13 })).to.match(/^Not enough free space\. /);
+    expect(failed({ code: 'ERR_SQLITE_ERROR', errcode: 4_874 })).to.match(/^Cannot read or write .* full or failing/);
+  });
 });
 
 describe('publishOutcome', () => {
