@@ -3,6 +3,7 @@ const TRACKER_WORDS = ['tracker', 'user', 'group', 'admin'];
 
 /** `shoal WORDS…`: picks the program and leaves everything else to it. Resolves with the exit code. */
 export async function runShoal(typed) {
+  if (isNowhere()) return 1;
   const words = asksAboutTracker(typed) ? [...typed.slice(1), '--help'] : typed;
   // `admin` with --tracker speaks to it over the network, as its user: that is the peer's work.
   const isRemote = words[0] === 'admin' && words[1] !== 'verify' && namesTracker(words);
@@ -21,6 +22,7 @@ export async function runShoal(typed) {
  * in the single executable file.
  */
 export async function runStart(words, packageRoot) {
+  if (isNowhere()) return 1;
   const program = import('../dist/peer/main.js'); // read while the tracker starts
   if (namesTracker(words)) return (await program).main(words);
   const { findOrStartTracker } = await import('./loopback-tracker.js');
@@ -31,6 +33,17 @@ export async function runStart(words, packageRoot) {
   }
   process.stderr.write(`${tracker.problem}\n`);
   return 1;
+}
+
+/** True, and told, in a shell whose folder was removed meanwhile: no path leads anywhere from there. */
+function isNowhere() {
+  try {
+    process.cwd();
+    return false;
+  } catch {
+    process.stderr.write('The folder you are in is not there any more. Go to another one, and try again.\n');
+    return true;
+  }
 }
 
 /** `help tracker backup`; the peer's program knows `admin` too. */

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { cachedDataVersionTag } from 'node:v8';
@@ -48,6 +49,17 @@ describe('bin/shoal.js', () => {
       expect(code).to.equal(7);
     });
   }
+
+  it('says so where the current folder was removed', async () => {
+    await StandInPackage.create(dir, { peer: teller('peer'), tracker: teller('tracker') });
+    const line = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$1" lap';
+    const words = ['-c', line, process.execPath, dir.join('bin', 'shoal.js')];
+
+    const { status, stdout, stderr } = spawnSync('sh', words, { cwd: dir.path, encoding: 'utf8' });
+
+    expect([status, stdout]).to.deep.equal([1, '']);
+    expect(stderr).to.match(/^The folder you are in is not there any more\. .*\n$/);
+  });
 
   it("asks the tracker's program for the help on its words", async () => {
     const stand = await StandInPackage.create(dir, { peer: teller('peer'), tracker: teller('tracker') });
