@@ -192,6 +192,7 @@ export class SavedSearches implements Part {
 
   async #fetch(row: PublicationRow, into: string): Promise<void> {
     try {
+      if (isHidden(row)) throw new Error(`its name begins with a dot. Type get ${selectorFor(row)} if you want it.`);
       await this.parts.fetch(`@${row.owner}/${row.name}`, into);
       this.parts.notice('info', `${safeDisplay(row.name)} was fetched into ${safeDisplay(into)}.`);
     } catch (error) {
@@ -203,6 +204,11 @@ export class SavedSearches implements Part {
   #newId(): string {
     for (let number = 1; ; number += 1) if (this.#file.find(`s${number}`) === undefined) return `s${number}`;
   }
+}
+
+/** Attacker: who publishes a `.bash_profile` for somebody who has what he finds put into his home. Programs read such files unasked. */
+function isHidden({ name }: PublicationRow): boolean {
+  return name.startsWith('.');
 }
 
 /** A passcode is asked for where somebody types: so it says what to type. */
@@ -233,11 +239,14 @@ function nameOf({ searchId, text }: SavedSearch): string {
   return text === '' ? `your saved search ${searchId}` : `your saved search "${safeDisplay(text)}"`;
 }
 
-function foundText(saved: SavedSearch, { name, owner, sizeBytes }: PublicationRow): string {
+function foundText(saved: SavedSearch, row: PublicationRow): string {
+  const { name, owner, sizeBytes } = row;
   const file = `${safeDisplay(name)} (${formatSize(sizeBytes)})`;
   const what =
     saved.untilUp === true
       ? `${file} can be fetched now: ${safeDisplay(owner)} is online`
       : `${file} from ${safeDisplay(owner)} matches ${nameOf(saved)}`;
-  return saved.into === undefined ? `${what}.` : `${what}; it is fetched into ${safeDisplay(saved.into)}.`;
+  return saved.into === undefined || isHidden(row)
+    ? `${what}.`
+    : `${what}; it is fetched into ${safeDisplay(saved.into)}.`;
 }

@@ -166,7 +166,7 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
     options: ['-i', '--into', '--up', ...FILTERS],
     more: [
       'As soon as others publish something that matches you are told, also of what came while you were away.',
-      '--into FOLDER fetches it there by itself. Only save narrowly what is fetched by itself: it may be large.',
+      '--into FOLDER fetches it there by itself, but for names that begin with a dot. Only save narrowly what is fetched by itself: it may be large.',
       '--up is for what is offline: told, or fetched, once a source of it is online; then the search ends.',
       '-i ignores case.',
       ...FILTER_HELP,

@@ -104,6 +104,22 @@ describe('SavedSearches', () => {
     expect(told.at(-1)).to.equal('… and 7 files more match your saved search s1.');
   });
 
+  it('do not fetch by themselves what programs would read unasked', async () => {
+    const searches = await open();
+    const { searchId } = await searches.save({ text: '', into: '/into' }, NEVER);
+    const ids = tracker.publish(2);
+    tracker.published = tracker.published.map((row, index) => (index === 0 ? { ...row, name: '.bash_profile' } : row));
+
+    matched(searches, searchId, ids);
+
+    await waitFor(() => fetched.length === 1 && notices.length === 4, { what: 'both to be told' });
+    expect(fetched).to.deep.equal(['/into @alice/file 2']);
+    expect(notices).to.include(
+      '.bash_profile was not fetched: its name begins with a dot. Type get @alice/.bash_profile if you want it.',
+    );
+    expect(notices).to.include('.bash_profile (1 B) from alice matches your saved search s1.');
+  });
+
   it('say what to type when what they are to fetch has a passcode', async () => {
     const searches = await open({
       fetch: () => Promise.reject(new PeerError({ code: 'passcode-needed', message: 'Passcode needed.' })),
