@@ -1,6 +1,7 @@
 /**
  * Every sealed or binary form a second time, from docs/protocol.md and the RFCs alone: nothing here comes from `common/`, and
  * nothing but node:crypto is used. HPKE is RFC 9180 base mode with DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM.
+ * Data is sealed with ChaCha20-Poly1305.
  */
 import {
   createCipheriv,
@@ -48,16 +49,26 @@ export function expand(prk: Uint8Array, info: Uint8Array, length: number): Buffe
 const hkdf = (secret: Uint8Array, salt: Uint8Array, info: string, length: number): Buffer =>
   expand(extract(salt, secret), ascii(info), length);
 
-export function gcmSeal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Buffer {
-  const cipher = createCipheriv('aes-128-gcm', key, nonce).setAAD(aad);
-  return join(cipher.update(plaintext), cipher.final(), cipher.getAuthTag());
-}
-
+type Algorithm = 'aes-128-gcm' | 'chacha20-poly1305';
+const sealWith =
+  (algorithm: Algorithm) =>
+  (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Buffer => {
+    const cipher = createCipheriv(algorithm as 'chacha20-poly1305', key, nonce, { authTagLength: 16 });
+    cipher.setAAD(aad, { plaintextLength: plaintext.length });
+    return join(cipher.update(plaintext), cipher.final(), cipher.getAuthTag());
+  };
 /** Throws when the tag is wrong. */
-export function gcmOpen(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Buffer {
-  const decipher = createDecipheriv('aes-128-gcm', key, nonce).setAAD(aad).setAuthTag(sealed.subarray(-16));
-  return join(decipher.update(sealed.subarray(0, -16)), decipher.final());
-}
+const openWith =
+  (algorithm: Algorithm) =>
+  (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Buffer => {
+    const decipher = createDecipheriv(algorithm as 'chacha20-poly1305', key, nonce, { authTagLength: 16 });
+    decipher.setAAD(aad, { plaintextLength: sealed.length - 16 }).setAuthTag(sealed.subarray(-16));
+    return join(decipher.update(sealed.subarray(0, -16)), decipher.final());
+  };
+export const gcmSeal = sealWith('aes-128-gcm');
+export const gcmOpen = openWith('aes-128-gcm');
+const chachaSeal = sealWith('chacha20-poly1305');
+const chachaOpen = openWith('chacha20-poly1305');
 
 const KEM_SUITE = join(ascii('KEM'), hex('0020'));
 const HPKE_SUITE = join(ascii('HPKE'), hex('002000010001'));
@@ -241,7 +252,7 @@ export function openResumeReply(resumeKey: Buffer, datagram: Buffer): unknown {
 
 export type Direction = 'c2t' | 't2c';
 export const dataKey = (accessKey: Buffer, session: Buffer, direction: Direction): Buffer =>
-  hkdf(accessKey, session, `shoal/1 ${direction}`, 16);
+  hkdf(accessKey, session, `shoal/1 ${direction}`, 32);
 
 export function dataDatagram(
   key: Buffer,
@@ -249,11 +260,11 @@ export function dataDatagram(
   plaintext: Uint8Array,
 ): Buffer {
   const header = join(VERSION, hex(direction === 'c2t' ? '04' : '84'), session, u64(seq));
-  return join(header, gcmSeal(key, join(Buffer.alloc(4), u64(seq)), header, plaintext));
+  return join(header, chachaSeal(key, join(Buffer.alloc(4), u64(seq)), header, plaintext));
 }
 
 export function openDataDatagram(key: Buffer, datagram: Buffer): Buffer {
-  return gcmOpen(
+  return chachaOpen(
     key,
     join(Buffer.alloc(4), datagram.subarray(18, 26)),
     datagram.subarray(0, 26),

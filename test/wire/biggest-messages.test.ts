@@ -133,7 +133,7 @@ describe('the biggest messages', () => {
     const meeting = { by: 'relay', token: text(16), user: USER, device: HEX, addresses };
     const event = { v: 1, event: 'reach', eventId: ID, ...meeting };
 
-    const datagram = new Sealer({ key: randomBytes(16), kind: KIND.trackerData, session: randomBytes(16) }).seal(
+    const datagram = new Sealer({ key: randomBytes(32), kind: KIND.trackerData, session: randomBytes(16) }).seal(
       encodeJson(event),
     );
 
@@ -142,7 +142,7 @@ describe('the biggest messages', () => {
   });
 
   it('a match that names as many publications as it may fits one datagram', () => {
-    const sealer = new Sealer({ key: randomBytes(16), kind: KIND.trackerData, session: randomBytes(16) });
+    const sealer = new Sealer({ key: randomBytes(32), kind: KIND.trackerData, session: randomBytes(16) });
     const publicationIds = Array<string>(MAX_SEARCH_IDS).fill('p'.repeat(21));
     const search = 's'.repeat(MAX_SAVED_SEARCH_ID);
     const event = { v: 1, event: 'match', eventId: ID, search, publicationIds, more: true };
@@ -152,7 +152,7 @@ describe('the biggest messages', () => {
   });
 
   it('publishing, withdrawing and finding a name of 255 quotes fit one datagram each', () => {
-    const sealer = new Sealer({ key: randomBytes(16), kind: KIND.peerData, session: randomBytes(16) });
+    const sealer = new Sealer({ key: randomBytes(32), kind: KIND.peerData, session: randomBytes(16) });
     const entry = { name: longestName, fileId: HEX, size: MAX, kind: 'file', replace: false };
     const row = {
       publicationId: 'p'.repeat(21),
@@ -228,7 +228,7 @@ describe('the biggest messages', () => {
       sources: [source],
       cursor: 'c'.repeat(40),
     };
-    const sealer = new Sealer({ key: randomBytes(16), kind: KIND.trackerData, session: randomBytes(16) });
+    const sealer = new Sealer({ key: randomBytes(32), kind: KIND.trackerData, session: randomBytes(16) });
 
     expect(parseReply('sources', reply)).to.deep.equal(reply);
     expect(sealer.seal(encodeJson(reply)).length).to.be.at.most(MAX_DATAGRAM_BYTES);

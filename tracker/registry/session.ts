@@ -8,6 +8,7 @@ import { deriveKeys, Opener, Sealer } from '../../common/wire/sealed-data.js';
 import type { Address } from '../carrier.js';
 import { type EventLink, EventOutbox, type Outbox } from './event-outbox.js';
 import { OwedAcks } from './owed-acks.js';
+import { sodiumCipher } from './sodium-cipher.js';
 import { SparseMap, SparseSet } from './sparse.js';
 import { SpentIds } from './spent-ids.js';
 
@@ -177,8 +178,8 @@ export class Session {
     if (this.#ends !== undefined) return this.#ends;
     const { c2t, t2c } = deriveKeys(accessKey, this.id);
     this.#ends = {
-      opener: new Opener({ key: c2t, kind: KIND.peerData, session: this.id }),
-      sealer: new Sealer({ key: t2c, kind: KIND.trackerData, session: this.id }),
+      opener: new Opener({ key: c2t, kind: KIND.peerData, session: this.id, cipher: sodiumCipher }),
+      sealer: new Sealer({ key: t2c, kind: KIND.trackerData, session: this.id, cipher: sodiumCipher }),
     };
     return this.#ends;
   }
