@@ -1,9 +1,10 @@
 /** A tracker whose store is put back to an older day: what peers have published, replaced and limited since comes back by itself. */
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { runCli } from '../support/program.js';
 import { waitFor } from '../support/wait-for.js';
-import { runTrackerCommand } from '../tracker/tracker-process.js';
 import { inWorld } from './world.js';
 
 describe('a tracker that was restored from an older backup', () => {
@@ -11,7 +12,7 @@ describe('a tracker that was restored from an older backup', () => {
     'shows nobody what was limited since, and has what was replaced since, when the owner is back',
     inWorld({ users: ['alice', 'bob', 'carol'] }, async (world) => {
       const store = (...words: string[]) =>
-        runTrackerCommand(['tracker', ...words, '--data', world.tracker.data], { home: world.path() });
+        runCli(['tracker', ...words, '--data', world.tracker.data], { home: world.path() });
       const changing = await world.file('alice', 'changing.bin', 1_000, 1);
       await world.serve('alice');
       await world.publish('alice', changing);

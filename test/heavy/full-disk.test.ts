@@ -1,14 +1,16 @@
 /** F14 on a real file system that is full, and has room again. Needs the right to mount one; without it the test is left out. */
+
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { expect } from 'chai';
+import { runCli } from '../support/program.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
 import { RawTcp } from '../tracker/raw-client.js';
 import { loginOf, publishOf, type RawReply, request, userOf } from '../tracker/raw-messages.js';
-import { placeOf, runTrackerCommand, startTrackerProcess } from '../tracker/tracker-process.js';
+import { placeOf, startTrackerProcess } from '../tracker/tracker-process.js';
 
 const BALLAST_BYTES = 2_000_000;
 
@@ -77,7 +79,7 @@ describe('a tracker whose disk is full', function () {
       expect(reply['results']?.[0], JSON.stringify(reply)).to.include({ ok: true });
       expect((await publish(200_000)).error?.code).to.equal('storage');
     }
-    const banned = await runTrackerCommand(['admin', 'ban', 'user', 'bob', '--data', data], { home: dir.path });
+    const banned = await runCli(['admin', 'ban', 'user', 'bob', '--data', data], { home: dir.path });
     expect(banned.code, banned.stderr).to.equal(0);
     expect(await listed()).to.equal(kept.length);
     expect(await ready()).to.equal(503);
@@ -87,7 +89,7 @@ describe('a tracker whose disk is full', function () {
     expect(await listed()).to.equal(kept.length);
     expect(await ready()).to.equal(200);
     await tracker.process.stop();
-    const checked = await runTrackerCommand(['tracker', 'check', '--data', data], { home: dir.path });
+    const checked = await runCli(['tracker', 'check', '--data', data], { home: dir.path });
     expect(checked.code, checked.stderr).to.equal(0);
   });
 });

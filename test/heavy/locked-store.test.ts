@@ -1,12 +1,14 @@
 /** F20: another program keeps the store locked for 5 s, while people publish. */
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { runCli } from '../support/program.js';
 import { tempDir } from '../support/temp.js';
 import { RawTcp } from '../tracker/raw-client.js';
 import { loginOf, publishOf, request, userOf } from '../tracker/raw-messages.js';
-import { placeOf, runTrackerCommand, startTrackerProcess } from '../tracker/tracker-process.js';
+import { placeOf, startTrackerProcess } from '../tracker/tracker-process.js';
 
 const LOCKED_MS = 5_000;
 const HOLDER = `
@@ -62,7 +64,7 @@ describe('a store that another program keeps locked', function () {
     expect(new Set(meanwhile.map((one) => JSON.stringify(one)))).to.deep.equal(new Set(['[1,true]']));
     expect(acknowledged, 'none before it was durable').to.deep.equal([false, false, false]);
     expect(replies.map((reply) => reply['results'][0].ok)).to.deep.equal([true, true, true]);
-    const second = await runTrackerCommand(['tracker', '--data', data, '--port', '0'], { home: dir.path });
+    const second = await runCli(['tracker', '--data', data, '--port', '0'], { home: dir.path });
     expect([second.code, second.stderr]).to.satisfy(
       ([code, text]: [number, string]) => code === 1 && /store/.test(text),
     );

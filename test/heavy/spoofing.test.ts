@@ -3,13 +3,14 @@
  * the attacker, who may use the victim's address, and the victim, to whom the tracker's answers go. Where none can be made the test is
  * left out.
  */
+
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { type RunningProgram, startProgram, startTracker } from '../support/program.js';
+import { shoalCommand } from '../support/shoal-command.js';
 import { waitFor } from '../support/wait-for.js';
 import { userOf } from '../tracker/raw-messages.js';
-import { trackerCommand } from '../tracker/tracker-process.js';
 import { ATTACKER, TRACKER, VICTIM } from './spoof-worker.js';
 
 const PORT = 45_454;
@@ -58,7 +59,7 @@ describe('datagrams with the address of somebody else', function () {
       await startTracker({
         credentials: Object.fromEntries(['alice', 'bob'].map((user) => [user, userOf(user).password])),
         host: TRACKER,
-        command: [...within('tracker'), ...trackerCommand],
+        command: [...within('tracker'), ...shoalCommand()],
       }),
     );
     const start = async (name: Name, ...args: readonly string[]): Promise<Asked> => {

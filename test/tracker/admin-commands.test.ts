@@ -1,12 +1,12 @@
 /** `shoal admin …` beside a running tracker, and settings that it takes up while it runs. With real processes. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import type { TrackerHandle } from '../support/program.js';
+import { runCli, type TrackerHandle } from '../support/program.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
 import { RawTcp } from './raw-client.js';
 import { loginOf, publishOf, type RawReply, userOf } from './raw-messages.js';
-import { placeOf, runTrackerCommand, startTrackerProcess } from './tracker-process.js';
+import { placeOf, startTrackerProcess } from './tracker-process.js';
 
 describe('shoal admin', () => {
   let cleanUp: AsyncDisposableStack;
@@ -17,8 +17,7 @@ describe('shoal admin', () => {
   });
   afterEach(() => cleanUp.disposeAsync());
 
-  const admin = (...words: string[]) =>
-    runTrackerCommand(['admin', ...words, '--data', dir.join('data')], { home: dir.path });
+  const admin = (...words: string[]) => runCli(['admin', ...words, '--data', dir.join('data')], { home: dir.path });
   const start = async (...args: string[]): Promise<TrackerHandle> =>
     cleanUp.use(await startTrackerProcess({ data: dir.join('data'), users: ['alice', 'bob'], args }));
   const enter = async (tracker: TrackerHandle, user: string): Promise<{ client: RawTcp; reply: RawReply }> => {

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { expectInTime, msUntil } from '../support/in-time.js';
 import { childrenOf, isRunning } from '../support/proc.js';
-import { startProgram } from '../support/program.js';
+import { runCli, startProgram } from '../support/program.js';
 import { projectRoot } from '../support/shoal-command.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
 import { RawTcp } from './raw-client.js';
 import { newDevice } from './raw-device.js';
 import { loginOf, type RawReply, request, userOf } from './raw-messages.js';
-import { placeOf, runTrackerCommand, startTrackerProcess, trackerCommand } from './tracker-process.js';
+import { placeOf, startTrackerProcess } from './tracker-process.js';
 
 describe('shoal tracker', () => {
   let cleanUp: AsyncDisposableStack;
@@ -32,9 +32,9 @@ describe('shoal tracker', () => {
         ...options,
       }),
     );
-  const run = (...args: string[]) => runTrackerCommand(args, { home: dir.path });
+  const run = (...args: string[]) => runCli(args, { home: dir.path });
   const user = (words: string[], env: Record<string, string> = {}) =>
-    runTrackerCommand(['user', ...words, '--data', dir.join('data')], { home: dir.path, env });
+    runCli(['user', ...words, '--data', dir.join('data')], { home: dir.path, env });
 
   it('says what is wrong with a line, in JSON too, and where the help is', async () => {
     for (const [args, said] of [
@@ -51,7 +51,6 @@ describe('shoal tracker', () => {
   it('prints one line when it listens, the pin in its data folder, and --print-pin the same', async () => {
     const program = cleanUp.use(
       await startProgram(['tracker', '--port', '0', '--data', dir.join('data')], {
-        command: trackerCommand,
         home: dir.path,
       }),
     );

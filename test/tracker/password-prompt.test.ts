@@ -1,7 +1,7 @@
 import { expect } from 'chai';
+import { runCli } from '../support/program.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 import { openTerminal, type Terminal } from '../support/terminal.js';
-import { runTrackerCommand, trackerCommand } from './tracker-process.js';
 
 describe('the password prompt of shoal user', () => {
   let dir: TempDir;
@@ -10,10 +10,8 @@ describe('the password prompt of shoal user', () => {
   });
   afterEach(() => dir[Symbol.asyncDispose]());
 
-  const add = (): Promise<Terminal> =>
-    openTerminal(['user', 'add', 'zoe', '--data', dir.join('data')], { command: trackerCommand, stty: true });
-  const users = async (): Promise<string> =>
-    (await runTrackerCommand(['user', 'list', '--data', dir.join('data')])).stdout;
+  const add = (): Promise<Terminal> => openTerminal(['user', 'add', 'zoe', '--data', dir.join('data')], { stty: true });
+  const users = async (): Promise<string> => (await runCli(['user', 'list', '--data', dir.join('data')])).stdout;
 
   it('asks twice, shows nothing of it, and leaves the terminal as it was', async () => {
     await using terminal = await add();

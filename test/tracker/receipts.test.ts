@@ -1,15 +1,16 @@
 /** E13: who fetched what from whom, signed by both. What is signed is built here by docs/protocol.md "Receipts" alone. */
+
 import { writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { VirtualClock } from '../../common/runtime/clock.js';
 import type { Store } from '../../tracker/store/store.js';
 import { StoreError } from '../../tracker/store/store-error.js';
+import { runCli } from '../support/program.js';
 import type { RawTcp } from './raw-client.js';
 import { newDevice, type RawDevice } from './raw-device.js';
 import { publishOf, type RawReply, type RawRequest, request, userOf } from './raw-messages.js';
 import { type RawTerms, receiptOf } from './raw-receipt.js';
 import { TestTracker } from './test-tracker.js';
-import { runTrackerCommand } from './tracker-process.js';
 
 describe('receipts', () => {
   let clock: VirtualClock;
@@ -157,7 +158,7 @@ describe('receipts', () => {
     const verify = async (some: readonly object[]) => {
       const file = tracker.dir.join('audit.json');
       await writeFile(file, `${JSON.stringify({ event: 'result', rows: some })}\n`);
-      return runTrackerCommand(['admin', 'verify', file], { home: tracker.dir.path });
+      return runCli(['admin', 'verify', file], { home: tracker.dir.path });
     };
 
     const right = await verify(rows);

@@ -1,10 +1,12 @@
 /** `shoal tracker backup|restore|check` and what a damaged store makes the tracker say, with real processes. */
+
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { runCli } from '../support/program.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 import { RawTcp } from './raw-client.js';
 import { loginOf, publishOf, request, userOf } from './raw-messages.js';
-import { killHard, placeOf, runTrackerCommand, startTrackerProcess } from './tracker-process.js';
+import { killHard, placeOf, startTrackerProcess } from './tracker-process.js';
 
 describe('the commands that look after the store', () => {
   let cleanUp: AsyncDisposableStack;
@@ -15,7 +17,7 @@ describe('the commands that look after the store', () => {
   });
   afterEach(() => cleanUp.disposeAsync());
 
-  const run = (...args: string[]) => runTrackerCommand(['tracker', ...args], { home: dir.path });
+  const run = (...args: string[]) => runCli(['tracker', ...args], { home: dir.path });
   const onData = (word: string, ...args: string[]) => run(word, ...args, '--data', dir.join('data'));
   const start = async (data = 'data') =>
     cleanUp.use(await startTrackerProcess({ data: dir.join(data), users: ['alice'] }));
