@@ -1,4 +1,4 @@
-/** `DataCipher` of libsodium, in WebAssembly: it makes no object for a datagram, so one costs a third of what it costs with Node's. */
+/** `DataCipher` of libsodium, in WebAssembly: it makes no object for each datagram, and takes less than half the time of Node's. */
 import sodium from 'libsodium-wrappers';
 import type { DataCipher } from '../../common/wire/data-cipher.js';
 
