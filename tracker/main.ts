@@ -1,5 +1,5 @@
 /**
- * The tracker's program: `shoal tracker …` and `shoal user …`. The one place of the tracker, with the hasher's own process, that
+ * The tracker's program: `shoal tracker …` and `shoal user …`. The one place of the tracker, with the process for cryptography, that
  * touches the process: its streams, its signals, its end.
  */
 import { setFlagsFromString } from 'node:v8';

@@ -3,9 +3,9 @@ import type { Log } from '../common/runtime/log.js';
 import type { Identity } from '../common/wire/identity.js';
 import type { LiveDesk } from './admin/perform-admin.js';
 import type { Attempts } from './auth/attempts.js';
+import type { OpenLogin, PasswordHasher } from './auth/crypto-process.js';
 import type { GuessLimits } from './auth/guess-limits.js';
 import type { PasscodeChecks } from './auth/passcode-checks.js';
-import type { PasswordHasher } from './auth/password-hasher.js';
 import type { ResumeTokens } from './auth/resume-tokens.js';
 import type { SealedCursors } from './auth/sealed-cursors.js';
 import type { Address } from './carrier.js';
@@ -31,6 +31,7 @@ export interface Services {
   readonly registry: Registry;
   readonly matches: Matches;
   readonly hasher: PasswordHasher;
+  readonly openLogin: OpenLogin;
   readonly guesses: GuessLimits;
   readonly passcodes: PasscodeChecks;
   readonly attempts: Attempts;

@@ -16,9 +16,9 @@ import { formatPin, type Identity } from '../common/wire/identity.js';
 import { dummyHash } from '../common/wire/phc.js';
 import { liveDesk } from './admin/live-desk.js';
 import { Attempts } from './auth/attempts.js';
+import type { OpenLogin, PasswordHasher } from './auth/crypto-process.js';
 import { GuessLimits } from './auth/guess-limits.js';
 import { PasscodeChecks } from './auth/passcode-checks.js';
-import type { PasswordHasher } from './auth/password-hasher.js';
 import { ResumeTokens } from './auth/resume-tokens.js';
 import { SealedCursors } from './auth/sealed-cursors.js';
 import { ALONE, NodeGroup } from './nodes/other-nodes.js';
@@ -71,6 +71,7 @@ export interface TrackerOptions {
   /** Stays the caller's to close, as the hasher and the log. */
   readonly store: Store & { readonly nodes?: NodeStore };
   readonly hasher: PasswordHasher;
+  readonly openLogin: OpenLogin;
   readonly identity: Identity;
   /** 32 bytes. */
   readonly sealKey: Buffer;
@@ -195,6 +196,7 @@ async function start(options: TrackerOptions, lifecycle: Lifecycle, abort: Abort
 function makeServices({
   store,
   hasher,
+  openLogin,
   identity,
   sealKey,
   clock,
@@ -209,6 +211,7 @@ function makeServices({
   return {
     store,
     hasher,
+    openLogin,
     identity,
     clock,
     log,

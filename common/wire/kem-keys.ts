@@ -1,5 +1,12 @@
 /** The tracker's X25519 keys for sealed logins: a new one every hour, the one before it still opens, older ones are gone for good. */
-import { createHash, generateKeyPairSync, type KeyObject, type webcrypto } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  type webcrypto,
+} from 'node:crypto';
 import { KEM_KEY_LIFE_MS } from '../protocol/limits.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Identity } from './identity.js';
@@ -7,9 +14,13 @@ import type { Identity } from './identity.js';
 export const KEY_ID_BYTES = 8;
 export const KEM_KEY_BYTES = 32;
 
+/** An X25519 private key, PKCS #8 in DER: bytes, so that another process can have it. */
+export type KemSecret = Buffer;
+
 /** What a cookie reply carries after the cookie: keyId ‖ KEM key ‖ notAfter ‖ signature ‖ SPKI length ‖ SPKI. */
 export type KemOffer = Buffer;
 
+const PAIR_KEPT_MS = 1_000;
 const KEM_LABEL = Buffer.from('shoal/1 kem');
 
 /** What the identity signs; see docs/protocol.md "UDP". */
@@ -24,7 +35,7 @@ export function kemKeyId(kemKey: Uint8Array): Buffer {
 
 interface HeldKey {
   readonly id: Buffer;
-  readonly pair: webcrypto.CryptoKeyPair;
+  readonly secret: KemSecret;
   readonly offer: KemOffer;
   /** Monotonic, ms. */
   readonly madeAt: number;
@@ -52,11 +63,11 @@ export class KemKeys {
     return this.#current.offer;
   }
 
-  /** The key pair with that id, while it is the current one or was within the last hour. */
-  find(keyId: Uint8Array): webcrypto.CryptoKeyPair | undefined {
+  /** The private key with that id, while it is the current one or was within the last hour. */
+  find(keyId: Uint8Array): KemSecret | undefined {
     this.#rotate();
-    if (this.#current.id.equals(keyId)) return this.#current.pair;
-    return this.#previous?.id.equals(keyId) === true ? this.#previous.pair : undefined;
+    if (this.#current.id.equals(keyId)) return this.#current.secret;
+    return this.#previous?.id.equals(keyId) === true ? this.#previous.secret : undefined;
   }
 
   /** Lazily: a tracker that nobody asks needs no new keys, but its old ones must not open recorded logins either. */
@@ -79,14 +90,29 @@ export class KemKeys {
     const signature = this.#identity.sign(...kemOfferParts(kemKey, notAfter));
     return {
       id,
-      pair: {
-        publicKey: publicKey.toCryptoKey('X25519', true, []),
-        privateKey: privateKey.toCryptoKey('X25519', false, ['deriveBits']),
-      },
+      secret: privateKey.export({ type: 'pkcs8', format: 'der' }),
       offer: Buffer.concat([id, kemKey, u64(notAfter), signature, u16(spki.length), spki]),
       madeAt: this.#clock.monotonic(),
     };
   }
+}
+
+let lastPair: { readonly secret: KemSecret; readonly pair: webcrypto.CryptoKeyPair } | undefined;
+
+/** The pair that a secret belongs to; made once for logins that come together, and then forgotten, so that no key outlives its hours here. */
+export function kemPair(secret: KemSecret): webcrypto.CryptoKeyPair {
+  if (lastPair?.secret.equals(secret) === true) return lastPair.pair;
+  const privateKey = createPrivateKey({ key: secret, type: 'pkcs8', format: 'der' });
+  const pair = {
+    publicKey: createPublicKey(privateKey).toCryptoKey('X25519', true, []),
+    privateKey: privateKey.toCryptoKey('X25519', false, ['deriveBits']),
+  };
+  const made = { secret, pair };
+  lastPair = made;
+  setTimeout(() => {
+    if (lastPair === made) lastPair = undefined;
+  }, PAIR_KEPT_MS).unref();
+  return pair;
 }
 
 /** An X25519 SPKI ends with the 32 bytes of the key. */

@@ -4,7 +4,7 @@ import { MAX_DATAGRAM_BYTES } from '../protocol/limits.js';
 import { type AeadKey, fitting, hkdf, open, padded, seal } from './aead.js';
 import { DATAGRAM_VERSION, decodeDatagram, KIND, LOGIN_HEADER_BYTES, NONCE_BYTES, TAG_BYTES } from './datagrams.js';
 import { hpke } from './hpke.js';
-import { KEM_KEY_BYTES, type KemKeys } from './kem-keys.js';
+import { KEM_KEY_BYTES, type KemSecret, kemPair } from './kem-keys.js';
 
 /** Longest `login` request, bytes of JSON. */
 export const MAX_SEALED_LOGIN_BYTES = MAX_DATAGRAM_BYTES - LOGIN_HEADER_BYTES - KEM_KEY_BYTES - TAG_BYTES;
@@ -50,48 +50,65 @@ export async function sealLogin({
     openReply: async (datagram) => {
       const reply = decodeDatagram(datagram);
       if (reply?.kind !== KIND.loginReply) return undefined;
-      return open(await replyKey(context, enc, reply.responseNonce), reply.sealed);
+      return open(replyKey({ enc, replySecret: await exportSecret(context) }, reply.responseNonce), reply.sealed);
     },
   };
 }
 
-export interface OpenedLogin {
+/** What a reply is sealed with. */
+interface ReplyKeys {
+  /** Of the request. */
+  readonly enc: Uint8Array;
+  readonly replySecret: Uint8Array;
+}
+
+/** Nothing but bytes, so that another process can send it. */
+export interface OpenedLogin extends ReplyKeys {
   /** JSON, padded with spaces. */
-  readonly plaintext: Buffer;
-  /** @throws {ProtocolError} `use-tcp` when the message is too long. */
-  sealReply(message: object): Promise<Buffer>;
+  readonly plaintext: Uint8Array;
+}
+
+export interface LoginKeys {
+  /** That of the datagram's `keyId`. */
+  readonly kemSecret: KemSecret;
+  /** Hex. */
+  readonly trackerPin: string;
 }
 
 /** The tracker's side; the caller has checked the cookie. Undefined: another key or pin, forged or damaged. */
 export async function openLogin(
   datagram: Buffer,
-  { kemKeys, trackerPin }: { readonly kemKeys: Pick<KemKeys, 'find'>; readonly trackerPin: string },
+  { kemSecret, trackerPin }: LoginKeys,
 ): Promise<OpenedLogin | undefined> {
   const login = decodeDatagram(datagram);
-  const recipientKey = login?.kind === KIND.login ? kemKeys.find(login.keyId) : undefined;
-  if (login?.kind !== KIND.login || recipientKey === undefined) return undefined;
+  if (login?.kind !== KIND.login) return undefined;
   const { enc, sealed } = login;
+  const recipientKey = kemPair(kemSecret);
   try {
     const context = await hpke.createRecipientContext({ recipientKey, enc, info: loginInfo(trackerPin) });
-    const plaintext = Buffer.from(await context.open(sealed, datagram.subarray(0, LOGIN_HEADER_BYTES)));
-    return { plaintext, sealReply: (message) => sealReply(context, Buffer.from(enc), message) };
+    const plaintext = new Uint8Array(await context.open(sealed, datagram.subarray(0, LOGIN_HEADER_BYTES)));
+    return { plaintext, enc, replySecret: await exportSecret(context) };
   } catch {
     return undefined; // whatever fails here fails because of bytes that a stranger chose
   }
 }
 
-async function sealReply(context: Exporter, enc: Uint8Array, message: object): Promise<Buffer> {
+/** @throws {ProtocolError} `use-tcp` when the message is too long. */
+export function sealLoginReply(keys: ReplyKeys, message: object): Buffer {
   const plaintext = fitting(message, MAX_SEALED_LOGIN_REPLY_BYTES);
   const responseNonce = randomBytes(NONCE_BYTES);
-  const sealed = seal(await replyKey(context, enc, responseNonce), plaintext);
+  const sealed = seal(replyKey(keys, responseNonce), plaintext);
   return Buffer.concat([Uint8Array.of(DATAGRAM_VERSION, KIND.loginReply), responseNonce, sealed]);
 }
 
 /** RFC 9458 §4.4. */
-async function replyKey(context: Exporter, enc: Uint8Array, responseNonce: Uint8Array): Promise<AeadKey> {
-  const secret = new Uint8Array(await context.export(REPLY_CONTEXT, REPLY_SECRET_BYTES));
+function replyKey({ enc, replySecret }: ReplyKeys, responseNonce: Uint8Array): AeadKey {
   const salt = Buffer.concat([enc, responseNonce]);
-  return { key: hkdf(secret, salt, 'key', 16), nonce: hkdf(secret, salt, 'nonce', 12) };
+  return { key: hkdf(replySecret, salt, 'key', 16), nonce: hkdf(replySecret, salt, 'nonce', 12) };
+}
+
+async function exportSecret(context: Exporter): Promise<Uint8Array> {
+  return new Uint8Array(await context.export(REPLY_CONTEXT, REPLY_SECRET_BYTES));
 }
 
 function loginInfo(trackerPin: string): Buffer {

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
+import { CryptoProcess } from '../../tracker/auth/crypto-process.js';
 import {
   HashQueue,
   MAX_WAITING_HASHES,
   MAX_WAITING_PER_KNOWN_USER,
   MAX_WAITING_PER_SOURCE,
 } from '../../tracker/auth/hash-queue.js';
-import { ChildHasher } from '../../tracker/auth/password-hasher.js';
 import { waitFor } from '../support/wait-for.js';
 import type { RawTcp } from './raw-client.js';
 import { userOf } from './raw-messages.js';
@@ -83,7 +83,7 @@ describe('the queue of password hashes', () => {
 describe('logins while others fill the queue of hashes with made-up names', () => {
   let tracker: TestTracker;
   beforeEach(async () => {
-    tracker = await TestTracker.start({ hasher: new ChildHasher() });
+    tracker = await TestTracker.start({ hasher: new CryptoProcess() });
   });
   afterEach(() => tracker[Symbol.asyncDispose]());
 

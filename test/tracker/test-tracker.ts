@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { type Clock, systemClock } from '../../common/runtime/clock.js';
 import { silentLog } from '../../common/runtime/log.js';
 import { type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
-import type { PasswordHasher } from '../../tracker/auth/password-hasher.js';
+import { openLogin } from '../../common/wire/sealed-login.js';
+import type { PasswordHasher } from '../../tracker/auth/crypto-process.js';
 import type { DefaultLimits } from '../../tracker/policy/policy.js';
 import { openSqliteStore } from '../../tracker/store/sqlite-store.js';
 import type { Store } from '../../tracker/store/store.js';
@@ -79,6 +80,7 @@ export class TestTracker implements AsyncDisposable {
       {
         store: this.store,
         hasher: this.hasher,
+        openLogin,
         identity: this.identity,
         sealKey: Buffer.alloc(32, 7),
         host: '127.0.0.1',

@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/runtime/clock.js';
 import type { Store } from '../store/store.js';
 import type { Credential } from './credentials-file.js';
-import type { PasswordHasher } from './password-hasher.js';
+import type { PasswordHasher } from './crypto-process.js';
 
 /** Hashes at once: as many as the hasher works on. */
 const BATCH = 2;

@@ -6,8 +6,8 @@
 import { ProtocolError } from '../../common/protocol/errors.js';
 import { UDP_GIVE_UP_MS } from '../../common/protocol/limits.js';
 import type { Clock } from '../../common/runtime/clock.js';
+import type { PasswordHasher } from './crypto-process.js';
 import { GuessLimits } from './guess-limits.js';
-import type { PasswordHasher } from './password-hasher.js';
 
 /** Given up over UDP, a request comes once more over TCP, with the same id. */
 const REMEMBERED_MS = 4 * UDP_GIVE_UP_MS;

@@ -6,7 +6,7 @@ import { ownCommand } from '../../common/runtime/own-command.js';
 import { isLoopback } from '../registry/addresses.js';
 import type { Store } from '../store/store.js';
 import type { Credential } from './credentials-file.js';
-import type { PasswordHasher } from './password-hasher.js';
+import type { PasswordHasher } from './crypto-process.js';
 
 /** A sample password works and the tracker would be reachable; the message names the accounts and what to do. */
 export class SampleAccountsError extends Error {

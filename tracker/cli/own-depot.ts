@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { ensurePrivateDir, writeFileDurably } from '../../common/runtime/files.js';
 import { ownCommand } from '../../common/runtime/own-command.js';
-import type { PasswordHasher } from '../auth/password-hasher.js';
+import type { PasswordHasher } from '../auth/crypto-process.js';
 import type { Store } from '../store/store.js';
 import { CliError, EXIT } from './process.js';
 

@@ -8,8 +8,8 @@ import { ownCommand } from '../../common/runtime/own-command.js';
 import { readPackageFile } from '../../common/runtime/own-program.js';
 import { formatPin, type Identity, loadOrCreateIdentity } from '../../common/wire/identity.js';
 import { parseCredentials, readCredentials } from '../auth/credentials-file.js';
+import { CryptoProcess, type PasswordHasher } from '../auth/crypto-process.js';
 import { importAccounts } from '../auth/import-accounts.js';
-import { ChildHasher, type PasswordHasher } from '../auth/password-hasher.js';
 import { refuseSampleAccounts } from '../auth/sample-accounts.js';
 import { loadSealKey } from '../auth/seal-key.js';
 import type { Store } from '../store/store.js';
@@ -71,14 +71,15 @@ async function serve({ config, flags, process, identity, log }: Start): Promise<
     }),
     (opened) => opened.close(),
   );
-  const hasher = cleanUp.adopt(new ChildHasher(), (started) => started.stop());
+  const hasher = cleanUp.adopt(new CryptoProcess(), (started) => started.stop());
+  const { openLogin } = hasher;
   await prepareAccounts({ config, process, store, hasher });
   const { host, port, advertise, statusHost, statusPort } = config;
   const reload = new SettingsReload({ flags, process, log, config });
   const tracker = cleanUp.adopt(
     await listen(
       {
-        ...{ host, port, advertise, store, hasher, identity, sealKey, clock: process.clock, log },
+        ...{ host, port, advertise, store, hasher, openLogin, identity, sealKey, clock: process.clock, log },
         ...liveSettings(config),
         putQuotaBytes: config.putQuota,
         status: statusPort === undefined ? undefined : { host: statusHost, port: statusPort },

@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { checkUserName } from '../../common/content/file-name.js';
 import { ownCommand } from '../../common/runtime/own-command.js';
 import { readCredentials } from '../auth/credentials-file.js';
+import { CryptoProcess } from '../auth/crypto-process.js';
 import { importAccounts } from '../auth/import-accounts.js';
-import { ChildHasher } from '../auth/password-hasher.js';
 import type { AccountChange, Store } from '../store/store.js';
 import { takePassword } from './password.js';
 import { CliError, type CliProcess, EXIT, type Output } from './process.js';
@@ -95,7 +95,7 @@ export function listUsers(flags: UserFlags, process: CliProcess): Promise<void> 
 export function importUsers(file: string, flags: UserFlags, process: CliProcess): Promise<void> {
   return withStore(flags, process, async ({ store, output }) => {
     const credentials = await readCredentials(resolve(process.host.cwd, file));
-    const hasher = new ChildHasher();
+    const hasher = new CryptoProcess();
     try {
       const added = await importAccounts(credentials, { store, hasher, clock: process.clock });
       const known = credentials.length - added.length;
@@ -122,7 +122,7 @@ async function change(
 
 async function newHash(user: string, { passwordFile }: UserFlags, process: CliProcess): Promise<string> {
   const password = await takePassword(user, passwordFile, process);
-  const hasher = new ChildHasher();
+  const hasher = new CryptoProcess();
   try {
     return await hasher.hash(password);
   } finally {

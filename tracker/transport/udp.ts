@@ -27,7 +27,7 @@ import {
 } from '../../common/wire/datagrams.js';
 import { KemKeys } from '../../common/wire/kem-keys.js';
 import { MAX_DATA_BYTES } from '../../common/wire/sealed-data.js';
-import { MAX_SEALED_LOGIN_REPLY_BYTES, openLogin } from '../../common/wire/sealed-login.js';
+import { type LoginKeys, MAX_SEALED_LOGIN_REPLY_BYTES, sealLoginReply } from '../../common/wire/sealed-login.js';
 import { MAX_SEALED_RESUME_REPLY_BYTES, openResume } from '../../common/wire/sealed-resume.js';
 import type { Address, Carrier } from '../carrier.js';
 import { plainHost } from '../registry/addresses.js';
@@ -43,9 +43,9 @@ import { Turns } from './turns.js';
 /** About 6,500 small datagrams: what may arrive while the event loop is busy. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** Logins whose seal is opened at once: public-key work of a millisecond each, between which heartbeats must be read. */
-const LOGINS_AT_ONCE = 2;
-/** Others that wait for it: what is opened in about a tenth of a second. */
+/** Logins whose seal is opened at once, in the process for it: so many that it need not wait for the next. */
+const LOGINS_AT_ONCE = 8;
+/** Others that wait for it: what is opened in one or two tenths of a second. */
 const MAX_WAITING_LOGINS = 64;
 
 export interface UdpOptions {
@@ -188,20 +188,21 @@ export class UdpTransport implements Part {
     this.#send(encodeCookie({ nonce, cookie, offer: this.#kemKeys.offer() }), address);
   }
 
-  #takeLogin(datagram: Buffer, { cookie }: Datagram & { kind: typeof KIND.login }, { address }: From): void {
+  #takeLogin(datagram: Buffer, { cookie, keyId }: Datagram & { kind: typeof KIND.login }, { address }: From): void {
     if (!this.#cookies.check(cookie, address.host, address.port)) return void this.#drop('badCookie');
     if (!this.#buckets.take(address.host)) return void this.#drop('overRate');
+    const kemSecret = this.#kemKeys.find(keyId);
+    if (kemSecret === undefined) return void this.#drop('badSeal');
     if (this.#logins.isFull) return void this.#drop('tooMany'); // the peer sends it again, and goes over to TCP
-    this.#detach(this.#login(Buffer.from(datagram), address));
+    this.#detach(this.#login(datagram, { kemSecret, trackerPin: this.#services.identity.pin }, address));
   }
 
-  async #login(datagram: Buffer, address: Address): Promise<void> {
-    const keys = { kemKeys: this.#kemKeys, trackerPin: this.#services.identity.pin };
-    const opened = await this.#logins.run(() => openLogin(datagram, keys));
+  async #login(datagram: Buffer, keys: LoginKeys, address: Address): Promise<void> {
+    const opened = await this.#logins.run(() => this.#services.openLogin(datagram, keys));
     if (opened === undefined) return void this.#drop('badSeal');
     const request = readRequest(opened.plaintext);
     const reply = await this.#enter(request, carrierOf(address, MAX_SEALED_LOGIN_REPLY_BYTES));
-    if (reply !== undefined) this.#send(await opened.sealReply(reply), address);
+    if (reply !== undefined) this.#send(sealLoginReply(opened, reply), address);
   }
 
   #takeResume(datagram: Buffer, { cookie }: Datagram & { kind: typeof KIND.resume }, { address }: From): void {
@@ -331,7 +332,10 @@ export class UdpTransport implements Part {
   }
 
   #detach(work: Promise<void>): void {
-    work.catch((error: unknown) => this.#log.write('error', 'a datagram could not be answered', { error }));
+    work.catch((error: unknown) => {
+      // Behind its end nobody waits for an answer.
+      if (this.#closed === undefined) this.#log.write('error', 'a datagram could not be answered', { error });
+    });
   }
 }
 

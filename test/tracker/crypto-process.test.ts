@@ -1,15 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
+import { systemClock } from '../../common/runtime/clock.js';
+import type { Identity } from '../../common/wire/identity.js';
+import { KemKeys } from '../../common/wire/kem-keys.js';
 import { dummyHash, formatPhc, parsePhc } from '../../common/wire/phc.js';
+import { type SealedLogin, sealLogin, sealLoginReply } from '../../common/wire/sealed-login.js';
+import { CryptoProcess, MAX_CONCURRENT_HASHES } from '../../tracker/auth/crypto-process.js';
 import { MAX_WAITING_PER_SOURCE } from '../../tracker/auth/hash-queue.js';
-import { ChildHasher, MAX_CONCURRENT_HASHES } from '../../tracker/auth/password-hasher.js';
 import { childrenOf } from '../support/proc.js';
 import { waitFor } from '../support/wait-for.js';
+import { newIdentity } from '../wire/test-identity.js';
 
 describe('password hashes', () => {
-  let hasher: ChildHasher;
+  let hasher: CryptoProcess;
   beforeEach(() => {
-    hasher = new ChildHasher();
+    hasher = new CryptoProcess();
   });
   afterEach(() => hasher.stop());
 
@@ -83,5 +88,66 @@ describe('password hashes', () => {
 
     expect(await waiting).to.satisfy((result: string) => result === 'busy' || result.startsWith('$argon2id'));
     expect(await hasher.hash('z')).to.match(/^\$argon2id/);
+  });
+});
+
+describe('logins in the process for them', () => {
+  let identity: Identity;
+  let crypto: CryptoProcess;
+  before(async () => {
+    identity = await newIdentity();
+  });
+  beforeEach(() => {
+    crypto = new CryptoProcess();
+  });
+  afterEach(() => crypto.stop());
+
+  const message = { type: 'login', password: 'correct horse' };
+  const sealed = async (
+    kemKeys: KemKeys,
+  ): Promise<{ login: SealedLogin; keys: { kemSecret: Buffer; trackerPin: string } }> => {
+    const offer = kemKeys.offer();
+    const keyId = offer.subarray(0, 8);
+    const trackerPin = identity.pin;
+    const login = await sealLogin({
+      cookie: Buffer.alloc(24),
+      keyId,
+      kemKey: offer.subarray(8, 40),
+      trackerPin,
+      message,
+    });
+    return { login, keys: { kemSecret: kemKeys.find(keyId)!, trackerPin } };
+  };
+
+  it('are opened, each with its own key, and their replies reach the peer', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 20 }, async () => sealed(await KemKeys.create(identity, systemClock))),
+    );
+
+    const replies = await Promise.all(
+      all.map(async ({ login, keys }, index) => {
+        const opened = await crypto.openLogin(login.datagram, keys);
+        expect(JSON.parse(Buffer.from(opened!.plaintext).toString())).to.deep.equal(message);
+        return login.openReply(sealLoginReply(opened!, { index }));
+      }),
+    );
+
+    expect(replies.map((reply) => JSON.parse(String(reply)))).to.deep.equal(all.map((_, index) => ({ index })));
+  });
+
+  it('that do not open are told from those that could not be judged', async () => {
+    const { login, keys } = await sealed(await KemKeys.create(identity, systemClock));
+    const bad = Buffer.from(login.datagram);
+    bad[bad.length - 1]! ^= 1;
+
+    expect(await crypto.openLogin(bad, keys)).to.equal(undefined);
+    const [pid] = await waitFor(async () => {
+      const pids = await childrenOf(process.pid);
+      return pids.length > 0 && pids;
+    });
+    const waiting = crypto.openLogin(login.datagram, keys).catch((error: { code: string }) => error.code);
+    process.kill(pid!, 'SIGKILL');
+    expect(await waiting).to.satisfy((result: unknown) => result === 'busy' || typeof result === 'object');
+    expect(await crypto.openLogin(login.datagram, keys)).to.have.property('plaintext');
   });
 });

@@ -4,8 +4,9 @@ import { setPriority } from 'node:os';
 import { ProtocolError } from '../../common/protocol/errors.js';
 import type { Part } from '../../common/runtime/lifecycle.js';
 import { forkProgram } from '../../common/runtime/own-program.js';
+import type { LoginKeys, OpenedLogin } from '../../common/wire/sealed-login.js';
+import type { CryptoJob, CryptoResult, HashJob, Numbered } from './crypto-process-main.js';
 import { HashQueue, type Lane } from './hash-queue.js';
-import type { HashAnswer, HashJob } from './hasher-main.js';
 
 /** 19 MiB each: more at once would cost memory and both cores without being faster. */
 export const MAX_CONCURRENT_HASHES = 2;
@@ -17,7 +18,7 @@ const NICENESS = 10;
  */
 const ENVIRONMENT = { MALLOC_MMAP_THRESHOLD_: String(4 * 2 ** 20) };
 
-/** Makes and checks argon2id hashes in a niced process of its own. */
+/** Makes and checks argon2id hashes. */
 export interface PasswordHasher extends Part {
   /** @throws {ProtocolError} `busy` when too many wait. */
   hash(password: string): Promise<string>;
@@ -27,15 +28,19 @@ export interface PasswordHasher extends Part {
   refuseWhenFull(lane: Lane): void;
 }
 
+/** As that of `sealed-login.ts`. @throws {ProtocolError} `busy` when it cannot be told now. */
+export type OpenLogin = (datagram: Buffer, keys: LoginKeys) => Promise<OpenedLogin | undefined>;
+
 /** Without a lane: of this program itself. */
 const OWN: Lane = { source: '' };
 
-type Waiting = { readonly job: HashJob } & PromiseWithResolvers<HashAnswer>;
+type Waiting = { readonly job: HashJob } & PromiseWithResolvers<CryptoResult>;
 
-/** Starts the process at once; a process that died is replaced at the next call. */
-export class ChildHasher implements PasswordHasher {
+/** What is costly about logins, in a niced process of its own. Starts it at once; a process that died is replaced at the next call. */
+export class CryptoProcess implements PasswordHasher {
   readonly #queue = new HashQueue<Waiting>();
-  readonly #running = new Map<number, Waiting>();
+  readonly #sent = new Map<number, PromiseWithResolvers<CryptoResult>>();
+  #hashing = 0;
   #child: ChildProcess | undefined;
   #lastId = 0;
   #isStopped = false;
@@ -45,20 +50,27 @@ export class ChildHasher implements PasswordHasher {
   }
 
   async hash(password: string): Promise<string> {
-    const answer = await this.#ask({ password }, OWN);
-    if (!('phc' in answer)) throw unusable(answer);
-    return answer.phc;
+    const result = await this.#hash({ password }, OWN);
+    if (!('phc' in result)) throw unusable(result);
+    return result.phc;
   }
 
   async verify(password: string, phc: string, lane: Lane = OWN): Promise<boolean> {
-    const answer = await this.#ask({ password, phc }, lane);
-    if (!('isRight' in answer)) throw unusable(answer);
-    return answer.isRight;
+    const result = await this.#hash({ password, phc }, lane);
+    if (!('isRight' in result)) throw unusable(result);
+    return result.isRight;
   }
 
   refuseWhenFull(lane: Lane): void {
     if (!this.#queue.hasRoom(lane)) throw busy();
   }
+
+  /** The caller sends few at once. */
+  readonly openLogin: OpenLogin = async (datagram, keys) => {
+    const result = await this.#send({ datagram, ...keys });
+    if (!('opened' in result)) throw unusable(result);
+    return result.opened;
+  };
 
   async stop(): Promise<void> {
     this.#isStopped = true;
@@ -70,43 +82,51 @@ export class ChildHasher implements PasswordHasher {
     await exited;
   }
 
-  #ask(job: Omit<HashJob, 'id'>, lane: Lane): Promise<HashAnswer> {
+  #hash(job: HashJob, lane: Lane): Promise<CryptoResult> {
     if (this.#isStopped) return Promise.reject(new ProtocolError('shutting-down'));
-    this.#lastId += 1;
-    const waiting = { job: { ...job, id: this.#lastId }, ...Promise.withResolvers<HashAnswer>() };
+    const waiting = { job, ...Promise.withResolvers<CryptoResult>() };
     if (!this.#queue.push(lane, waiting, ({ reject }) => reject(busy()))) return Promise.reject(busy());
-    this.#send();
+    this.#hashNext();
     return waiting.promise;
   }
 
-  #send(): void {
-    while (this.#running.size < MAX_CONCURRENT_HASHES) {
+  #hashNext(): void {
+    while (this.#hashing < MAX_CONCURRENT_HASHES) {
       const next = this.#queue.shift();
       if (next === undefined) return;
-      this.#running.set(next.job.id, next);
-      (this.#child ?? this.#start()).send(next.job);
+      this.#hashing += 1;
+      const settled = (): void => {
+        this.#hashing -= 1;
+        this.#hashNext();
+      };
+      this.#send(next.job).finally(settled).then(next.resolve, next.reject);
     }
   }
 
+  #send(job: CryptoJob): Promise<CryptoResult> {
+    if (this.#isStopped) return Promise.reject(new ProtocolError('shutting-down'));
+    this.#lastId += 1;
+    const sent = Promise.withResolvers<CryptoResult>();
+    this.#sent.set(this.#lastId, sent);
+    (this.#child ?? this.#start()).send({ id: this.#lastId, ...job } satisfies Numbered<CryptoJob>);
+    return sent.promise;
+  }
+
   #start(): ChildProcess {
-    const child = forkProgram(new URL('./hasher-main.js', import.meta.url), {
+    const child = forkProgram(new URL('./crypto-process-main.js', import.meta.url), {
       env: ENVIRONMENT,
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    child.on('message', (answer: HashAnswer) => this.#settle(answer));
+    child.on('message', ({ id, ...result }: Numbered<CryptoResult>) => {
+      this.#sent.get(id)?.resolve(result);
+      this.#sent.delete(id);
+    });
     child.on('error', () => this.#lose(child));
     child.on('exit', () => this.#lose(child));
     if (child.pid !== undefined) setPriority(child.pid, NICENESS);
     this.#child = child;
     return child;
-  }
-
-  #settle(answer: HashAnswer): void {
-    const waiting = this.#running.get(answer.id);
-    this.#running.delete(answer.id);
-    waiting?.resolve(answer);
-    this.#send();
   }
 
   #lose(child: ChildProcess): void {
@@ -117,9 +137,9 @@ export class ChildHasher implements PasswordHasher {
 
   #failAll(): void {
     const failure = this.#isStopped ? new ProtocolError('shutting-down') : busy();
-    for (const waiting of this.#running.values()) waiting.reject(failure);
-    this.#running.clear();
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next.reject(failure);
+    for (const sent of this.#sent.values()) sent.reject(failure);
+    this.#sent.clear();
   }
 }
 
@@ -127,8 +147,8 @@ function busy(): ProtocolError {
   return new ProtocolError('busy', undefined, { retryAfterMs: BUSY_RETRY_MS });
 }
 
-function unusable(answer: HashAnswer): Error {
+function unusable(result: CryptoResult): Error {
   return new Error(
-    `a password hash could not be computed: ${'failure' in answer ? answer.failure : 'unexpected answer'}`,
+    `a password or login could not be judged: ${'failure' in result ? result.failure : 'unexpected answer'}`,
   );
 }
