@@ -8,7 +8,7 @@ import {
   type webcrypto,
 } from 'node:crypto';
 import { KEM_KEY_LIFE_MS } from '../protocol/limits.js';
-import type { Clock } from '../runtime/clock.js';
+import { type Clock, systemClock } from '../runtime/clock.js';
 import type { Identity } from './identity.js';
 
 export const KEY_ID_BYTES = 8;
@@ -109,9 +109,10 @@ export function kemPair(secret: KemSecret): webcrypto.CryptoKeyPair {
   };
   const made = { secret, pair };
   lastPair = made;
-  setTimeout(() => {
+  const forget = (): void => {
     if (lastPair === made) lastPair = undefined;
-  }, PAIR_KEPT_MS).unref();
+  };
+  systemClock.setTimer(forget, PAIR_KEPT_MS).unref();
   return pair;
 }
 
