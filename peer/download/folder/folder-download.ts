@@ -18,7 +18,7 @@ import type { SourceEntry } from '../source-entry.js';
 import { SourcePool } from '../source-pool.js';
 import type { SourceSession } from '../source-session.js';
 import { SwarmHold } from '../swarm-hold.js';
-import { lookAt, refuseTooLarge, type Target, targetOf } from '../target.js';
+import { lookAt, refuseTooLarge, type Target } from '../target.js';
 import { ArrivedFiles } from './arrived-files.js';
 import { fetchListing } from './fetch-listing.js';
 import { FolderPlan, type Wanted, type WantedFile } from './folder-plan.js';
@@ -32,7 +32,7 @@ import { pruneStaged } from './prune-staged.js';
 import { directoriesOf, replacements } from './replacements.js';
 import { SINGLE } from './stage-files.js';
 import { StageThreads } from './stage-threads.js';
-import { Staging } from './staging.js';
+import { folderTargetOf, Staging } from './staging.js';
 import { unlistedFiles } from './unlisted-files.js';
 
 /** What no source has as it was published is asked for again after this, ms, and so often: its publisher is about to publish it anew. */
@@ -71,8 +71,7 @@ export class FolderDownload {
     this.#request = options.request;
     this.#clock = options.clock ?? systemClock;
     this.#meter = new RateMeter(this.#clock);
-    const { directory, fileName, publicationId } = options.request;
-    this.#target = targetOf(directory, fileName, publicationId);
+    this.#target = folderTargetOf(options.request);
     this.#hold = new SwarmHold(options.tracker, this.#clock);
   }
 

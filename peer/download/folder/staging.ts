@@ -1,5 +1,5 @@
 /**
- * The folder beside the target in which a folder grows until it is whole: `.NAME.<publication>.part`, 0700, with the listing and the
+ * The folder beside the target in which a folder grows until it is whole: `.NAME.<publication or choice>.part`, 0700, with the listing and the
  * files so far. What an earlier run left is used again, also of an earlier revision: every file is proven before it counts.
  */
 import { constants } from 'node:fs';
@@ -7,15 +7,28 @@ import { type FileHandle, lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import { blake3 } from '../../../common/content/blake3.js';
 import { PeerError } from '../../api.js';
+import type { DownloadRequest } from '../download-request.js';
 import { errnoOf, fileProblem } from '../file-problem.js';
 import { lockPart, type PartLock } from '../part-lock.js';
-import { lookAt, type Target } from '../target.js';
+import { lookAt, type Target, targetOf } from '../target.js';
 import { SINGLE } from './stage-files.js';
 
 const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
 /** Large files that are open at once. */
 const MAX_OPEN = 16;
+
+/**
+ * Where a folder, or some of it, goes. All that is staged becomes what was asked for, so each choice has a place of its own: a narrower
+ * one would remove what a wider one, stopped before its end, had staged.
+ * @throws {PeerError} `bad-name`.
+ */
+export function folderTargetOf({ directory, fileName, publicationId, inside }: DownloadRequest): Target {
+  if (inside === undefined) return targetOf(directory, fileName, publicationId);
+  const choice = blake3(Buffer.from(`${publicationId}/${inside}`));
+  return targetOf(directory, fileName, Buffer.from(choice).toString('hex'));
+}
 
 export class Staging implements AsyncDisposable {
   /** Open large files, least recently used first. */
