@@ -27,7 +27,7 @@ import { FolderWave, type LocalRoot } from './folder-wave.js';
 import { insideOf, isPattern } from './inside.js';
 import type { LocalFolders } from './local-folder.js';
 import { OpenSessions } from './open-sessions.js';
-import { inTheWay, placeFile, placeInto, placeNew } from './place-folder.js';
+import { folderInTheWay, inTheWay, placeFile, placeInto, placeNew } from './place-folder.js';
 import { pruneStaged } from './prune-staged.js';
 import { directoriesOf, replacements } from './replacements.js';
 import { SINGLE } from './stage-files.js';
@@ -142,19 +142,15 @@ export class FolderDownload {
     }
   }
 
-  /** A folder that is there is brought up to date with `--force`; anything else stays as it is. */
-  async #lookAtTarget(): Promise<'nothing' | 'file' | 'folder'> {
+  /** With `--force` a folder that is there is brought up to date, and a file replaced in the end; anything else stays as it is. */
+  async #lookAtTarget(): Promise<'nothing' | 'folder'> {
     const { path } = this.#target;
+    const { force } = this.#request;
     const there = await lookAt(path);
-    if (there === undefined) return 'nothing';
-    if (this.#request.force && there.isDirectory()) return 'folder';
-    if (this.#request.force && there.isFile()) return 'file';
+    if (there === undefined || (force && there.isFile())) return 'nothing';
+    if (force && there.isDirectory()) return 'folder';
     await Staging.clearFinished(this.#target);
-    if (!there.isDirectory()) throw inTheWay(path, 'file');
-    throw new PeerError({
-      code: 'exists',
-      message: `${path} is there already and was not touched. Bring it up to date with --force, or choose another name with --as NAME.`,
-    });
+    throw inTheWay(path, { isFolder: there.isDirectory(), force });
   }
 
   async #fetchRevision(work: Work): Promise<void> {
@@ -217,8 +213,7 @@ export class FolderDownload {
     const plan = await this.#atWork(() => FolderPlan.read(listing.path, reading));
     if (plan.isEmpty) throw nothingInside(this.#request);
     this.#plan = plan;
-    if (plan.isFile ? there === 'folder' : there === 'file')
-      throw inTheWay(this.#target.path, plan.isFile ? 'folder' : 'file');
+    if (plan.isFile && there === 'folder') throw folderInTheWay(this.#target.path);
     if (plan.bytes > (this.#request.mostBytes ?? plan.bytes)) throw largerThanSaid(this.#request, plan.bytes);
     const local = await this.#readLocal(there, signal);
     await refuseTooLarge(this.#target, local?.isTarget === true ? 0 : Math.max(0, plan.bytes - staging.leftBytes));
@@ -345,7 +340,7 @@ export class FolderDownload {
     await threads.call('syncPaths', [staging.files, directories]).catch((error: unknown) => {
       throw fileProblem(this.#target.path, error);
     });
-    await placeNew(staging.files, this.#target);
+    await placeNew(staging.files, this.#target, this.#request);
   }
 
   #settle(error: unknown, signal: AbortSignal): void {
@@ -367,7 +362,7 @@ export class FolderDownload {
 interface Work extends AbortOptions {
   readonly staging: Staging;
   readonly threads: StageThreads;
-  readonly there: 'nothing' | 'file' | 'folder';
+  readonly there: 'nothing' | 'folder';
 }
 
 interface ListedFolder {

@@ -1,6 +1,7 @@
 /** The last step of a folder download: what is whole and on the disk appears under its name. Nothing that is there already is touched without `force`. */
+import { randomBytes } from 'node:crypto';
 import { chmod, link, lstat, mkdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { syncDir } from '../../../common/runtime/files.js';
 import { PeerError } from '../../api.js';
@@ -9,14 +10,22 @@ import { errnoOf, fileProblem } from '../file-problem.js';
 import { lookAt, type Target } from '../target.js';
 import { modeFor } from './stage-files.js';
 
-/** A new folder: by one rename. @throws {PeerError} `exists`, `unwritable`. */
-export async function placeNew(staged: string, { path, directory }: Target): Promise<void> {
-  await refuseTaken(path);
-  try {
+/** A new folder: by one rename; with `force` also where a file is. @throws {PeerError} `exists`, `unwritable`. */
+export async function placeNew(
+  staged: string,
+  { path, directory }: Target,
+  { force }: { readonly force: boolean },
+): Promise<void> {
+  const place = async (): Promise<void> => {
     faultPoint('folder-before-rename');
     await rename(staged, path); // Something that came this very moment keeps its name, unless it is an empty folder.
     await syncDir(directory);
     faultPoint('folder-after-rename');
+  };
+  try {
+    if (force && (await lookAt(path))?.isFile() === true) return await insteadOfFile(path, place);
+    await refuseTaken(path);
+    await place();
   } catch (error) {
     throw fileProblem(path, errnoOf(error) === 'ENOTEMPTY' ? taken() : error);
   }
@@ -63,7 +72,7 @@ export async function placeInto(staged: string, root: string, replacements: Asyn
       touched.add(dirname(path));
       faultPoint('folder-file-placed');
     } catch (error) {
-      throw fileProblem(path, error);
+      throw kind === 'file' && errnoOf(error) === 'EISDIR' ? otherKind(path, 'folder') : fileProblem(path, error);
     }
   }
   for (const directory of touched) await syncDir(directory);
@@ -75,21 +84,49 @@ async function makeRealDirectories(root: string, to: string, touched: Set<string
   for (let end = 1; end <= parts.length; end += 1) {
     const path = join(root, ...parts.slice(0, end));
     const there = await lookAt(path);
-    if (there === undefined) {
-      await mkdir(path);
-      touched.add(dirname(path));
-    } else if (!there.isDirectory()) throw noFolder(path);
+    if (there?.isDirectory() === true) continue;
+    if (there === undefined) await mkdir(path);
+    else if (there.isFile()) await insteadOfFile(path, () => mkdir(path));
+    else throw otherKind(path, 'link');
+    touched.add(dirname(path));
   }
 }
 
-/** Something of another kind, or that is not to be touched, has the name already. */
-export function inTheWay(path: string, there: 'file' | 'folder'): PeerError {
-  return fileProblem(path, there === 'file' ? taken() : Object.assign(new Error('is a folder'), { code: 'EISDIR' }));
+/** Has `make` put a folder where a file is, which is gone only when that has worked: meanwhile it lies beside. */
+async function insteadOfFile(path: string, make: () => Promise<unknown>): Promise<void> {
+  const unique = randomBytes(6).toString('hex');
+  const aside = join(dirname(path), `.${basename(path).slice(0, 40)}.${unique}.replaced`);
+  await rename(path, aside);
+  try {
+    await make();
+  } catch (error) {
+    if ((await lookAt(path)) === undefined) await rename(aside, path);
+    throw error;
+  }
+  await rm(aside);
 }
 
-function noFolder(path: string): PeerError {
-  const message = `${path} is no folder here and was not touched, but in what is fetched it is one. Move it away, and get that again.`;
-  return new PeerError({ code: 'exists', message });
+/** What is at `path` is not to be touched. */
+export function inTheWay(path: string, { isFolder, force }: { isFolder: boolean; force: boolean }): PeerError {
+  if (!isFolder && !force) return fileProblem(path, taken());
+  const [what, next] = isFolder
+    ? ['is there already and was not touched', 'Bring it up to date with --force']
+    : ['is neither a file nor a folder, and was not touched', 'Move it away'];
+  return new PeerError({ code: 'exists', message: `${path} ${what}. ${next}, or choose another name with --as NAME.` });
+}
+
+/** A file was asked for. */
+export function folderInTheWay(path: string): PeerError {
+  return fileProblem(path, Object.assign(new Error('is a folder'), { code: 'EISDIR' }));
+}
+
+function otherKind(path: string, there: 'folder' | 'link'): PeerError {
+  const [code, here, fetched] =
+    there === 'folder'
+      ? (['is-directory', 'a folder', 'a file'] as const)
+      : (['exists', 'neither a file nor a folder', 'a folder'] as const);
+  const message = `${path} is ${here} here and was not touched, but in what is fetched it is ${fetched}. Move it away, and get that again.`;
+  return new PeerError({ code, message });
 }
 
 async function refuseTaken(path: string): Promise<void> {
