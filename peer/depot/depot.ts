@@ -125,7 +125,8 @@ export class Depot implements Part {
     while (!signal.aborted) {
       try {
         this.#mustLook = false;
-        await this.#round({ signal });
+        // Whatever failed: on a full disk it may be what makes room.
+        await this.#round({ signal }).finally(() => this.#options.copies.trash.expire());
         this.#lastProblem = '';
       } catch (error) {
         if (signal.aborted) return;
@@ -159,7 +160,6 @@ export class Depot implements Part {
     } while (cursor !== undefined && this.#underWay.size < MAX_UNDER_WAY);
     if (cursor !== undefined) return;
     await this.#throwAway(known, held);
-    await copies.trash.expire();
     if (all) this.#looksAtAll = false;
   }
 
@@ -248,7 +248,7 @@ export class Depot implements Part {
 
   /** The same trouble is told once. */
   #tell(error: unknown): void {
-    const problem = error instanceof PeerError ? error.problem : { code: 'internal', message: String(error) };
+    const problem = problemOf(this.#options.copies.trash.dir, error);
     const text =
       problem.code === 'not-allowed'
         ? 'This user is not appointed to run a depot. On the tracker: shoal user appoint NAME'
@@ -263,11 +263,11 @@ function aimOf({ do: what, fileId }: WorkRow): string {
   return what === 'drop' ? what : fileId;
 }
 
-function problemOf(path: string, error: unknown, { name }: WorkRow): PeerProblem {
+function problemOf(path: string, error: unknown, row?: WorkRow): PeerProblem {
   if (error instanceof PeerError || errnoOf(error) !== '') {
     const { problem } = fileProblem(path, error);
-    if (problem.code !== 'disk-full') return problem;
-    return { ...problem, message: `There is no room for ${name}. Free some space, or offer more with --depot.` };
+    if (row === undefined || problem.code !== 'disk-full') return problem;
+    return { ...problem, message: `There is no room for ${row.name}. Free some space, or offer more with --depot.` };
   }
   return { code: 'internal', message: `${String(error)}.` };
 }

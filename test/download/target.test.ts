@@ -19,6 +19,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 
 import { sameBytes } from '../support/temp.js';
+import { mountTmpfs, unmount } from '../support/tmpfs.js';
 import { waitFor } from '../support/wait-for.js';
 import { problemOf } from './expect-problem.js';
 import { type Publication, type Reader, requestFor, World } from './swarm-fixture.js';
@@ -116,7 +117,7 @@ describe('Download and its target', () => {
     try {
       expect((await problemOf(get())).code).to.equal('unwritable');
     } finally {
-      await run('umount', [reader.folder]);
+      await unmount(reader.folder);
     }
   });
 
@@ -157,7 +158,7 @@ describe('Download and its target', () => {
       expect(world.asked).to.deep.equal([]);
       expect(readdirSync(reader.folder)).to.deep.equal([]);
     } finally {
-      await run('umount', [reader.folder]);
+      await unmount(reader.folder);
     }
   });
 
@@ -171,7 +172,7 @@ describe('Download and its target', () => {
       await run('mount', ['-o', 'remount,nr_inodes=100', reader.folder]);
       expect(await sameBytes(publication.path, (await get()).path)).to.equal(true);
     } finally {
-      await run('umount', [reader.folder]);
+      await unmount(reader.folder);
     }
   });
 
@@ -195,7 +196,7 @@ describe('Download and its target', () => {
       expect(await sameBytes(big.path, row.path)).to.equal(true);
       await slow.stop();
     } finally {
-      await run('umount', [reader.folder]);
+      await unmount(reader.folder);
     }
   });
 
@@ -335,13 +336,3 @@ describe('Download and its target', () => {
     expect((await problemOf(get())).code).to.equal('unwritable');
   });
 });
-
-/** False where this user may not mount; the caller skips. */
-async function mountTmpfs(folder: string, options: string): Promise<boolean> {
-  try {
-    await run('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]);
-    return true;
-  } catch {
-    return false;
-  }
-}

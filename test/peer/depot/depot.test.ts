@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { TRASH_KEPT_MS } from '../../../peer/depot/depot-trash.js';
 import type { Publication } from '../../download/swarm-fixture.js';
+import { mountTmpfs, unmount } from '../../support/tmpfs.js';
 import { waitFor } from '../../support/wait-for.js';
 import { DepotWorld } from './depot-fixture.js';
 
@@ -216,6 +217,37 @@ describe('Depot', () => {
       world.depot.loggedIn();
       await waitFor(async () => (await readdir(join(world.dir, 'trash'))).length === 0);
       expect(file.publicationId).not.to.equal(big.publicationId);
+    });
+
+    it('gives up what was in the trash long enough on a full disk too, and then has room for what comes next', async function () {
+      await mkdir(world.dir);
+      if (!(await mountTmpfs(world.dir, 'size=32m,mode=700'))) return this.skip(); // only root may mount
+      try {
+        const [old, next] = [await world.published('old', 1_000_000), await world.published('next', 1_000, 2)];
+        await world.world.peer('alice', [old, next]);
+        world.tracker.want(old);
+        world.tracker.want(next);
+        await world.start();
+        await waitFor(() => world.tracker.isStored(old) && world.tracker.isStored(next), { what: 'both copies' });
+        world.tracker.rows.delete(old.publicationId);
+        world.depot.loggedIn();
+        await told('knows nothing of 1 of the 2 copies');
+        await writeFile(join(world.dir, 'other'), Buffer.alloc(32 * 1024 * 1024)).catch(() => undefined);
+        world.clock.advance(TRASH_KEPT_MS + 1);
+
+        world.tracker.rows.clear();
+        world.depot.loggedIn();
+
+        const trash = async (): Promise<string> => (await readdir(join(world.dir, 'trash'))).join();
+        await waitFor(async () => !(await trash()).includes(old.publicationId), { what: 'what is old to go' });
+        await told(`${join(world.dir, 'trash')} could not be written: the disk is full`);
+        await world.pass();
+        await told('knows nothing of 1 of the 1 copies');
+        expect(await trash()).to.contain(next.publicationId);
+      } finally {
+        await world.stop();
+        await unmount(world.dir);
+      }
     });
 
     it('removes from the trash too what it is told to drop', async () => {
