@@ -92,7 +92,7 @@ async function publishInput(
   if (command.as !== undefined && paths.length > 1) {
     throw new PeerError({
       code: 'usage',
-      message: `--as gives one name, but ${formatCount(paths.length, 'file')} match.`,
+      message: `--as gives one name, but ${formatCount(paths.length, 'path')} match. Name one, or leave out --as.`,
     });
   }
   const terms = await wishedTerms(command, context);

@@ -37,21 +37,27 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
+/** As in a shell, folders too; of `**`, which goes into folders, the files alone: a folder would bring its files once more. */
 async function matches(pattern: string, { cwd, signal }: PathOptions): Promise<string[]> {
+  const hasFolders = !pattern.includes('**');
   const found: string[] = [];
   for await (const entry of glob(pattern, { cwd, withFileTypes: true })) {
     signal.throwIfAborted();
-    if (entry.isDirectory()) continue; // `pub *` means the files; a folder that is named is refused in words.
+    if (entry.isDirectory() && !hasFolders) continue;
     found.push(resolve(entry.parentPath, entry.name));
     if (found.length > MAX_MATCHES) {
       throw new PeerError({
         code: 'too-many',
-        message: `${safeDisplay(pattern)} matches more than ${MAX_MATCHES} files. Name fewer.`,
+        message: `${safeDisplay(pattern)} matches more than ${MAX_MATCHES} paths. Name fewer, or the folder that holds them.`,
       });
     }
   }
   if (found.length === 0) {
-    throw new PeerError({ code: 'not-found', message: `No file matches ${pattern} in ${cwd}.` });
+    const wanted = hasFolders ? 'file or folder' : 'file';
+    throw new PeerError({
+      code: 'not-found',
+      message: `No ${wanted} matches ${safeDisplay(pattern)} in ${safeDisplay(cwd)}. Name one that is there.`,
+    });
   }
   return found.sort();
 }

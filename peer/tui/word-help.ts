@@ -82,7 +82,7 @@ export const WORD_HELP: Readonly<Record<Word, WordHelp>> = {
     does: 'publish files and folders',
     options: ['--as', '--watch', '--replace', '--for', '--for-group', '--public', ...TERM_OPTIONS],
     more: [
-      'Paths are relative to the folder where Shoal was started; patterns such as *.pdf work.',
+      'Paths are relative to the folder where Shoal was started; patterns such as *.pdf work: * takes folders too, ** files alone.',
       'A folder is one publication; sch finds every file in it, and get takes NAME/PATH and patterns.',
       '--as NAME publishes one file or folder under another name.',
       '--watch keeps a folder published as it is, while Shoal runs.',

@@ -24,7 +24,7 @@ describe('main screen', () => {
       ['pub alpha.pdf', 'alpha.pdf published successfully'],
       ['lpf', '1 file published:'],
       ['pub alpha.pdf missing.txt', '1 file published, 1 file failed'],
-      ['pub *.docx', 'No file matches *.docx'],
+      ['pub *.docx', 'No file or folder matches *.docx'],
       ['unp alpha.pdf', 'alpha.pdf unpublished successfully'],
       ['lap', '1 active user:'],
       ['sch nothing', 'No files found'],
