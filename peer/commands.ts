@@ -205,7 +205,7 @@ async function listSources(
 function mayStore(parts: PutParts | undefined): PutParts {
   if (parts !== undefined) return parts;
   throw new PeerError({
-    code: 'usage',
+    code: 'not-found',
     message: `put needs a peer that serves. Start one with: ${ownCommand('serve')}`,
   });
 }
@@ -213,7 +213,7 @@ function mayStore(parts: PutParts | undefined): PutParts {
 function serving(links: LinkMaker | undefined): LinkMaker {
   if (links !== undefined) return links;
   throw new PeerError({
-    code: 'usage',
+    code: 'not-found',
     message: `Links are served by a running peer. Start one with: ${ownCommand('serve')}`,
   });
 }

@@ -314,16 +314,6 @@ describe('shoal, the command line', () => {
 
       expect([code, stdout]).to.deep.equal([0, `${'cd'.repeat(32)}\n`]);
     });
-
-    it('lists, makes and ends links', async () => {
-      const made = await shoal(['link', 'a.txt', '--expires', '2h'], { json: true });
-      const listed = await shoal(['links']);
-      const ended = await shoal(['unlink', 'L1']);
-
-      expect(made.result).to.have.nested.property('link.notAfter', 7_200_000);
-      expect(listed.stdout).to.match(/^1 link:\n {2}NAME .*\n {2}a\.txt .* L1$/m);
-      expect(ended.stdout).to.equal('The link L1 to a.txt has ended\n');
-    });
   });
 
   describe('trust', () => {

@@ -162,6 +162,18 @@ describe('shoal with a running peer', () => {
     expect(got.jsonEvents().at(-1)).to.deep.include({ event: 'error', code: 'internal' });
   });
 
+  it('makes, lists and ends links', async () => {
+    await using peer = await serve();
+
+    const made = await peer.run(['link', 'a.txt', '--expires', '2h'], { json: true });
+    const listed = await peer.run(['links']);
+    const ended = await peer.run(['unlink', 'L1']);
+
+    expect(made.result).to.have.nested.property('link.notAfter', 7_200_000);
+    expect(listed.stdout).to.match(/^1 link:\n {2}NAME .*\n {2}a\.txt .* L1$/m);
+    expect(ended.stdout).to.equal('The link L1 to a.txt has ended\n');
+  });
+
   it('is ended by xit, which waits for its end', async () => {
     await using peer = await serve();
 
@@ -172,14 +184,27 @@ describe('shoal with a running peer', () => {
     expect((await peer.run(['xit'])).stdout).to.equal('No peer of yours is running\n');
   });
 
-  it('is asked for, where none runs, by a command that can be typed here', async () => {
+  const NEEDS_ONE = {
+    link: ['a.txt'],
+    links: [],
+    unlink: ['L1'],
+    dir: [],
+    cancel: [],
+    pause: [],
+    resume: [],
+    retry: [],
+    priority: ['high'],
+    limit: [],
+  };
+
+  it('is asked for, where none runs, by every word that needs it, with a command that can be typed here', async () => {
     await using peer = await serve();
     await peer.run(['xit']);
 
-    for (const words of [['limit'], ['pause']]) {
-      const { code, stderr } = await peer.run(words);
+    for (const [word, args] of Object.entries(NEEDS_ONE)) {
+      const { code, events, stderr } = await peer.run([word, ...args], { json: true });
 
-      expect(code).to.equal(4);
+      expect([word, code, events.at(-1)?.['code']]).to.deep.equal([word, 4, 'not-found']);
       expect(stderr).to.match(/^No peer of yours is running[.,].* Start one with: npx shoal serve --data \S+/);
     }
   });

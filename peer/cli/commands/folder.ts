@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
-import { PeerError } from '../../api.js';
 import { listFolder } from '../../commands/list-folder.js';
 import { folderListing, folderText } from '../../wording/folder.js';
 import type { CommandContext } from '../context.js';
-import { attach, call } from './one-shot.js';
+import { attach, call, withRunningPeer } from './one-shot.js';
 
 /** The download folder of the running peer; where none runs, the one that a `get` from here would use. */
 export async function ls(context: CommandContext): Promise<number> {
@@ -21,22 +20,15 @@ export async function ls(context: CommandContext): Promise<number> {
 }
 
 /** Where the running peer puts downloads that name no folder, and with FOLDER from now on. */
-export async function dir(context: CommandContext): Promise<number> {
+export function dir(context: CommandContext): Promise<number> {
   const { args, output, process } = context;
-  const peer = await attach(context);
-  if (peer === undefined)
-    throw new PeerError({
-      code: 'not-found',
-      message: 'No peer of yours is running. Commands on their own put files here, or where --downloads says.',
-    });
-  try {
+  const or = 'commands on their own put files here, or where --downloads says';
+  return withRunningPeer(context, { or }, async (peer) => {
     const [folder] = args;
     const wanted = folder === undefined ? {} : { directory: resolve(process.host.cwd, folder) };
     const result = await call(context, peer, 'dir', wanted);
     output.lines([folderText(result.directory)]);
     output.result('dir', result);
     return 0;
-  } finally {
-    await peer.close();
-  }
+  });
 }

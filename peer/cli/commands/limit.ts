@@ -1,8 +1,6 @@
-import { ownCommand } from '../../../common/runtime/own-command.js';
-import { PeerError } from '../../api.js';
 import { limitInput, limitsLayout, RATE_OPTIONS } from '../../wording/limits.js';
 import type { CommandContext } from '../context.js';
-import { attach, call } from './one-shot.js';
+import { call, withRunningPeer } from './one-shot.js';
 
 /** Shows or changes the limits of the running peer. */
 export async function limit(context: CommandContext): Promise<number> {
@@ -18,18 +16,11 @@ export async function limit(context: CommandContext): Promise<number> {
     remove: options['remove'] === true,
     rateOf: (flag) => given(nameOf(flag)),
   });
-  const peer = await attach(context);
-  if (peer === undefined)
-    throw new PeerError({
-      code: 'not-found',
-      message: `No peer of yours is running. Start one with: ${ownCommand('serve')} (--upload-limit and --download-limit hold from its start).`,
-    });
-  try {
+  const or = '--upload-limit and --download-limit hold from its start';
+  return withRunningPeer(context, { or }, async (peer) => {
     const result = await call(context, peer, 'limit', input);
     output.show(limitsLayout(result));
     output.result('limit', result);
     return 0;
-  } finally {
-    await peer.close();
-  }
+  });
 }

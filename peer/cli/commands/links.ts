@@ -1,13 +1,15 @@
 import { parseSetting } from '../../../common/runtime/setting-value.js';
 import { linkEnded, linkMade, listLinks } from '../../wording/links.js';
 import type { CommandContext } from '../context.js';
-import { call, withPeer } from './one-shot.js';
+import { call, withRunningPeer } from './one-shot.js';
+
+const FOR_LINKS = { so: 'nothing would serve a link' };
 
 /** Makes a sealed URL, and shows the command lines that fetch it. */
 export async function link(context: CommandContext): Promise<number> {
   const { output } = context;
   const input = { selector: context.args[0] ?? '', ...expiryOf(context) };
-  return withPeer(context, async (peer) => {
+  return withRunningPeer(context, FOR_LINKS, async (peer) => {
     const result = await call(context, peer, 'link', input);
     output.show(linkMade(result.link));
     output.result('link', result);
@@ -17,7 +19,7 @@ export async function link(context: CommandContext): Promise<number> {
 
 export function links(context: CommandContext): Promise<number> {
   const { output } = context;
-  return withPeer(context, async (peer) => {
+  return withRunningPeer(context, FOR_LINKS, async (peer) => {
     const result = await call(context, peer, 'links', {});
     output.show(listLinks(result.links, output.now()));
     output.result('links', result);
@@ -27,7 +29,7 @@ export function links(context: CommandContext): Promise<number> {
 
 export function unlink(context: CommandContext): Promise<number> {
   const { output } = context;
-  return withPeer(context, async (peer) => {
+  return withRunningPeer(context, FOR_LINKS, async (peer) => {
     const result = await call(context, peer, 'unlink', { linkId: context.args[0] ?? '' });
     output.lines([linkEnded(result.link)]);
     output.result('unlink', result);

@@ -1,10 +1,9 @@
 /** Words about downloads of the running peer. */
-import { ownCommand } from '../../../common/runtime/own-command.js';
 import { type CommandInput, PeerError, TRANSFER_PRIORITIES, type TransferPriority } from '../../api.js';
 import type { TransferWord } from '../../wording/choose-transfer.js';
 import { transferOutcome } from '../../wording/outcomes.js';
 import type { CommandContext } from '../context.js';
-import { attach, call } from './one-shot.js';
+import { call, withRunningPeer } from './one-shot.js';
 
 export function cancel(context: CommandContext): Promise<number> {
   return tell(context, 'cancel', inputOf(context.args[0]));
@@ -39,23 +38,15 @@ function inputOf(transfer: string | undefined): { readonly transfer?: string } {
   return transfer === undefined ? {} : { transfer };
 }
 
-async function tell<K extends Exclude<TransferWord, 'limit'>>(
+function tell<K extends Exclude<TransferWord, 'limit'>>(
   context: CommandContext,
   word: K,
   input: CommandInput<K>,
 ): Promise<number> {
-  const peer = await attach(context);
-  if (peer === undefined)
-    throw new PeerError({
-      code: 'not-found',
-      message: `No peer of yours is running, so there is no download. Start one with: ${ownCommand('serve')}`,
-    });
-  try {
+  return withRunningPeer(context, { so: 'there is no download' }, async (peer) => {
     const result = await call(context, peer, word, input);
     context.output.lines([transferOutcome(word, result.transfer)]);
     context.output.result(word, result);
     return 0;
-  } finally {
-    await peer.close();
-  }
+  });
 }
