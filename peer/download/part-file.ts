@@ -23,7 +23,7 @@ const READ_BYTES = 1024 * 1024;
 const OPEN_FLAGS = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 const CREATE_FLAGS = OPEN_FLAGS | constants.O_CREAT | constants.O_EXCL;
 /** `st_blocks` counts these, whatever the file system's own block is. */
-const STAT_BLOCK_BYTES = 512;
+export const STAT_BLOCK_BYTES = 512;
 
 export interface CheckOptions extends AbortOptions {
   readonly onProgress: (checkedBytes: number) => void;

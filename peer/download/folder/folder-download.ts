@@ -134,7 +134,7 @@ export class FolderDownload {
         return await this.#fetchRevision({ staging, threads, there, signal });
       } catch (error) {
         if (!(error instanceof NewRevision) || revisions === MAX_REVISIONS) throw error;
-        staging.left(this.#done.bytes);
+        staging.mayHaveFiles = true;
         this.#follow(error.latest);
       } finally {
         await threads.close();
@@ -216,8 +216,8 @@ export class FolderDownload {
     if (plan.isFile && there === 'folder') throw folderInTheWay(this.#target.path);
     if (plan.bytes > (this.#request.mostBytes ?? plan.bytes)) throw largerThanSaid(this.#request, plan.bytes);
     const local = await this.#readLocal(there, signal);
-    await refuseTooLarge(this.#target, local?.isTarget === true ? 0 : Math.max(0, plan.bytes - staging.leftBytes));
-    if (staging.mayHaveFiles) await this.#atWork(() => pruneStaged(staging, plan));
+    const stagedBytes = staging.mayHaveFiles ? await this.#atWork(() => pruneStaged(staging, plan)) : 0;
+    await refuseTooLarge(this.#target, local?.isTarget === true ? 0 : plan.bytes - stagedBytes);
     const fetched: FetchedFolder = { plan, local, arrived, staged: new Map() };
     const missing: WantedFile[] = [];
     const waves: FolderWave[] = [];

@@ -38,8 +38,6 @@ export class Staging implements AsyncDisposable {
 
   /** Files of an earlier run or revision may be in it. */
   mayHaveFiles: boolean;
-  /** Of an earlier revision, bytes; of an earlier run nobody knows how much: infinite. */
-  leftBytes: number;
 
   private constructor(
     readonly target: Target,
@@ -48,7 +46,6 @@ export class Staging implements AsyncDisposable {
     isNew: boolean,
   ) {
     this.mayHaveFiles = !isNew;
-    this.leftBytes = isNew ? 0 : Infinity;
   }
 
   /** @throws {PeerError} `in-use`, `unwritable`, `disk-full`. */
@@ -71,12 +68,6 @@ export class Staging implements AsyncDisposable {
     using _lock = lockPart(target.partPath, target.path);
     // It may have been begun anew until it was ours.
     if (await isPlaced(target)) await rm(target.partPath, { recursive: true, force: true });
-  }
-
-  /** So many bytes of a revision that is followed by another. */
-  left(bytes: number): void {
-    this.mayHaveFiles = true;
-    this.leftBytes += bytes;
   }
 
   /** Who may write to the folder around it can put another in its place. @throws {PeerError} `unwritable`. */
