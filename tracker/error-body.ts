@@ -4,13 +4,14 @@ import type { ErrorBody } from '../common/protocol/messages.js';
 import type { Log } from '../common/runtime/log.js';
 import { StoreError, type StoreErrorCode } from './store/store-error.js';
 
-const RETRY_STORAGE_MS = 5_000;
+const RETRY_AFTER_MS: { readonly [Code in ErrorCode]?: number } = { storage: 5_000, busy: 1_000 };
 
 const CODE_OF_STORE: Record<StoreErrorCode, ErrorCode> = {
   storage: 'storage',
   busy: 'storage',
   unreachable: 'storage',
   closed: 'shutting-down',
+  stopped: 'busy',
   'newer-schema': 'internal',
   corrupt: 'internal',
   unreadable: 'internal',
@@ -28,5 +29,6 @@ export function errorBodyOf(error: unknown, log: Log): ErrorBody {
   }
   const code = error instanceof StoreError ? CODE_OF_STORE[error.code] : 'internal';
   log.write('error', 'a request failed', { error });
-  return { code, message: ERROR_TEXTS[code], ...(code === 'storage' ? { retryAfterMs: RETRY_STORAGE_MS } : {}) };
+  const retryAfterMs = RETRY_AFTER_MS[code];
+  return { code, message: ERROR_TEXTS[code], ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }

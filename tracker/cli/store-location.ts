@@ -63,6 +63,8 @@ export interface OpenOptions {
   /** Of a tracker's clock, ms since epoch. */
   readonly now?: number;
   readonly onNotice?: (notice: string) => void;
+  /** See `SqliteStoreOptions`; a database elsewhere is waited for instead. */
+  readonly onDeath?: (failure: Error) => void;
 }
 
 export async function openStore(place: StorePlace, options: OpenOptions): Promise<Store> {

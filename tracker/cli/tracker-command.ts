@@ -60,6 +60,7 @@ async function serve({ config, flags, process, identity, log }: Start): Promise<
   const sealKey = await loadSealKey(config.sealKey ?? join(config.data, 'seal.key'), {
     mayCreate: config.sealKey === undefined,
   });
+  const death = new AbortController();
   const store = cleanUp.adopt(
     await openStore(storePlace(config, process.host.cwd), {
       isTracker: true,
@@ -67,6 +68,10 @@ async function serve({ config, flags, process, identity, log }: Start): Promise<
       onNotice: (notice) => {
         process.stderr.write(`shoal tracker: ${notice}\n`);
         log.write('warn', notice);
+      },
+      onDeath: (failure) => {
+        log.write('error', 'the tracker ends', { error: failure });
+        death.abort(failure);
       },
     }),
     (opened) => opened.close(),
@@ -105,7 +110,9 @@ async function serve({ config, flags, process, identity, log }: Start): Promise<
     },
     `tracker listening on ${place} pin ${pin}`,
   );
-  await untilStopped(tracker, config.exitWhenIdle, process);
+  const signal = AbortSignal.any([process.signal, death.signal]);
+  await untilStopped(tracker, config.exitWhenIdle, { signal, clock: process.clock });
+  death.signal.throwIfAborted(); // by whatever started it, a tracker whose store has died is started anew
 }
 
 interface OwnDepot {
@@ -188,7 +195,7 @@ async function listen(options: Parameters<typeof startTracker>[0], signal: Abort
 async function untilStopped(
   tracker: Tracker,
   exitWhenIdle: number | undefined,
-  { signal, clock }: CliProcess,
+  { signal, clock }: Pick<CliProcess, 'signal' | 'clock'>,
 ): Promise<void> {
   let idleSince = clock.monotonic();
   while (!signal.aborted) {

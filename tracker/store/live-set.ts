@@ -2,12 +2,13 @@ import type { DeviceKey, LiveChanges, PublicationRow } from './store.js';
 
 /** Which publications have a source now, as the registry told: whole devices, and single publications besides. */
 export class LiveSet {
-  readonly #devices = new Map<string, DeviceKey>();
+  /** By their names alone: there may be very many. */
+  readonly #devices = new Set<string>();
   readonly #publications = new Set<string>();
 
   apply({ devices, publications }: LiveChanges): void {
     for (const { user, device, isLive } of devices) {
-      if (isLive) this.#devices.set(deviceName({ user, device }), { user, device });
+      if (isLive) this.#devices.add(deviceName({ user, device }));
       else this.#devices.delete(deviceName({ user, device }));
     }
     for (const { publicationId, isLive } of publications) {
@@ -24,11 +25,22 @@ export class LiveSet {
   }
 
   get devices(): readonly DeviceKey[] {
-    return [...this.#devices.values()];
+    return [...this.#devices].map((name) => {
+      const [user = '', device = ''] = name.split('/');
+      return { user, device };
+    });
   }
 
   get publications(): readonly string[] {
     return [...this.#publications];
+  }
+
+  /** What makes an empty set the same as this one. */
+  get all(): LiveChanges {
+    return {
+      devices: this.devices.map((device) => ({ ...device, isLive: true })),
+      publications: this.publications.map((publicationId) => ({ publicationId, isLive: true })),
+    };
   }
 
   /** How many places a search would have to look at if it looked at live ones only. */

@@ -23,6 +23,11 @@ export class ReadsBeside {
     Atomics.notify(this.#count, 0);
   }
 
+  /** Who read has died: what it was reading has ended with its connection. */
+  abandon(): void {
+    if ((Atomics.load(this.#count, 0) & 1) === 1) this.end();
+  }
+
   /** Until the read that is going on now has ended, `mostMs` at most. */
   waitForPresent(mostMs: number): void {
     const present = Atomics.load(this.#count, 0);

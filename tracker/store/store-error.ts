@@ -2,7 +2,7 @@
  * `storage`: the disk is full or failing; nothing was changed, trying again later may work. `closed`: after `close()`.
  * `newer-schema`, `corrupt`, `unreadable`: the store cannot be opened. `busy`: another process kept it locked too long. `unreachable`: the
  * way to the database is cut, or it does not run. `other-keys`: other nodes that use it are of another tracker; `older-nodes`: of an
- * older version, which could not go on with what this one makes of the store.
+ * older version, which could not go on with what this one makes of the store. `stopped`: the thread that was to answer has died.
  */
 export type StoreErrorCode =
   | 'storage'
@@ -14,6 +14,7 @@ export type StoreErrorCode =
   | 'unreadable'
   | 'other-keys'
   | 'older-nodes'
+  | 'stopped'
   | 'internal';
 
 /** The store could not do it. Callers branch on `code`, never on the text. */

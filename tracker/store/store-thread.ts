@@ -27,18 +27,35 @@ export class StoreThread {
   #outgoing: CallMessage[] = [];
   #failure: StoreError | undefined;
 
-  /** `module` answers `CallMessage[]` by `AnswerMessage[]`, and ends after `close`. */
-  constructor(module: URL, options: { readonly workerData: unknown; readonly name: string }) {
+  /** `module` answers `CallMessage[]` by `AnswerMessage[]`, and ends after `close`; `onDeath` is told once if it ends otherwise. */
+  constructor(
+    module: URL,
+    {
+      onDeath,
+      ...options
+    }: { workerData: unknown; name: string; onDeath?: ((failure: StoreError) => void) | undefined },
+  ) {
     this.#worker = startThread(module, options);
     this.#worker.on('message', (messages: readonly AnswerMessage[]) => {
       for (const message of messages) this.#settle(message);
     });
-    this.#worker.on('error', (error) =>
-      this.#fail(new StoreError('internal', 'the store has stopped', { cause: error })),
-    );
-    this.#worker.on('exit', () => this.#fail(new StoreError('closed', 'the store is closed')));
+    const die = (reason: string, cause?: Error): void => {
+      if (this.#failure !== undefined) return;
+      const failure = new StoreError('stopped', `the tracker's ${options.name} thread has died: ${reason}`, { cause });
+      this.#fail(failure);
+      onDeath?.(failure);
+    };
+    this.#worker.on('error', (error: Error) => die(error.message, error));
+    this.#worker.on('exit', (code) => {
+      if (code === 0) this.#fail(new StoreError('closed', 'the store is closed'));
+      else die(`it ended with code ${code}`);
+    });
     this.opened = this.#expect(0);
     this.opened.catch(() => undefined); // nobody may wait for it, and each call fails as well
+  }
+
+  get isDead(): boolean {
+    return this.#failure !== undefined;
   }
 
   call(method: string, args: readonly unknown[]): Promise<unknown> {
@@ -53,9 +70,7 @@ export class StoreThread {
   /** Once, when all calls before it are answered. */
   async close(): Promise<void> {
     if (this.#failure !== undefined) return;
-    const exited = once(this.#worker, 'exit');
-    await this.call('close', []);
-    await exited;
+    await Promise.all([this.call('close', []), once(this.#worker, 'exit')]);
   }
 
   #expect(id: number): Promise<unknown> {
