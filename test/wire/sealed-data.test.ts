@@ -53,6 +53,13 @@ for (const [whose, cipher] of Object.entries(CIPHERS))
         .with.property('code', 'use-tcp');
     });
 
+    it('what fails for another reason than a wrong tag is not taken for a forgery', () => {
+      const sealing = { key: c2t, nonce: Buffer.alloc(12), aad: Buffer.alloc(26) };
+      const text = cipher.seal(hello, sealing);
+
+      expect(() => cipher.open(text, { ...sealing, key: c2t.subarray(1) })).to.throw(/key length/i);
+    });
+
     it('two datagrams with one text have nothing in common but session and version', () => {
       const sealer = new Sealer(direction);
       const [first, second] = [sealer.seal(hello), sealer.seal(hello)];

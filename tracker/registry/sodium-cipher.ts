@@ -4,6 +4,9 @@ import type { DataCipher } from '../../common/wire/data-cipher.js';
 
 await sodium.ready;
 
+/** Of libsodium's error when a tag is wrong: it has no code. */
+const WRONG_TAG = 'ciphertext cannot be decrypted using that key';
+
 export const sodiumCipher: DataCipher = {
   seal(plaintext, { key, nonce, aad }) {
     return sodium.crypto_aead_chacha20poly1305_ietf_encrypt(plaintext, aad, null, nonce, key);
@@ -19,8 +22,9 @@ export const sodiumCipher: DataCipher = {
         key,
       );
       return Buffer.from(buffer, byteOffset, length);
-    } catch {
-      return undefined; // its only way to say that the tag is wrong
+    } catch (error) {
+      if (error instanceof Error && error.message === WRONG_TAG) return undefined;
+      throw error; // out of memory, say: taken for a forgery, all peers over UDP would fall silent
     }
   },
 };
