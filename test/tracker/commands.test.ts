@@ -225,6 +225,35 @@ describe('shoal tracker', () => {
     expect((await run('tracker', '--port', 'x')).stderr).to.match(/--port is "x"/);
   });
 
+  it('say that there is no store at a mistyped place, and make none there; who adds the first user is told of a new one', async () => {
+    const typo = ['--data', dir.join('typo')];
+    for (const words of [
+      ['user', 'list'],
+      ['user', 'passwd', 'zoe'],
+      ['user', 'disable', 'zoe'],
+      ['user', 'appoint', 'zoe'],
+      ['group', 'list'],
+      ['group', 'add', 'team'],
+      ['admin', 'users'],
+      ['admin', 'ban', 'user', 'zoe'],
+    ]) {
+      const { code, stderr } = await run(...words, ...typo);
+      expect([code, stderr]).to.deep.equal([
+        4,
+        `shoal ${words[0]}: there is no store at ${dir.join('typo', 'tracker.sqlite')}. Say where it is with --data or --store.\n`,
+      ]);
+    }
+    expect(await readdir(dir.path)).not.to.contain('typo');
+
+    await writeFile(dir.join('users.txt'), 'zoe secret\n');
+    const added = await run('user', 'import', dir.join('users.txt'), ...typo);
+    expect([added.code, added.stderr]).to.deep.equal([
+      0,
+      `shoal: there was no store at ${dir.join('typo', 'tracker.sqlite')}; a new one is made\n`,
+    ]);
+    expect(await run('user', 'list', ...typo)).to.include({ code: 0, stderr: '', stdout: 'zoe: 0 publications\n' });
+  });
+
   describe('shoal group', () => {
     it('adds, lists and removes groups, and changes their members, with and without --json', async () => {
       const group = (...args: string[]) => run('group', ...args, '--data', dir.join('data'));

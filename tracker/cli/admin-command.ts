@@ -17,7 +17,7 @@ import { performAdmin } from '../admin/perform-admin.js';
 import type { Store } from '../store/store.js';
 import { takePassword } from './password.js';
 import { CliError, type CliProcess, EXIT } from './process.js';
-import { LOCAL_ACTOR, type StoreFlags, withStore } from './with-store.js';
+import { LOCAL_ACTOR, type StoreFlags, withNewStore, withStore } from './with-store.js';
 
 const ACTOR = { user: LOCAL_ACTOR };
 
@@ -27,7 +27,8 @@ export async function runAdmin(words: readonly string[], flags: AdminFlags, proc
   const action = read(words, { ...flags, passwordHash: await newPasswordHash(words, flags, process) }, process);
   const { data, config, store: location, json } = flags;
   const storeFlags = { data, config, store: location, json } as StoreFlags;
-  await withStore(storeFlags, process, async ({ store, output }) => {
+  const isFirst = action.do === 'account' && action.isNew;
+  await (isFirst ? withNewStore : withStore)(storeFlags, process, async ({ store, output }) => {
     try {
       if (action.do === 'list') {
         const rows = await listAll(store, action, flags, process);

@@ -10,7 +10,7 @@ import { backUp, type KeptFile, restoreTo } from '../store/backup.js';
 import { type CheckReport, checkStore, repairStore } from '../store/check-store.js';
 import { sumsPath } from '../store/page-sums.js';
 import { CliError, type CliProcess, EXIT, outputTo } from './process.js';
-import { type Care, storePath } from './store-location.js';
+import { type Care, requireStore, storePath } from './store-location.js';
 import type { StoreFlags } from './with-store.js';
 
 const PREFER_BACKUP = 'Rows that lay there may be wrong or missing: prefer a backup, if there is one.';
@@ -138,14 +138,6 @@ function describe(path: string, { rows, schema, notices }: CheckReport): string 
 }
 
 const FAILED = { code: 'exists', exitCode: EXIT.failed };
-
-function requireStore(path: string): void {
-  if (!existsSync(path) && !existsSync(sumsPath(path)))
-    throw new CliError(`there is no store at ${path}. Say where it is with --data or --store.`, {
-      code: 'not-found',
-      exitCode: EXIT.notFound,
-    });
-}
 
 /** Undefined: a tracker runs on it. */
 function lockUnlessRunning(path: string): ProcessLock | undefined {

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { TrackerConfig } from '../../common/runtime/config.js';
+import { sumsPath } from '../store/page-sums.js';
 import type { Store } from '../store/store.js';
 import { CliError, EXIT } from './process.js';
 
@@ -19,6 +21,19 @@ export function storePlace({ store, data }: TrackerConfig, cwd: string): StorePl
     `--store ${shown} is no store. Write sqlite:PATH or postgres://USER@HOST/DATABASE, or leave it out to use the data folder.`,
     { code: 'usage', exitCode: EXIT.usage },
   );
+}
+
+/** A store with a missing file is one, too, and opening it says so. @throws {CliError} */
+export function requireStore(path: string): void {
+  if (!hasStore(path))
+    throw new CliError(`there is no store at ${path}. Say where it is with --data or --store.`, {
+      code: 'not-found',
+      exitCode: EXIT.notFound,
+    });
+}
+
+export function hasStore(path: string): boolean {
+  return existsSync(path) || existsSync(sumsPath(path));
 }
 
 /** Commands that look after a store in a file. */

@@ -8,7 +8,7 @@ import { importAccounts } from '../auth/import-accounts.js';
 import type { AccountChange, Store } from '../store/store.js';
 import { takePassword } from './password.js';
 import { CliError, type CliProcess, EXIT, type Output } from './process.js';
-import { noteInAudit, type StoreFlags, withStore } from './with-store.js';
+import { noteInAudit, type StoreFlags, withNewStore, withStore } from './with-store.js';
 
 export interface UserFlags extends StoreFlags {
   readonly passwordFile?: string;
@@ -20,7 +20,7 @@ interface Work {
 }
 
 export function addUser(user: string, flags: UserFlags, process: CliProcess): Promise<void> {
-  return withStore(flags, process, async ({ store, output }) => {
+  return withNewStore(flags, process, async ({ store, output }) => {
     const problem = checkUserName(user);
     if (problem !== undefined) throw new CliError(problem.message, { code: 'bad-name', exitCode: EXIT.failed });
     if ((await store.findAccount(user)) !== undefined) throw inUse(user);
@@ -93,7 +93,7 @@ export function listUsers(flags: UserFlags, process: CliProcess): Promise<void> 
 }
 
 export function importUsers(file: string, flags: UserFlags, process: CliProcess): Promise<void> {
-  return withStore(flags, process, async ({ store, output }) => {
+  return withNewStore(flags, process, async ({ store, output }) => {
     const credentials = await readCredentials(resolve(process.host.cwd, file));
     const hasher = new CryptoProcess();
     try {

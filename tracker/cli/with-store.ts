@@ -1,7 +1,7 @@
 import { loadTrackerConfig } from '../../common/runtime/config.js';
 import type { Store } from '../store/store.js';
 import { type CliProcess, type Output, outputTo } from './process.js';
-import { openStore, storePlace } from './store-location.js';
+import { hasStore, openStore, requireStore, type StorePlace, storePlace } from './store-location.js';
 
 export interface StoreFlags {
   readonly data?: string;
@@ -22,14 +22,32 @@ export async function noteInAudit(
   await store.recordAudit([{ at: Math.floor(clock.now()), kind: 'admin', user: LOCAL_ACTOR, ...done }]);
 }
 
-/** Runs `work` with the store that the flags name, beside a tracker that may run on it. */
-export async function withStore(
-  flags: StoreFlags,
-  process: CliProcess,
-  work: (opened: { readonly store: Store; readonly output: Output }) => Promise<void>,
+type Work = (opened: { readonly store: Store; readonly output: Output }) => Promise<void>;
+
+/** Runs `work` with the store that the flags name, beside a tracker that may run on it. @throws {CliError} when there is none. */
+export async function withStore(flags: StoreFlags, process: CliProcess, work: Work): Promise<void> {
+  const place = placeOf(flags, process);
+  if (place.kind === 'sqlite') requireStore(place.path);
+  await run(place, { flags, process, work });
+}
+
+/** As `withStore`, for the words with which a tracker's people begin: one that is not there is made, and that is said. */
+export async function withNewStore(flags: StoreFlags, process: CliProcess, work: Work): Promise<void> {
+  const place = placeOf(flags, process);
+  if (place.kind === 'sqlite' && !hasStore(place.path))
+    process.stderr.write(`shoal: there was no store at ${place.path}; a new one is made\n`);
+  await run(place, { flags, process, work });
+}
+
+function placeOf(flags: StoreFlags, process: CliProcess): StorePlace {
+  return storePlace(loadTrackerConfig({ ...flags }, process.host), process.host.cwd);
+}
+
+async function run(
+  place: StorePlace,
+  { flags, process, work }: { flags: StoreFlags; process: CliProcess; work: Work },
 ): Promise<void> {
-  const config = loadTrackerConfig({ ...flags }, process.host);
-  const store = await openStore(storePlace(config, process.host.cwd), { isTracker: false });
+  const store = await openStore(place, { isTracker: false });
   try {
     await work({ store, output: outputTo(process, flags) });
   } finally {
