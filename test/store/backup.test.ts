@@ -25,9 +25,9 @@ describe('a store that was put back to an older day', () => {
     store = await openSqliteStore({ path: dir.join(name), isTracker: true });
   }
 
-  async function restore(name: string, at: number): Promise<void> {
+  async function restore(name: string, at: number, endSessions = false): Promise<void> {
     await store.close();
-    await restoreTo(dir.join(name), dir.join('backup'), at);
+    await restoreTo(dir.join(name), dir.join('backup'), { at, endSessions });
     await open(name);
   }
 
@@ -57,5 +57,17 @@ describe('a store that was put back to an older day', () => {
 
     expect((await store.findAccount('alice'))?.generation, 'who was there then comes back without one').to.equal(1);
     expect(await changePassword()).to.be.above(stolen);
+  });
+
+  it('takes no session up again at all when all were to end, whichever password was new in whichever past', async () => {
+    const generations = [1, await changePassword()];
+    for (const [index, name] of ['second', 'third'].entries()) {
+      await restore(name, NOW + index * 3_600_000, true);
+      for (const user of ['alice', 'bob'])
+        expect((await store.findAccount(user))?.generation, user).to.be.above(Math.max(...generations));
+      generations.push((await store.findAccount('alice'))?.generation ?? 0, await changePassword());
+    }
+
+    expect(generations).to.deep.equal([...new Set(generations)].toSorted((a, b) => a - b));
   });
 });

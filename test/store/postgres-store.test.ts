@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { Client } from 'pg';
 import { openPostgresStore } from '../../tracker/store/postgres-store.js';
+import { END_SESSIONS, MOVE_EPOCH_ON } from '../../tracker/store/put-back.js';
 import type { Store } from '../../tracker/store/store.js';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
 import { waitFor } from '../support/wait-for.js';
@@ -83,6 +84,20 @@ describe('on PostgreSQL', () => {
 
       expect(error.code).to.equal('newer-schema');
       expect(error.message).to.match(/newer version of shoal/);
+    });
+
+    it('takes no session up again after a dump was restored, by the commands that are named for it', async () => {
+      const first = await open();
+      await addUsers(first, 'alice');
+      const { generation: since = 0 } = (await first.changeAccount('alice', { kind: 'disable' }, Date.now())) ?? {};
+      const { epoch } = await first.revocations(0, 1);
+      await server.run(url, "UPDATE counters SET value = 0; UPDATE accounts SET generation = 1, state = 'active'");
+
+      await server.run(url, MOVE_EPOCH_ON);
+      await server.run(url, END_SESSIONS);
+
+      expect((await first.findAccount('alice'))?.generation).to.be.above(since);
+      expect((await first.revocations(0, 1)).epoch).to.be.above(epoch);
     });
 
     it('names the database, and never the password, in what it says of one it cannot open', async () => {

@@ -5,7 +5,8 @@ import { expect } from 'chai';
 import { runCli } from '../support/program.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 import { RawTcp } from './raw-client.js';
-import { loginOf, publishOf, request, userOf } from './raw-messages.js';
+import { loginOf, publishOf, type RawRequest, request, resumeOf, userOf } from './raw-messages.js';
+import { grantOf } from './test-tracker.js';
 import { killHard, placeOf, startTrackerProcess } from './tracker-process.js';
 
 describe('the commands that look after the store', () => {
@@ -42,6 +43,32 @@ describe('the commands that look after the store', () => {
     await bob.ask(loginOf(userOf('alice'), placeOf(second).pin));
     const listed = (await bob.ask(request('listPublished')))['publications'] as { name: string }[];
     expect(listed.map(({ name }) => name)).to.deep.equal(['kept.bin']);
+  });
+
+  it('put sessions back as they were, and say so; with --end-sessions everybody logs in again', async () => {
+    const tracker = await start();
+    const alice = cleanUp.use(await RawTcp.open(placeOf(tracker)));
+    const grant = grantOf(await alice.ask(loginOf(userOf('alice'), placeOf(tracker).pin)));
+    await onData('backup', dir.join('backup'));
+    await alice.ask(request('logout'));
+    await tracker.process.stop();
+    const enter = async (data: string): Promise<(string | undefined)[]> => {
+      const restored = await start(data);
+      const ask = async (wish: RawRequest): Promise<string | undefined> => {
+        await using client = await RawTcp.open(placeOf(restored));
+        return (await client.ask(wish)).error?.code;
+      };
+      const resumed = await ask(resumeOf(grant, { serving: false }));
+      return [resumed, await ask(loginOf(userOf('alice'), placeOf(restored).pin, { serving: false }))];
+    };
+
+    const plain = await run('restore', dir.join('backup'), '--data', dir.join('plain'));
+    const ended = await run('restore', dir.join('backup'), '--end-sessions', '--data', dir.join('ended'));
+
+    expect(plain.stdout).to.contain('change again whichever password').and.to.contain('with --end-sessions all end');
+    expect(await enter('plain')).to.deep.equal([undefined, undefined]);
+    expect(ended.stdout).to.contain('everybody logs in again');
+    expect(await enter('ended')).to.deep.equal(['bad-token', undefined]);
   });
 
   it('never overwrite, neither a backup nor a store, unless forced, and then put the store aside', async () => {
@@ -113,6 +140,7 @@ describe('the commands that look after the store', () => {
       expect(said[index]!.stderr).to.contain(`${tool} `).and.to.contain(shown);
       expect(said[index]!.stderr).not.to.contain('open-sesame');
     }
+    expect(said[1]!.stderr).to.contain(`psql --single-transaction ${shown}`);
     for (const file of ['identity.pem', 'seal.key']) expect(said[0]!.stderr).to.contain(dir.join('data', file));
   });
 });

@@ -94,6 +94,7 @@ function trackerCommand(root: Command, process: CliProcess): Command {
     .action(async (file: string, flags: CareFlags) => (await care()).backUpStore(file, flags, process));
   word('restore <file>', 'Puts a backup in the place of the store; the tracker must not run.')
     .option('--force', 'puts the store that is there aside')
+    .option('--end-sessions', 'everybody has to log in again, also who has copied a session that was logged out since')
     .action(async (file: string, flags: CareFlags) => (await care()).restoreStore(file, flags, process));
   word('check', 'Looks through the whole store, also while the tracker runs.')
     .option('--repair', 'saves what can be saved of a damaged store; the tracker must not run')

@@ -18,6 +18,7 @@ const PREFER_BACKUP = 'Rows that lay there may be wrong or missing: prefer a bac
 export interface CareFlags extends StoreFlags {
   readonly force?: boolean;
   readonly repair?: boolean;
+  readonly endSessions?: boolean;
   readonly identity?: string;
   readonly sealKey?: string;
 }
@@ -35,7 +36,12 @@ function placeOf(care: Care, flags: CareFlags, process: CliProcess): Place {
     'identity.pem': config.identity ?? join(config.data, 'identity.pem'),
     'seal.key': config.sealKey ?? join(config.data, 'seal.key'),
   };
-  const path = storePath(config, { cwd: process.host.cwd, care, keys: Object.values(keyPaths) });
+  const path = storePath(config, {
+    cwd: process.host.cwd,
+    care,
+    keys: Object.values(keyPaths),
+    endSessions: flags.endSessions,
+  });
   return { config, path, keyPaths };
 }
 
@@ -66,7 +72,9 @@ export async function restoreStore(file: string, flags: CareFlags, process: CliP
     throw new CliError(`there is a store at ${path}. Put it aside and restore with --force.`, FAILED);
   const restored = `${path}.restored`;
   const backup = resolve(process.host.cwd, file);
-  const files = await restoreTo(restored, backup, Math.floor(process.clock.now())); // before anything is put aside
+  const { endSessions = false } = flags;
+  // before anything is put aside
+  const files = await restoreTo(restored, backup, { at: Math.floor(process.clock.now()), endSessions });
   const suffix = suffixOf('before-restore', process);
   for (const part of [path, `${path}-wal`, `${path}-shm`, sumsPath(path)])
     if (existsSync(part)) await rename(part, part + suffix);
@@ -77,8 +85,16 @@ export async function restoreStore(file: string, flags: CareFlags, process: CliP
     if (target !== undefined) await putKey(target, content, suffix);
   }
   outputTo(process, flags).say(
-    { event: 'result', store: path, files: files.map(({ name }) => name) },
-    `${path} restored; what was there before ends in ${suffix}. Accounts, passwords and bans are those of the backup.`,
+    { event: 'result', store: path, files: files.map(({ name }) => name), endSessions },
+    [
+      `${path} restored; what was there before ends in ${suffix}.`,
+      'Accounts, passwords and bans are those of the backup: change again whichever password was changed since, with',
+      `  ${ownCommand('user passwd USER')}`,
+      'which also ends the sessions of that user, and disable and ban again whoever was.',
+      endSessions
+        ? 'All sessions have ended: everybody logs in again.'
+        : 'Sessions go on, those that were logged out since can be resumed by who has copied them: with --end-sessions all end.',
+    ].join('\n'),
   );
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { TrackerConfig } from '../../common/runtime/config.js';
 import { sumsPath } from '../store/page-sums.js';
+import { END_SESSIONS, MOVE_EPOCH_ON } from '../store/put-back.js';
 import type { Store } from '../store/store.js';
 import { CliError, EXIT } from './process.js';
 
@@ -39,21 +40,26 @@ export function hasStore(path: string): boolean {
 /** Commands that look after a store in a file. */
 export type Care = 'backup' | 'restore' | 'check';
 
-const TOOL_OF: Record<Care, (url: string) => string> = {
+const TOOL_OF: Record<Care, (url: string, endSessions: boolean) => string> = {
   backup: (url) =>
     `Back it up, while nodes run, with: pg_dump --format=custom --no-unlogged-table-data --file=FILE --dbname='${url}'`,
-  restore: (url) =>
-    `Stop all nodes, then restore with: pg_restore --clean --if-exists --no-owner --exit-on-error --dbname='${url}' FILE`,
+  restore: (url, endSessions) =>
+    `Stop all nodes, then restore with: pg_restore --clean --if-exists --no-owner --exit-on-error --dbname='${url}' FILE\n` +
+    `Before a node starts: psql --single-transaction --dbname='${url}' ` +
+    [MOVE_EPOCH_ON, ...(endSessions ? [END_SESSIONS] : [])].map((sql) => `--command="${sql}"`).join(' ') +
+    (endSessions
+      ? ''
+      : '\nSessions go on as on the day of the dump: ask with --end-sessions for a command that ends all.'),
   check: (url) => `Look through it, while nodes run, with: pg_amcheck --heapallindexed --dbname='${url}'`,
 };
 
 /** Of the store as a file. `keys` are the files that belong to it. @throws {CliError} for one in a database: which tool does it there. */
-export function storePath(config: TrackerConfig, { cwd, care, keys }: CareOptions): string {
+export function storePath(config: TrackerConfig, { cwd, care, keys, endSessions = false }: CareOptions): string {
   const place = storePlace(config, cwd);
   if (place.kind === 'sqlite') return place.path;
-  const files = care === 'check' ? '' : ` These files belong to it, keep copies of them: ${keys.join(', ')}.`;
+  const files = care === 'check' ? '' : `\nThese files belong to it, keep copies of them: ${keys.join(', ')}.`;
   throw new CliError(
-    `tracker ${care} is for a store in a file, and this one is in PostgreSQL. ${TOOL_OF[care](withoutPassword(place.url))}${files}`,
+    `tracker ${care} is for a store in a file, and this one is in PostgreSQL. ${TOOL_OF[care](withoutPassword(place.url), endSessions)}${files}`,
     { code: 'usage', exitCode: EXIT.usage },
   );
 }
@@ -62,6 +68,8 @@ interface CareOptions {
   readonly cwd: string;
   readonly care: Care;
   readonly keys: readonly string[];
+  /** With `restore`. */
+  readonly endSessions?: boolean | undefined;
 }
 
 /** It comes from PGPASSWORD or ~/.pgpass for these tools, too. */

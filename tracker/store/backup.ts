@@ -10,17 +10,19 @@ import { DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
 import { syncDir, writeFileDurably } from '../../common/runtime/files.js';
 import { sumsPath } from './page-sums.js';
+import { END_SESSIONS, EPOCH_JUMP } from './put-back.js';
 import { openEngine } from './sqlite-engine.js';
 import { fromSqlite, StoreError } from './store-error.js';
 import { requireSound } from './store-health.js';
 
-/**
- * Added to the newest revocation's number, or to the time in ms, whichever is more, by a restore: peers have seen numbers that the backup
- * does not know, those of an earlier restore of it among them, and must not take the next ones for old.
- */
-const EPOCH_JUMP = 1_000_000;
-
 const FILES_TABLE = 'CREATE TABLE backup_files (name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT, WITHOUT ROWID';
+
+export interface RestoreOptions {
+  /** Now, ms since epoch. */
+  readonly at: number;
+  /** Everybody has to log in again, with a password. */
+  readonly endSessions?: boolean;
+}
 
 /** A file of the data folder that travels with the store. */
 export interface KeptFile {
@@ -79,17 +81,16 @@ function addFiles(path: string, files: readonly KeptFile[]): void {
 
 /**
  * Makes a store of the backup at `source`, under the name `target`, where nothing lies. Resolves with the files that were kept in it.
- * `at`: now, ms since epoch.
  * @throws {StoreError} `corrupt` when the backup is not what was written, `newer-schema`, `unreadable`.
  */
-export async function restoreTo(target: string, source: string, at: number): Promise<KeptFile[]> {
+export async function restoreTo(target: string, source: string, options: RestoreOptions): Promise<KeptFile[]> {
   if (!existsSync(source)) throw new StoreError('unreadable', `there is no file ${source}.`);
   await requireHash(source);
   const temporary = `${target}.unfinished`;
   for (const part of ['', '-wal', '-shm', '-journal']) await rm(temporary + part, { force: true });
   await rm(sumsPath(temporary), { force: true });
   await pipeline(createReadStream(source), (await open(temporary, 'wx', 0o600)).createWriteStream());
-  const files = takeFiles(temporary, source, at);
+  const files = takeFiles(temporary, source, options);
   openEngine({ path: temporary, shouldVerify: true }).close(); // brought up to date, with checksums
   await rename(sumsPath(temporary), sumsPath(target));
   await rename(temporary, target);
@@ -97,13 +98,14 @@ export async function restoreTo(target: string, source: string, at: number): Pro
   return files;
 }
 
-function takeFiles(path: string, source: string, at: number): KeptFile[] {
+function takeFiles(path: string, source: string, { at, endSessions = false }: RestoreOptions): KeptFile[] {
   const database = new DatabaseSync(path);
   try {
     requireSound(database, source);
     const rows = database.prepare('SELECT name, content FROM backup_files').all();
     database.exec('DROP TABLE backup_files');
     database.prepare(`UPDATE counters SET value = max(value, ?) + ${EPOCH_JUMP} WHERE name = 'epoch'`).run(at);
+    if (endSessions) database.exec(END_SESSIONS);
     return rows.map(({ name, content }) => ({ name: String(name), content: content as Uint8Array }));
   } catch (error) {
     if (error instanceof StoreError) throw error;
