@@ -40,6 +40,10 @@ export const MAX_ENDINGS = 64;
 export const MAX_ENDING_LENGTH = 16;
 /** Searches of one session that are held against new publications; each is compared with every name that is published. */
 export const MAX_SAVED_SEARCHES = 32;
+/** Of all sessions of one user: with more, those of the session that was not heard of for longest are forgotten until it tells them again. */
+export const MAX_SAVED_SEARCHES_PER_USER = 128;
+/** Publications that one user may hold, over all sessions: one account must not fill the tracker's memory. Depots, which are appointed, may hold more. */
+export const MAX_HOLDS_PER_USER = 100_000;
 /** Characters of the id that a peer gives a saved search. */
 export const MAX_SAVED_SEARCH_ID = 16;
 /** UTF-16 units of a path inside a folder: 32 names of 255 bytes. */

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { TrackerEvent } from '../../common/protocol/event-messages.js';
 import { MEETING_LIFE_MS } from '../../common/protocol/limits.js';
 import { VirtualClock } from '../../common/runtime/clock.js';
 import { EventOutbox } from '../../tracker/registry/event-outbox.js';
@@ -24,6 +25,24 @@ describe('events that a peer has not seen', () => {
 
     expect(during.filter((event) => event === 'reach').length).to.be.above(3);
     expect([...new Set(sent)]).to.deep.equal(['copies']);
+    outbox.stop();
+  });
+
+  it('are not kept without end for who replaces his searches and sees nothing', () => {
+    const clock = new VirtualClock();
+    const sent: string[] = [];
+    const link = { isReliable: false, send: (event: TrackerEvent) => void sent.push(event.event) };
+    let isAway = true;
+    const outbox = new EventOutbox(clock, () => (isAway ? undefined : link));
+    outbox.post({ event: 'copies' });
+    for (let index = 0; index < 2_000; index += 1)
+      outbox.post({ event: 'match', search: `s${index}`, publicationIds: [] });
+
+    isAway = false;
+    outbox.flush();
+
+    expect(sent).to.have.length(1 + 256);
+    expect(sent).to.include('copies');
     outbox.stop();
   });
 

@@ -21,7 +21,7 @@ describe('saved searches that wait for a source', () => {
         return { rows: [], next: undefined, isPartial: false };
       },
     } as unknown as Store;
-    const registry = { refreshLive: async () => undefined };
+    const registry = { refreshLive: async () => undefined, sessionsOf: () => [] };
     const matches = new Matches({ store, registry, clock: systemClock, log: silentLog });
     matches.set(sessionOf('bob'), [{ search: 's', text: 'plan', sources: true }]);
 

@@ -160,6 +160,24 @@ describe('saved searches', () => {
     expect(matchesOf(bob).length).to.be.at.most(32);
   });
 
+  it('are bounded for a user too: those of the session that is silent for longest make way', async () => {
+    const { client: alice } = await tracker.enterTcp('alice');
+    const searches = Array.from({ length: 32 }, (_, index) => ({ search: `s${index}`, text: `${index}` }));
+    searches[0] = { search: 'all', text: '' };
+    const device = userOf('bob');
+    const sessions: RawTcp[] = [];
+    for (let count = 0; count < 5; count += 1) {
+      const { client } = await tracker.enterTcp(device, { serving: false });
+      await client.ask(request('searches', { searches }));
+      sessions.push(client);
+    }
+
+    const id = await publish(alice, { name: 'x' });
+    for (const client of sessions.slice(1)) await waitFor(() => idsOf(client).includes(`all ${id}`));
+
+    expect(await told(sessions[0]!)).to.deep.equal([]);
+  });
+
   it('are bounded in number and in length', async () => {
     const { client: bob } = await tracker.enterTcp('bob');
     const searches = Array.from({ length: 33 }, (_, index) => ({ search: `s${index}`, text: '' }));

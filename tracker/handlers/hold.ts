@@ -1,4 +1,5 @@
 import { ProtocolError } from '../../common/protocol/errors.js';
+import { MAX_HOLDS_PER_USER } from '../../common/protocol/limits.js';
 import { hasSwarm } from '../registry/has-swarm.js';
 import type { Session } from '../registry/session.js';
 import type { Services } from '../services.js';
@@ -14,7 +15,10 @@ export const hold: Handler<'hold'> = async (services, call) => {
     session,
   } = call;
   const row = await services.store.findPublication(publicationId, session.user);
-  if (has !== 'none') await checkMayHold(services, session, { row, fileId });
+  if (has !== 'none') {
+    await checkMayHold(services, session, { row, fileId });
+    refuseTooMany(services, session, publicationId);
+  }
   const { isRepeated } = await mutateOnce(services, call, { type: 'hold' });
   // A repetition is old news, unless a restart of the tracker has made it forget.
   if (isRepeated && session.holds.has(publicationId)) return {};
@@ -27,6 +31,14 @@ export const hold: Handler<'hold'> = async (services, call) => {
   services.registry.setHold(session, publicationId, has === 'none' ? undefined : { fileId, has });
   return {};
 };
+
+/** Attacker: an account that says of everything there is that it has it, in each of its sessions. */
+function refuseTooMany({ registry }: Services, session: Session, publicationId: string): void {
+  if (session.depotCapacity !== undefined || session.holds.has(publicationId)) return;
+  let held = 0;
+  for (const { holds } of registry.sessionsOf(session.user)) held += holds.size;
+  if (held >= MAX_HOLDS_PER_USER) throw new ProtocolError('quota');
+}
 
 function who({ user, device, observed }: Session) {
   return { user, device, address: observed.host };

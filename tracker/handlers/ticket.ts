@@ -33,7 +33,7 @@ export async function giveTicket(services: Services, wish: TicketWish): Promise<
   } else {
     record(services, ticket);
   }
-  session.tickets.add(publicationId);
+  session.noteTicket(publicationId);
   const issuedAt = Math.floor(clock.now());
   const notAfter = Math.min(issuedAt + TICKET_LIFE_MS, expiresAt ?? Number.MAX_SAFE_INTEGER);
   const address = session.observed.host;

@@ -1,5 +1,5 @@
 import type { TrackerEvent } from '../../common/protocol/event-messages.js';
-import { MEETING_LIFE_MS, RESEND_AFTER_MS } from '../../common/protocol/limits.js';
+import { MAX_SAVED_SEARCHES, MEETING_LIFE_MS, RESEND_AFTER_MS } from '../../common/protocol/limits.js';
 import type { Clock, Timer } from '../../common/runtime/clock.js';
 import { newId } from '../ids.js';
 
@@ -18,6 +18,8 @@ export interface EventLink {
 const LATER_MS = 5_000;
 /** So many matches of one search wait to be seen; instead of more, one says that there are more. */
 const MAX_WAITING_MATCHES = 8;
+/** Of all searches: more are of those that were replaced by others since, and the oldest go. */
+const MAX_WAITING_IN_ALL = MAX_SAVED_SEARCHES * MAX_WAITING_MATCHES;
 
 interface Waiting {
   readonly event: Kept;
@@ -60,6 +62,7 @@ export class EventOutbox {
     } as Kept;
     const until = notice.event === 'reach' ? this.clock.monotonic() + MEETING_LIFE_MS : Infinity;
     this.#waiting.set(event.eventId, { event, until, sentOver: undefined });
+    if (notice.event === 'match') this.#dropOldMatches();
     this.#round = 0;
     this.flush();
   }
@@ -93,6 +96,12 @@ export class EventOutbox {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#waiting.clear();
+  }
+
+  /** Attacker: who changes his searches, has something published that matches, and never says that he has seen it. */
+  #dropOldMatches(): void {
+    const matches = [...this.#waiting].filter(([, { event }]) => event.event === 'match');
+    for (const [id] of matches.slice(0, -MAX_WAITING_IN_ALL)) this.#waiting.delete(id);
   }
 
   #plan(): void {

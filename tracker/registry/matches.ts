@@ -4,7 +4,7 @@
  * their number is bounded, and the work goes in slices between which others are served.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { MAX_SEARCH_IDS } from '../../common/protocol/limits.js';
+import { MAX_SAVED_SEARCHES_PER_USER, MAX_SEARCH_IDS } from '../../common/protocol/limits.js';
 import type { SavedSearch } from '../../common/protocol/search-fields.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import type { Log } from '../../common/runtime/log.js';
@@ -31,7 +31,7 @@ interface Watch {
 
 export interface MatchesParts {
   readonly store: Pick<Store, 'findPublication' | 'search'>;
-  readonly registry: Pick<Registry, 'refreshLive'>;
+  readonly registry: Pick<Registry, 'refreshLive' | 'sessionsOf'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -53,6 +53,17 @@ export class Matches {
       return { search, matches: matcherOf(query), waitsFor: sources === true ? query : undefined };
     });
     this.#watchesBySession.set(session, watches);
+    this.#makeRoom(session);
+  }
+
+  /** Attacker: one account with many sessions. A peer that starts anew again and again leaves silent ones behind, whose searches go first. */
+  #makeRoom(session: Session): void {
+    const others = this.parts.registry.sessionsOf(session.user).filter((other) => other !== session);
+    let kept = 0;
+    for (const own of [session, ...others.toSorted((a, b) => b.lastSeenAt - a.lastSeenAt)]) {
+      kept += this.#watchesBySession.get(own)?.length ?? 0;
+      if (kept > MAX_SAVED_SEARCHES_PER_USER) this.drop(own);
+    }
   }
 
   drop(session: Session): void {

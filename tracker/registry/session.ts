@@ -45,6 +45,8 @@ export interface Reach {
   advertised: string | undefined;
 }
 
+/** So many tickets of a session lie in memory, where those are found that the store is still writing; it has the others. */
+export const MAX_RECENT_TICKETS = 1_024;
 /** After a crash of the tracker, who does not come back is shown as seen so much earlier at most. */
 const NOTED_AGAIN_MS = 600_000;
 
@@ -61,6 +63,7 @@ export class Session {
   readonly holds = new SparseMap<string, Hold>();
   /** Published in this session; all that is live while the whole library is not. */
   readonly published = new SparseSet<string>();
+  /** Publications for which it got the last tickets, the oldest first. */
   readonly tickets = new SparseSet<string>();
   readonly owedAcks = new OwedAcks();
   readonly spentIds = new SpentIds();
@@ -119,6 +122,13 @@ export class Session {
     this.filePort = isServing ? filePort : undefined;
     this.lan = lan;
     this.advertise = advertise;
+  }
+
+  noteTicket(publicationId: string): void {
+    this.tickets.delete(publicationId);
+    this.tickets.add(publicationId);
+    const [oldest] = this.tickets;
+    if (oldest !== undefined && this.tickets.size > MAX_RECENT_TICKETS) this.tickets.delete(oldest);
   }
 
   /** From now on datagrams of the old key are nobody's. */

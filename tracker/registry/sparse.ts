@@ -30,6 +30,10 @@ export class SparseSet<T> implements Iterable<T> {
 export class SparseMap<K, V> implements Iterable<[K, V]> {
   #items: Map<K, V> | undefined;
 
+  get size(): number {
+    return this.#items?.size ?? 0;
+  }
+
   has(key: K): boolean {
     return this.#items?.has(key) ?? false;
   }
