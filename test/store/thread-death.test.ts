@@ -1,16 +1,19 @@
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { systemClock } from '../../common/runtime/clock.js';
 import { currentHost } from '../../common/runtime/host.js';
+import { parsePin } from '../../common/wire/identity.js';
 import { runProgram } from '../../tracker/cli/program.js';
 import { ReadsBeside } from '../../tracker/store/reads-beside.js';
 import { openSqliteStore } from '../../tracker/store/sqlite-store.js';
 import type { Store } from '../../tracker/store/store.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait-for.js';
-import { request } from '../tracker/raw-messages.js';
+import { RawTcp } from '../tracker/raw-client.js';
+import { loginOf, request, userOf } from '../tracker/raw-messages.js';
 import { TestTracker } from '../tracker/test-tracker.js';
 import { addUsers, deviceOf, entry, namesFound, publish, query } from './store-samples.js';
 
@@ -117,11 +120,13 @@ describe('a thread of the store that dies', () => {
     expect(later.ok).to.equal(true);
   });
 
-  it('ends the tracker, which says why, when it is the one that writes', async () => {
+  it('ends the tracker, which tells its peers and says why, when it is the one that writes', async () => {
     const dir = cleanUp.use(await tempDir());
     const stop = new AbortController();
     const [stdout, stderr] = [new PassThrough({ encoding: 'utf8' }), new PassThrough({ encoding: 'utf8' })];
-    const ended = runProgram(['tracker', '--port', '0', '--data', dir.join('data')], {
+    await writeFile(dir.join('users'), `alice ${userOf('alice').password}\n`);
+    const words = ['tracker', '--json', '--port', '0', '--data', dir.join('data'), '--credentials', dir.join('users')];
+    const ended = runProgram(words, {
       host: { ...currentHost(), env: {}, home: dir.path },
       stdin: process.stdin,
       stdout,
@@ -133,10 +138,14 @@ describe('a thread of the store that dies', () => {
       stop.abort();
       await ended;
     });
-    await once(stdout, 'data'); // it listens
+    const { port, pin } = JSON.parse(String((await once(stdout, 'data'))[0])) as { port: number; pin: string };
+    const client = cleanUp.use(await RawTcp.open({ host: '127.0.0.1', port, pin: parsePin(pin) }));
+    await client.ask(loginOf(userOf('alice'), parsePin(pin)));
+    const goodbye = client.event('shutting-down');
 
     await threads.kill('store');
 
+    await goodbye;
     expect(await ended).to.equal(1);
     expect(String(stderr.read())).to.match(
       /shoal tracker: the tracker's store thread has died: it ended with code 1\n$/,
