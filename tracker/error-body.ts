@@ -8,7 +8,7 @@ const RETRY_AFTER_MS: { readonly [Code in ErrorCode]?: number } = { storage: 5_0
 
 const CODE_OF_STORE: Record<StoreErrorCode, ErrorCode> = {
   storage: 'storage',
-  busy: 'storage',
+  busy: 'busy',
   unreachable: 'storage',
   closed: 'shutting-down',
   stopped: 'busy',
