@@ -1,10 +1,9 @@
 /** What every store promises (`tracker/store/store.ts`), as one suite that is run for each of them. */
 import { expect } from 'chai';
-import { MAX_UNACKNOWLEDGED, RESUME_TOKEN_LIFE_MS, TICKET_LIFE_MS } from '../../common/protocol/limits.js';
+import { TICKET_LIFE_MS } from '../../common/protocol/limits.js';
 import type { Store } from '../../tracker/store/store.js';
 import {
   addUsers,
-  bodyOf,
   deviceOf,
   entry,
   mutation,
@@ -247,78 +246,6 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(results.every(({ ok }) => ok)).to.equal(true);
         expect(libraryRevision).to.equal(1_000);
         expect((await searchAll(store, query('file '))).length).to.equal(1_000);
-      });
-    });
-
-    describe('mutations', () => {
-      beforeEach(() => addUsers(store, 'alice'));
-      const change = (name: string) => ({
-        type: 'publish' as const,
-        user: 'alice',
-        device: deviceOf('alice'),
-        entries: [entry(name)],
-        quota: 100,
-      });
-
-      it('applies one request id once and repeats its outcome, also after reopening', async () => {
-        const request = mutation(change('a'));
-        const first = await store.mutate(request);
-        store = await opened.reopen();
-
-        const second = await store.mutate({ ...request, change: change('a') });
-
-        expect(first.kind).to.equal('applied');
-        expect(second).to.deep.equal({ kind: 'repeated', body: bodyOf(first) });
-      });
-
-      it('refuses the same id with another body', async () => {
-        const request = mutation(change('a'));
-        await store.mutate(request);
-
-        expect(await store.mutate({ ...request, bodyHash: 'another' })).to.deep.equal({
-          kind: 'refused',
-          code: 'id-reused',
-        });
-      });
-
-      it(`refuses the ${MAX_UNACKNOWLEDGED + 1}rd unacknowledged mutation and takes it once one is acknowledged`, async () => {
-        const requests = Array.from({ length: MAX_UNACKNOWLEDGED }, () => mutation({ type: 'hold' }));
-        for (const request of requests) await store.mutate(request);
-        const next = mutation({ type: 'hold' });
-
-        expect(await store.mutate(next)).to.deep.equal({ kind: 'refused', code: 'too-many-pending' });
-        expect((await store.mutate({ ...next, acks: [requests[0]!.requestId] })).kind).to.equal('applied');
-      });
-
-      it('ends a session for good by logout, and repeats that outcome', async () => {
-        const logout = mutation({ type: 'logout' });
-        await store.mutate(logout);
-        store = await opened.reopen();
-
-        expect((await store.mutate(logout)).kind).to.equal('repeated');
-        expect(await store.mutate(mutation(change('a')))).to.deep.equal({ kind: 'refused', code: 'session-ended' });
-        expect(
-          (await store.resumeFacts({ user: 'alice', device: deviceOf('alice'), session: logout.session })).isEnded,
-        ).to.equal(true);
-        expect(
-          (await store.resumeFacts({ user: 'alice', device: deviceOf('alice'), session: 'another' })).isEnded,
-        ).to.equal(false);
-      });
-
-      it('forgets outcomes when no resume token can ask for them any more', async () => {
-        const request = mutation(change('a'));
-        await store.mutate(request);
-
-        await store.prune(NOW + RESUME_TOKEN_LIFE_MS + 1);
-
-        expect((await store.mutate(request)).kind).to.equal('applied');
-      });
-
-      it('keeps what was acknowledged, and publications, across reopening', async () => {
-        await publish(store, { user: 'alice' }, entry('kept'));
-        store = await opened.reopen();
-
-        expect(await namesFound(store, query('kept'))).to.deep.equal(['kept']);
       });
     });
 

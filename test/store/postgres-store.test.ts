@@ -9,6 +9,7 @@ import type { Store } from '../../tracker/store/store.js';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
 import { waitFor } from '../support/wait-for.js';
 import { describeFolders } from './describe-folders.js';
+import { describeMutations } from './describe-mutations.js';
 import { describeOperations } from './describe-operations.js';
 import { describeSearch } from './describe-search.js';
 import { describeStore } from './describe-store.js';
@@ -41,6 +42,7 @@ describe('on PostgreSQL', () => {
   };
 
   describeStore('the PostgreSQL store', openFresh);
+  describeMutations('the PostgreSQL store', openFresh);
   describeOperations('the PostgreSQL store', openFresh);
   describeFolders('the PostgreSQL store', openFresh);
   describeSearch('the PostgreSQL store', openFresh);

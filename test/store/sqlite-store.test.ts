@@ -13,6 +13,7 @@ import { methodsOver } from '../../tracker/store/store-methods.js';
 import type { Tables } from '../../tracker/store/tables.js';
 import { tempDir } from '../support/temp.js';
 import { describeFolders } from './describe-folders.js';
+import { describeMutations } from './describe-mutations.js';
 import { describeOperations } from './describe-operations.js';
 import { describeSearch } from './describe-search.js';
 import { describeStore } from './describe-store.js';
@@ -47,6 +48,7 @@ const openFresh = async () => {
 };
 
 describeStore('the SQLite store', openFresh);
+describeMutations('the SQLite store', openFresh);
 describeOperations('the SQLite store', openFresh);
 describeFolders('the SQLite store', openFresh);
 describeSearch('the SQLite store', openFresh);

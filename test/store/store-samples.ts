@@ -33,6 +33,7 @@ export async function addUsers(store: Pick<Store, 'addAccounts'>, ...users: read
 export function mutation(change: Change, more: Partial<Mutation> = {}): Mutation {
   return {
     session: 'session-1',
+    user: 'user' in change ? change.user : 'alice',
     requestId: newId(),
     bodyHash: JSON.stringify(change).slice(0, 20),
     at: NOW,

@@ -16,6 +16,7 @@ export async function mutateOnce(
   if (session.spentIds.has(request.id)) throw new ProtocolError('id-reused');
   const outcome = await services.store.mutate({
     session: session.name,
+    user: session.user,
     requestId: request.id,
     bodyHash: bodyHash(request),
     at: Math.floor(services.clock.now()),

@@ -318,11 +318,18 @@ CREATE TABLE relayed (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** So that one account cannot fill the disk with outcomes that it never acknowledges. */
+const OUTCOMES_OF_USER = `
+ALTER TABLE outcomes ADD COLUMN user_fold TEXT NOT NULL DEFAULT '';
+CREATE INDEX outcomes_user ON outcomes (user_fold, at);
+`;
+
 type Step = (database: DatabaseSync) => void;
 const STEPS: readonly (string | Step)[] = [
   ...[INITIAL, RIGHTS, TERMS, POLICY, SIZES, DEPOTS, FOLDERS, FOLDER_COPIES, NAMED_DEPOTS, RECEIPTS],
   orderRows,
   RELAYED,
+  OUTCOMES_OF_USER,
 ];
 
 /**

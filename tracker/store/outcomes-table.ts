@@ -1,10 +1,16 @@
 /** Exactly once: a mutation, its outcome, and what the client has acknowledged, in one step. See docs/protocol.md "Exactly once". */
-import type { Kysely } from 'kysely';
+import type { Insertable, Kysely } from 'kysely';
 import { ProtocolError } from '../../common/protocol/errors.js';
-import { MAX_UNACKNOWLEDGED, RESUME_TOKEN_LIFE_MS, TICKET_LIFE_MS } from '../../common/protocol/limits.js';
+import {
+  MAX_SESSIONS_PER_USER,
+  MAX_UNACKNOWLEDGED,
+  RESUME_TOKEN_LIFE_MS,
+  TICKET_LIFE_MS,
+} from '../../common/protocol/limits.js';
 import { changeRights, rename } from './change-publications.js';
 import { recordStored } from './copies-table.js';
 import { removePublication } from './del.js';
+import { foldUser } from './fold-user.js';
 import { describeFolder } from './folders-table.js';
 import { prepared } from './prepared.js';
 import { publish, unpublish } from './publications-table.js';
@@ -17,11 +23,15 @@ import { together } from './together.js';
 type Db = Kysely<Tables>;
 
 const OUTCOME_LIFE_MS = RESUME_TOKEN_LIFE_MS;
+/** As many as the sessions that a user may have can wait for. Attacker: an account that opens sessions and acknowledges nothing. */
+export const MAX_OUTCOMES_PER_USER = MAX_SESSIONS_PER_USER * MAX_UNACKNOWLEDGED;
+/** One mutation of so many, which nobody can choose, sees to that: to count for each would cost all of them. */
+const TRIMMED_ONCE_IN = 32;
 /** A device that was away for longer publishes again what was removed. */
 const REMOVED_LIFE_MS = 400 * 86_400_000;
 
 export async function mutate(db: Db, mutation: Mutation): Promise<MutationOutcome> {
-  const { session, requestId, bodyHash, at, acks } = mutation;
+  const { session, user, requestId, bodyHash, at, acks } = mutation;
   const [known] = await selectState(db, { session, requestId });
   if (known?.body_hash != null && known.body != null) {
     if (known.body_hash !== bodyHash) return { kind: 'refused', code: 'id-reused' };
@@ -35,7 +45,11 @@ export async function mutate(db: Db, mutation: Mutation): Promise<MutationOutcom
   }
   const [, body] = await together(db, [() => acknowledge(db, session, acks), () => applied(db, mutation)]);
   if (body instanceof ProtocolError) return { kind: 'refused', code: body.code };
-  await insertOutcome(db, { session, request_id: requestId, body_hash: bodyHash, body: JSON.stringify(body), at });
+  const userFold = foldUser(user);
+  await insertOutcome(db, {
+    ...{ session, request_id: requestId, body_hash: bodyHash, body: JSON.stringify(body), at, user_fold: userFold },
+  });
+  if (Math.random() * TRIMMED_ONCE_IN < 1) await trimOutcomes(db, { userFold });
   return { kind: 'applied', body };
 }
 
@@ -91,9 +105,16 @@ const selectState = prepared((db, { session, requestId }: { session: string; req
 });
 
 const insertOutcome = prepared(
-  (db, { session, request_id, body_hash, body, at }: Omit<Tables['outcomes'], 'acked_at'>) =>
-    db.insertInto('outcomes').values({ session, request_id, body_hash, body, at, acked_at: null }).compile(),
+  (db, { session, request_id, body_hash, body, at, user_fold }: Omit<Insertable<Tables['outcomes']>, 'acked_at'>) =>
+    db.insertInto('outcomes').values({ session, request_id, body_hash, body, at, acked_at: null, user_fold }).compile(),
 );
+
+/** The oldest go, those of sessions that are not the user's any more among them. */
+const trimOutcomes = prepared((db, { userFold }: { userFold: string }) => {
+  const ofUser = db.selectFrom('outcomes').where('user_fold', '=', userFold);
+  const first = ofUser.select('at').orderBy('at', 'desc').limit(1).offset(MAX_OUTCOMES_PER_USER);
+  return db.deleteFrom('outcomes').where('user_fold', '=', userFold).where('at', '<=', first).compile();
+});
 
 const deleteOutcome = prepared((db, { session, requestId }: { session: string; requestId: string }) =>
   db.deleteFrom('outcomes').where('session', '=', session).where('request_id', '=', requestId).compile(),

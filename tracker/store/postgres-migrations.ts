@@ -307,10 +307,15 @@ CREATE TABLE relayed (
 );
 `;
 
-export const STEPS: readonly MigrationStep[] = [INITIAL, NODES, WAKING, RECEIPTS, RELAYED].map((sql) => ({
-  sql,
-  isAdditive: true,
-}));
+/** So that one account cannot fill the disk with outcomes that it never acknowledges. */
+const OUTCOMES_OF_USER = `
+ALTER TABLE outcomes ADD COLUMN user_fold text COLLATE "C" NOT NULL DEFAULT '';
+CREATE INDEX outcomes_user ON outcomes (user_fold, at);
+`;
+
+export const STEPS: readonly MigrationStep[] = [
+  ...[INITIAL, NODES, WAKING, RECEIPTS, RELAYED, OUTCOMES_OF_USER].map((sql) => ({ sql, isAdditive: true })),
+];
 
 /** Of the advisory lock under which steps are taken: several nodes may start at once. */
 const LOCK = 7_546_501;

@@ -181,6 +181,8 @@ export interface ResumeFacts {
 
 export interface Mutation {
   readonly session: string;
+  /** Whose session it is. */
+  readonly user: string;
   readonly requestId: string;
   /** SHA-256 of the body, base64url. */
   readonly bodyHash: string;

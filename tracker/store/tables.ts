@@ -84,6 +84,8 @@ export interface Tables {
     body: string;
     at: number;
     acked_at: number | null;
+    /** Folded; empty in rows of older versions. */
+    user_fold: Generated<string>;
   };
   ended_sessions: { session: string; at: number };
   revocations: {
