@@ -24,7 +24,9 @@ interface Item {
   readonly publicationId: string;
   readonly since: number;
   readonly path: string;
-  readonly bytes: number;
+  readonly note: TrashNote | undefined;
+  /** It is to be taken back: neither its time nor want of room removes it. */
+  isWanted: boolean;
 }
 
 export class DepotTrash {
@@ -51,7 +53,7 @@ export class DepotTrash {
   }
 
   get bytes(): number {
-    return this.#items.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#items.reduce((sum, item) => sum + bytesOf(item), 0);
   }
 
   /** Moves the folder of a publication here; without a note it holds nothing whole. */
@@ -61,7 +63,13 @@ export class DepotTrash {
     const path = join(this.dir, `${publicationId}.${since}`);
     await rename(folder, path);
     await syncDir(this.dir);
-    this.#items.push({ publicationId, since, path, bytes: note?.bytes ?? 0 });
+    this.#items.push({ publicationId, since, path, note, isWanted: false });
+  }
+
+  /** This content is wanted again: it is not removed until `takeBack` has looked for it. */
+  want(publicationId: string, fileId: string): void {
+    for (const item of this.#items)
+      if (item.publicationId === publicationId && item.note?.fileId === fileId) item.isWanted = true;
   }
 
   /** Moves what is called `name` in the folder of a publication to `target`; false when it is not here. */
@@ -70,8 +78,9 @@ export class DepotTrash {
       try {
         await rename(join(item.path, name), target);
       } catch (error) {
-        if (errnoOf(error) === 'ENOENT') continue;
-        throw error;
+        if (errnoOf(error) !== 'ENOENT') throw error;
+        item.isWanted = false;
+        continue;
       }
       await this.#remove(item);
       return true;
@@ -84,20 +93,21 @@ export class DepotTrash {
     for (const item of this.#items.filter((one) => one.publicationId === publicationId)) await this.#remove(item);
   }
 
-  /** Removes the oldest until `bytes` are free, or nothing is left. Returns what became free. */
+  /** Removes the oldest until `bytes` are free, or only what is wanted is left. Returns what became free. */
   async freeUp(bytes: number): Promise<number> {
     let freed = 0;
     for (const item of [...this.#items]) {
       if (freed >= bytes) break;
+      if (item.isWanted) continue;
       await this.#remove(item);
-      freed += item.bytes;
+      freed += bytesOf(item);
     }
     return freed;
   }
 
   async expire(): Promise<void> {
     const before = this.clock.now() - TRASH_KEPT_MS;
-    for (const item of this.#items.filter(({ since }) => since < before)) await this.#remove(item);
+    for (const item of this.#items.filter(({ since }) => since < before)) if (!item.isWanted) await this.#remove(item);
   }
 
   async #remove(item: Item): Promise<void> {
@@ -111,14 +121,19 @@ async function itemOf(dir: string, name: string): Promise<Item | undefined> {
   const [, publicationId, since] = /^([\w-]{21})\.(\d{1,16})$/.exec(name) ?? [];
   if (publicationId === undefined) return undefined;
   const path = join(dir, name);
-  return { publicationId, since: Number(since), path, bytes: await noted(join(path, NOTE)) };
+  return { publicationId, since: Number(since), path, note: await noteOf(join(path, NOTE)), isWanted: false };
 }
 
-async function noted(path: string): Promise<number> {
+async function noteOf(path: string): Promise<TrashNote | undefined> {
   try {
-    const { bytes } = JSON.parse(await readFile(path, 'utf8')) as { bytes?: unknown };
-    return typeof bytes === 'number' && bytes >= 0 ? bytes : 0;
+    const { name, fileId, bytes } = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
+    if (typeof name !== 'string' || typeof fileId !== 'string') return undefined;
+    return { name, fileId, bytes: typeof bytes === 'number' && bytes >= 0 ? bytes : 0 };
   } catch {
-    return 0; // Without its note it takes room that nobody counts, and goes when its time is over all the same.
+    return undefined; // Without its note it takes room that nobody counts, and goes when its time is over all the same.
   }
+}
+
+function bytesOf({ note }: Item): number {
+  return note?.bytes ?? 0;
 }

@@ -63,7 +63,11 @@ export class Depot implements Part {
   readonly #doubtful = new Map<string, WorkRow>();
   #running: Promise<unknown> | undefined;
   #mustLook = true;
-  #looksAtAll = true;
+  #logins = 0;
+  /** The login after which all that is wanted was heard. */
+  #listedAfter = -1;
+  /** The login after which all that is here was brought in line with it. */
+  #inLineAfter = -1;
   #lastProblem = '';
 
   constructor(options: DepotOptions) {
@@ -74,7 +78,7 @@ export class Depot implements Part {
 
   /** Logged in or resumed: the tracker may know of no depot any more, and of other work. */
   loggedIn(): void {
-    this.#looksAtAll = true;
+    this.#logins += 1;
     this.told();
     this.#running ??= Promise.all([this.#run(this.#stopping), this.#scrub(this.#stopping)]);
   }
@@ -125,8 +129,11 @@ export class Depot implements Part {
     while (!signal.aborted) {
       try {
         this.#mustLook = false;
-        // Whatever failed: on a full disk it may be what makes room.
-        await this.#round({ signal }).finally(() => this.#options.copies.trash.expire());
+        try {
+          await this.#round({ signal });
+        } finally {
+          await this.#expireTrash(); // whatever failed: on a full disk it may be what makes room
+        }
         this.#lastProblem = '';
       } catch (error) {
         if (signal.aborted) return;
@@ -145,7 +152,8 @@ export class Depot implements Part {
     const { tracker, capacity, copies } = this.#options;
     for (const row of this.#doubtful.values()) this.#begin(row);
     await tracker.request('depot', { capacity }, { signal });
-    const all = this.#looksAtAll;
+    const login = this.#logins; // there may be another one before the end
+    const all = this.#inLineAfter !== login;
     const known = all ? await copies.publicationIds() : new Set<string>();
     const held = known.size;
     let cursor: string | undefined;
@@ -159,8 +167,14 @@ export class Depot implements Part {
       cursor = reply.cursor;
     } while (cursor !== undefined && this.#underWay.size < MAX_UNDER_WAY);
     if (cursor !== undefined) return;
+    if (all) this.#listedAfter = login;
     await this.#throwAway(known, held);
-    if (all) this.#looksAtAll = false;
+    if (all) this.#inLineAfter = login;
+  }
+
+  /** Before the list was heard nobody knows what of it is wanted again. */
+  async #expireTrash(): Promise<void> {
+    if (this.#listedAfter === this.#logins) await this.#options.copies.trash.expire();
   }
 
   /** Not on the list at all. That is no word to remove them: a tracker may have lost its memory. */
@@ -179,7 +193,8 @@ export class Depot implements Part {
 
   async #work(row: WorkRow, { signal }: AbortOptions): Promise<void> {
     const { copies } = this.#options;
-    const { publicationId } = row;
+    const { publicationId, fileId } = row;
+    if (row.do !== 'drop') copies.trash.want(publicationId, fileId);
     const now = this.#underWay.get(publicationId) ?? this.#rests.get(publicationId);
     if (now !== undefined && now.aim !== aimOf(row)) {
       await this.#cancel(publicationId);

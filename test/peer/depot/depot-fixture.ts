@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ContentError } from '../../../common/content/content-error.js';
 import type { WorkRow } from '../../../common/protocol/depot-fields.js';
 import { systemClock, VirtualClock } from '../../../common/runtime/clock.js';
+import { PeerError } from '../../../peer/api.js';
 import { Depot } from '../../../peer/depot/depot.js';
 import { DepotCopies } from '../../../peer/depot/depot-copies.js';
 import { DepotTracker } from '../../../peer/depot/depot-tracker.js';
@@ -24,6 +25,10 @@ export class WantedCopies {
   readonly said: string[] = [];
   /** Times that it was asked for work. */
   looks = 0;
+  /** It cannot be reached. */
+  isAway = false;
+  /** Answers what is asked about work. */
+  onWork: (() => object) | undefined;
 
   constructor(private readonly sources: (publicationId: string) => Promise<object>) {}
 
@@ -42,7 +47,9 @@ export class WantedCopies {
   }
 
   readonly request = (async (type: string, body: Record<string, unknown>) => {
+    if (this.isAway) throw new PeerError({ code: 'tracker-unreachable', message: 'The tracker does not answer.' });
     if (type === 'work') this.looks += 1;
+    if (type === 'work' && this.onWork !== undefined) return this.onWork();
     if (type === 'work')
       return {
         work: [...this.rows.values()].map(shown).filter(({ do: what }) => body['all'] === true || what !== 'keep'),
