@@ -6,7 +6,8 @@ import { expect } from 'chai';
 
 import { problemOf } from './expect-problem.js';
 import { FolderHome, folderRequest, readTree, writeTree } from './folder-fixture.js';
-import { type Publication, type Reader, World } from './swarm-fixture.js';
+import { type Ended, runChild } from './run-child.js';
+import { type Publication, type Reader, type TestPeer, World } from './swarm-fixture.js';
 
 const PUBLICATION = 'folder-of-alice______';
 const forever = { signal: new AbortController().signal };
@@ -16,6 +17,7 @@ describe('Download of a folder with --force, where something of another kind has
   let home: FolderHome;
   let root: string;
   let publications: Publication[];
+  let alice: TestPeer;
   let bob: Reader;
   let target: string;
 
@@ -25,7 +27,7 @@ describe('Download of a folder with --force, where something of another kind has
     root = world.dir.join('photos');
     await writeTree(root, { 'a.txt': 'one', notes: 'a file before', 'plans/may.txt': 'may' });
     publications = [await home.publish(root, PUBLICATION)];
-    const alice = await world.peer('alice', [], { files: home.files });
+    alice = await world.peer('alice', [], { files: home.files });
     world.list(publications[0]!, alice.offer());
     bob = await world.downloads('bob', publications, { folders: (await FolderHome.open(world, 'bob')).local });
     target = join(bob.folder, 'photos');
@@ -70,6 +72,58 @@ describe('Download of a folder with --force, where something of another kind has
 
     expect(await readTree(target)).to.deep.equal(await readTree(root));
     expect(readdirSync(bob.folder)).to.deep.equal(['photos']);
+  });
+
+  describe('in a process that dies between two steps', () => {
+    /** Of a process that is killed before the folder has its name, if it is. */
+    async function getElsewhere({ isKilled = false, ...changes }): Promise<Ended> {
+      const [publication] = publications as [Publication];
+      const ticket = world.ticketFor(publication, bob.identity.pin);
+      const { fileId, size } = publication;
+      const task = {
+        identity: world.dir.join('bob.pem'),
+        request: folderRequest(publication, bob.folder, { force: true, ...changes }),
+        sources: { fileId, size, revision: 1, sources: [alice.offer()], ticket },
+      };
+      return runChild(task, { env: isKilled ? { SHOAL_TEST_FAULTS: '1', FAULT_AT: 'folder-before-rename' } : {} });
+    }
+
+    it('has the file under its name again with the next get', async () => {
+      await writeFile(target, 'mine');
+      const killed = await getElsewhere({ isKilled: true });
+
+      const { outcome } = await getElsewhere({ force: false });
+
+      expect([killed.signal, outcome?.code]).to.deep.equal(['SIGKILL', 'exists']);
+      expect(await readFile(target, 'utf8')).to.equal('mine');
+    });
+
+    it('leaves nothing beside the folder when the next get puts it there', async () => {
+      await writeFile(target, 'mine');
+      const killed = await getElsewhere({ isKilled: true });
+
+      const { outcome } = await getElsewhere({});
+
+      expect([killed.signal, outcome?.code]).to.deep.equal(['SIGKILL', 'done']);
+      expect(await readTree(target)).to.deep.equal(await readTree(root));
+      expect(readdirSync(bob.folder)).to.deep.equal(['photos']);
+    });
+
+    it('leaves nothing inside the folder either', async () => {
+      await get();
+      await rm(join(root, 'notes'));
+      await writeTree(root, { 'notes/june.txt': 'june' });
+      await publishAnew();
+      const killed = await getElsewhere({ isKilled: true });
+      const between = readdirSync(target).toSorted();
+
+      const { outcome } = await getElsewhere({});
+
+      expect([killed.signal, outcome?.code]).to.deep.equal(['SIGKILL', 'done']);
+      expect(between, 'nothing under a name of ours').to.deep.equal(['a.txt', 'plans']);
+      expect(await readTree(target)).to.deep.equal(await readTree(root));
+      expect(readdirSync(bob.folder)).to.deep.equal(['photos']);
+    });
   });
 
   it('leaves the file that is there while the folder cannot be had', async () => {

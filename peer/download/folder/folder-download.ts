@@ -27,7 +27,7 @@ import { FolderWave, type LocalRoot } from './folder-wave.js';
 import { insideOf, isPattern } from './inside.js';
 import type { LocalFolders } from './local-folder.js';
 import { OpenSessions } from './open-sessions.js';
-import { folderInTheWay, inTheWay, placeFile, placeInto, placeNew } from './place-folder.js';
+import { folderInTheWay, inTheWay, placeFile, placeInto, placeNew, putBack } from './place-folder.js';
 import { pruneStaged } from './prune-staged.js';
 import { directoriesOf, replacements } from './replacements.js';
 import { SINGLE } from './stage-files.js';
@@ -146,6 +146,7 @@ export class FolderDownload {
   async #lookAtTarget(): Promise<'nothing' | 'folder'> {
     const { path } = this.#target;
     const { force } = this.#request;
+    await putBack(this.#target);
     const there = await lookAt(path);
     if (there === undefined || (force && there.isFile())) return 'nothing';
     if (force && there.isDirectory()) return 'folder';

@@ -1,14 +1,17 @@
 /** The last step of a folder download: what is whole and on the disk appears under its name. Nothing that is there already is touched without `force`. */
-import { randomBytes } from 'node:crypto';
 import { chmod, link, lstat, mkdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { syncDir } from '../../../common/runtime/files.js';
 import { PeerError } from '../../api.js';
 import { faultPoint } from '../fault-point.js';
 import { errnoOf, fileProblem } from '../file-problem.js';
+import { lockPart } from '../part-lock.js';
 import { lookAt, type Target } from '../target.js';
 import { modeFor } from './stage-files.js';
+
+/** The file in whose place the folder is put, in the staging folder. */
+const REPLACED = 'replaced';
 
 /** A new folder: by one rename; with `force` also where a file is. @throws {PeerError} `exists`, `unwritable`. */
 export async function placeNew(
@@ -23,7 +26,8 @@ export async function placeNew(
     faultPoint('folder-after-rename');
   };
   try {
-    if (force && (await lookAt(path))?.isFile() === true) return await insteadOfFile(path, place);
+    const aside = join(dirname(staged), REPLACED);
+    if (force && (await lookAt(path))?.isFile() === true) return await insteadOfFile(path, aside, place);
     await refuseTaken(path);
     await place();
   } catch (error) {
@@ -63,10 +67,11 @@ export interface Replacement {
 /** Brings a folder that is there up to date, file by file, each by one rename. @throws {PeerError} */
 export async function placeInto(staged: string, root: string, replacements: AsyncIterable<Replacement>): Promise<void> {
   const touched = new Set<string>();
+  const aside = join(dirname(staged), 'replaced-inside');
   for await (const { to, kind, executable } of replacements) {
     const path = join(root, to);
     try {
-      await makeRealDirectories(root, kind === 'directory' ? `${to}/x` : to, touched);
+      await makeRealDirectories(root, kind === 'directory' ? `${to}/x` : to, { touched, aside });
       if (kind === 'file') await rename(join(staged, to), path);
       if (kind === 'rights') await chmod(path, modeFor((await lstat(path)).mode, executable));
       touched.add(dirname(path));
@@ -79,23 +84,32 @@ export async function placeInto(staged: string, root: string, replacements: Asyn
 }
 
 /** A link among the directories on the way would lead elsewhere: the attacker is whoever else may write to the folder. */
-async function makeRealDirectories(root: string, to: string, touched: Set<string>): Promise<void> {
+async function makeRealDirectories(
+  root: string,
+  to: string,
+  { touched, aside }: { readonly touched: Set<string>; readonly aside: string },
+): Promise<void> {
   const parts = to.split('/').slice(0, -1);
   for (let end = 1; end <= parts.length; end += 1) {
     const path = join(root, ...parts.slice(0, end));
     const there = await lookAt(path);
     if (there?.isDirectory() === true) continue;
-    if (there === undefined) await mkdir(path);
-    else if (there.isFile()) await insteadOfFile(path, () => mkdir(path));
+    const make = async (): Promise<void> => {
+      faultPoint('folder-before-rename');
+      await mkdir(path);
+    };
+    if (there === undefined) await make();
+    else if (there.isFile()) await insteadOfFile(path, aside, make);
     else throw otherKind(path, 'link');
     touched.add(dirname(path));
   }
 }
 
-/** Has `make` put a folder where a file is, which is gone only when that has worked: meanwhile it lies beside. */
-async function insteadOfFile(path: string, make: () => Promise<unknown>): Promise<void> {
-  const unique = randomBytes(6).toString('hex');
-  const aside = join(dirname(path), `.${basename(path).slice(0, 40)}.${unique}.replaced`);
+/**
+ * Has `make` put a folder where a file is, which is gone only when that has worked: meanwhile it lies `aside`, in the staging folder, where
+ * the next run finds it.
+ */
+async function insteadOfFile(path: string, aside: string, make: () => Promise<void>): Promise<void> {
   await rename(path, aside);
   try {
     await make();
@@ -104,6 +118,15 @@ async function insteadOfFile(path: string, make: () => Promise<unknown>): Promis
     throw error;
   }
   await rm(aside);
+}
+
+/** A crash came between two steps of `placeNew`: the file that was there has its name again until the folder can take it. */
+export async function putBack({ path, partPath }: Target): Promise<void> {
+  const aside = join(partPath, REPLACED);
+  // Through a link in the place of the staging folder it would be a file of somebody else.
+  if ((await lookAt(partPath))?.isDirectory() !== true || (await lookAt(aside)) === undefined) return;
+  using _lock = lockPart(partPath, path); // Another process may be between these steps.
+  if ((await lookAt(path)) === undefined) await rename(aside, path);
 }
 
 /** What is at `path` is not to be touched. */
