@@ -1,4 +1,4 @@
-import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -120,6 +120,40 @@ describe('Download of a folder that is published anew meanwhile', () => {
 
       expect(code).to.equal('disk-full');
       expect(message).to.contain('photos needs 20');
+    } finally {
+      await downloads.stop();
+      await unmount(folder);
+    }
+  });
+
+  it('asks whether there is room for what has changed in a folder that is brought up to date', async function () {
+    world = await World.open();
+    const home = await FolderHome.open(world, 'alice');
+    const root = world.dir.join('photos');
+    await writeTree(root, { 'a.bin': seededBytes(10 * MIB, 1), 'b.bin': 'small before' });
+    const publications = [await home.publish(root, PUBLICATION)];
+    const alice = await world.peer('alice', [], { files: home.files });
+    world.list(publications[0]!, alice.offer());
+    const { local } = await FolderHome.open(world, 'bob');
+    const { downloads, folder } = await world.downloads('bob', publications, { folders: local });
+    if (!(await mountTmpfs(folder, 'size=40m'))) return this.skip(); // only root may mount
+    const get = () => downloads.get(folderRequest(publications[0]!, folder, { force: true }), forever);
+    const publishAnew = async (): Promise<void> => {
+      publications.splice(0, 1, await home.publish(root, PUBLICATION));
+    };
+    try {
+      await get();
+      await rename(join(root, 'a.bin'), join(root, 'c.bin'));
+      await writeTree(root, { 'b.bin': seededBytes(3 * MIB, 2) });
+      await publishAnew();
+      await get();
+      await truncate(join(root, 'b.bin'), 22 * MIB);
+      await publishAnew();
+
+      const { code, message } = await problemOf(get());
+
+      expect(code).to.equal('disk-full');
+      expect(message).to.contain('photos needs 22');
     } finally {
       await downloads.stop();
       await unmount(folder);

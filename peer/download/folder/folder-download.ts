@@ -25,7 +25,7 @@ import { FolderPlan, type Wanted, type WantedFile } from './folder-plan.js';
 import { filesMissing, folderProblem, largerThanSaid, NewRevision, nothingInside } from './folder-problems.js';
 import { FolderWave, type LocalRoot } from './folder-wave.js';
 import { insideOf, isPattern } from './inside.js';
-import type { LocalFolders } from './local-folder.js';
+import { bytesToCome, type LocalFolders } from './local-folder.js';
 import { OpenSessions } from './open-sessions.js';
 import { folderInTheWay, inTheWay, placeFile, placeInto, placeNew, putBack } from './place-folder.js';
 import { pruneStaged } from './prune-staged.js';
@@ -218,7 +218,8 @@ export class FolderDownload {
     if (plan.bytes > (this.#request.mostBytes ?? plan.bytes)) throw largerThanSaid(this.#request, plan.bytes);
     const local = await this.#readLocal(there, signal);
     const stagedBytes = staging.mayHaveFiles ? await this.#atWork(() => pruneStaged(staging, plan)) : 0;
-    await refuseTooLarge(this.#target, local?.isTarget === true ? 0 : plan.bytes - stagedBytes);
+    const bytes = local?.isTarget === true ? await this.#atWork(() => bytesToCome(plan, local.folder)) : plan.bytes;
+    await refuseTooLarge(this.#target, Math.max(0, bytes - stagedBytes));
     const fetched: FetchedFolder = { plan, local, arrived, staged: new Map() };
     const missing: WantedFile[] = [];
     const waves: FolderWave[] = [];

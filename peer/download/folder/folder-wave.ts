@@ -17,7 +17,7 @@ import type { SourceSession } from '../source-session.js';
 import type { ArrivedFiles } from './arrived-files.js';
 import { FolderIntake, type LargeFile } from './folder-intake.js';
 import { isWantedFile, type Wanted, type WantedFile } from './folder-plan.js';
-import type { LocalFolder } from './local-folder.js';
+import { isInPlace, type LocalFolder } from './local-folder.js';
 import type { OpenSessions } from './open-sessions.js';
 import { heldChunks, reuseChunks } from './reuse-chunks.js';
 import { SINGLE, stagedFile } from './stage-files.js';
@@ -115,11 +115,10 @@ export class FolderWave {
     return local === undefined ? filled : this.#withoutCopied(filled, local);
   }
 
-  #isInPlace({ to, entry }: WantedFile, local: LocalFolder): boolean {
-    const known = local.at(to);
-    if (known?.fileId === undefined || Buffer.from(known.fileId).toString('hex') !== entry.fileId) return false;
-    this.#options.onResumed(entry.size);
-    this.#options.onWritten(entry.size, 1);
+  #isInPlace(file: WantedFile, local: LocalFolder): boolean {
+    if (!isInPlace(file, local)) return false;
+    this.#options.onResumed(file.entry.size);
+    this.#options.onWritten(file.entry.size, 1);
     return true;
   }
 
