@@ -35,7 +35,7 @@ async function startWithCrowd(
   const tracker = cleanUp.use(await startTrackerProcess({ data: dir.join('data'), credentials }));
   const crowd = cleanUp.use(Crowd.start(tracker, users, ENTERING_PER_SECOND));
   crowd.enter();
-  await waitFor(async () => (await crowd.counts()).resumedAt.every((at) => at > 0), {
+  await waitFor(async () => (await crowd.counts()).resumed === peers, {
     ...PATIENCE,
     what: 'the whole crowd',
   });
@@ -88,15 +88,12 @@ describe(`${PEERS} peers at addresses of their own`, function () {
     const killedAt = now();
     const again = cleanUp.use(await startTrackerProcess({ data: first.data, port: first.port }));
     const listensAt = now();
-    const back = await waitFor(
-      async () => {
-        const { resumedAt } = await crowd.counts();
-        return resumedAt.every((at) => at > killedAt) && resumedAt;
-      },
-      { ...PATIENCE, what: 'everybody to be back' },
-    );
+    await waitFor(async () => (await crowd.counts(killedAt)).resumed === PEERS, {
+      ...PATIENCE,
+      what: 'everybody to be back',
+    });
 
-    const sorted = back.map((at) => at - listensAt).toSorted((a, b) => a - b);
+    const sorted = (await crowd.resumeTimes()).map((at) => at - listensAt).toSorted((a, b) => a - b);
     const part = (share: number): string => `${((sorted[Math.ceil(share * PEERS) - 1] ?? 0) / 1_000).toFixed(2)} s`;
     process.stdout.write(
       `      back after ${part(0.5)} (half), ${part(0.999)} (99.9 %), ${part(1)} (all); down for ${Math.round(listensAt - killedAt)} ms\n`,

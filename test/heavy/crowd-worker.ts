@@ -11,7 +11,7 @@ import { decodeDatagram, encodeHello, HINT, KIND } from '../../common/wire/datag
 import { deriveKeys, Opener, Sealer } from '../../common/wire/sealed-data.js';
 import { type SealedResume, sealResume } from '../../common/wire/sealed-resume.js';
 import { ResumeTokens } from '../../tracker/auth/resume-tokens.js';
-import type { CrowdCounts, CrowdData } from './crowd.js';
+import type { CrowdCounts, CrowdData, CrowdWord } from './crowd.js';
 
 const RESEND_AFTER_MS = [250, 500, 1_000, 2_000];
 const DEVICE = 'd'.repeat(64);
@@ -153,19 +153,24 @@ function serve(port: NonNullable<typeof parentPort>, data: CrowdData): void {
     const address = `127.${1 + (number >> 16)}.${(number >> 8) & 0xff}.${number & 0xff}`;
     return new SimulatedPeer(user, tokens, { host: data.host, port: data.port, address });
   });
-  port.on('message', (word: 'enter' | 'count' | 'close') => {
+  port.on('message', (word: CrowdWord) => {
     if (word === 'enter')
       for (const [index, peer] of peers.entries()) setTimeout(() => peer.enter(), index * data.everyMs);
-    if (word === 'close') {
+    else if (word === 'close') {
       for (const peer of peers) peer.close();
       port.close();
-    }
-    const counts: CrowdCounts = {
-      resumedAt: peers.map(({ resumedAt }) => resumedAt),
-      beatsAnswered: peers.reduce((sum, peer) => sum + peer.beatsAnswered, 0),
-    };
-    if (word === 'count') port.postMessage(counts);
+    } else if (word === 'times') port.postMessage(peers.map(({ resumedAt }) => resumedAt));
+    else port.postMessage(countsOf(peers, word.countSince));
   });
+}
+
+function countsOf(peers: readonly SimulatedPeer[], since: number): CrowdCounts {
+  let [resumed, beatsAnswered] = [0, 0];
+  for (const peer of peers) {
+    if (peer.resumedAt > since) resumed += 1;
+    beatsAnswered += peer.beatsAnswered;
+  }
+  return { resumed, beatsAnswered };
 }
 
 if (parentPort !== null) serve(parentPort, workerData as CrowdData);

@@ -16,11 +16,15 @@ export interface CrowdData {
   readonly everyMs: number;
 }
 
+/** Few numbers, as they are asked for while the tracker is to have the processor. */
 export interface CrowdCounts {
-  /** Of each peer: when its last resume was answered, ms on a clock that all threads share; 0: never. */
-  readonly resumedAt: readonly number[];
+  /** Peers whose last resume was answered after the time that was named. */
+  readonly resumed: number;
   readonly beatsAnswered: number;
 }
+
+/** What its threads are told; times are ms on a clock that all threads share. */
+export type CrowdWord = 'enter' | 'close' | 'times' | { readonly countSince: number };
 
 const THREADS = 2;
 
@@ -50,28 +54,37 @@ export class Crowd implements AsyncDisposable {
   }
 
   enter(): void {
-    for (const worker of this.workers) worker.postMessage('enter');
+    for (const worker of this.workers) worker.postMessage('enter' satisfies CrowdWord);
   }
 
-  async counts(): Promise<CrowdCounts> {
-    const all = await Promise.all(
-      this.workers.map(async (worker) => {
-        const answer = once(worker, 'message');
-        worker.postMessage('count');
-        return (await answer)[0] as CrowdCounts;
-      }),
-    );
+  async counts(since = 0): Promise<CrowdCounts> {
+    const all = await this.#ask<CrowdCounts>({ countSince: since });
     return {
-      resumedAt: all.flatMap(({ resumedAt }) => resumedAt),
+      resumed: all.reduce((sum, { resumed }) => sum + resumed, 0),
       beatsAnswered: all.reduce((sum, { beatsAnswered }) => sum + beatsAnswered, 0),
     };
+  }
+
+  /** Of each peer: when its last resume was answered; 0: never. */
+  async resumeTimes(): Promise<number[]> {
+    return (await this.#ask<number[]>('times')).flat();
+  }
+
+  #ask<T>(word: CrowdWord): Promise<T[]> {
+    return Promise.all(
+      this.workers.map(async (worker) => {
+        const answer = once(worker, 'message');
+        worker.postMessage(word);
+        return (await answer)[0] as T;
+      }),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(
       this.workers.map(async (worker) => {
         const exit = once(worker, 'exit');
-        worker.postMessage('close');
+        worker.postMessage('close' satisfies CrowdWord);
         await exit;
       }),
     );
