@@ -69,6 +69,25 @@ export function describeFolders(name: string, open: () => Promise<{ store: Store
       }
     }
 
+    it('are not found, nor is a publication, under a text that no name can be', async () => {
+      const owner = { user: 'alice', device: deviceOf('alice'), names: ['a\0b', 'photos'] };
+      const nowhere = { depots: [], named: undefined, copies: 1, removal: undefined, quotaBytes: 0 };
+      const resultsOf = async (change: Change): Promise<unknown> =>
+        (bodyOf(await store.mutate(mutation(change))) as { results: { error?: { code: string } }[] }).results.map(
+          ({ error }) => error?.code ?? 'ok',
+        );
+
+      expect(await resultsOf({ type: 'rights', ...owner, rights: 'public', terms: undefined })).to.deep.equal([
+        'not-found',
+        'ok',
+      ]);
+      expect(await resultsOf({ type: 'put', ...owner, ...nowhere })).to.deep.equal(['not-found', 'no-depot']);
+      await tell(folder, ['kept.txt', 'dropped.txt']);
+      await tell(folder, [], { drop: ['a\0b', 'dropped.txt'] });
+      expect(await find('.txt')).to.deep.equal(['photos/kept.txt']);
+      expect(await resultsOf({ type: 'unpublish', ...owner })).to.deep.equal(['not-found', 'ok']);
+    });
+
     it('are found by any part of their path, over pages of any size', async () => {
       await tell(folder, ['2025/beach.jpg', '2026/Beach two.jpg', '2026/x.txt', '2026/beach three.jpg']);
 
