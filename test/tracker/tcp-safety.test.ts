@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import {
   HELLO_DEADLINE_MS,
@@ -157,6 +158,23 @@ describe('the TCP port', () => {
 
       expect((await client.reply(id)).error?.code).to.equal('bad-message');
       expect((await client.ask(publishOf('a.bin'))).ok).to.equal(true);
+    });
+
+    it('closes on who reads no events instead of keeping them all, and has the last ones for his return', async () => {
+      const { client, grant } = await tracker.enterTcp('alice');
+      const { outbox } = tracker.tracker.registry.find(grant.session)!;
+      const publicationIds = Array.from({ length: 32 }, () => 'V1StGXR8_Z5jdHi6B-myT');
+      client.socket.pause();
+      for (let posted = 0; posted < 40_000; posted += 1) {
+        outbox.post({ event: 'match', search: 's1', publicationIds });
+        if (posted % 1_000 === 0) await nextTurn();
+      }
+
+      client.socket.resume();
+      await client.closed();
+      const back = await tracker.tcp();
+      expect((await back.ask(resumeOf(grant))).ok).to.equal(true);
+      expect(await back.event('match')).to.include({ search: 's1' });
     });
 
     it('ends a connection whose peer vanished, and keeps the session for its return', async () => {

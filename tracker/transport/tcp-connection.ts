@@ -24,6 +24,11 @@ import { readRequest, refusal } from './read-request.js';
 const NEWLINE = Buffer.from('\n');
 /** Failed logins on one connection; then it is closed. Guess limits count besides. */
 const MAX_FAILED_LOGINS = 10;
+/**
+ * Events are written whether or not the peer reads, unlike replies. Attacker: who does not, and has others publish what he searches for.
+ * What he has not said to have seen waits for his next connection.
+ */
+const MAX_UNREAD_BYTES = 4 * MAX_LINE_BYTES;
 
 interface ConnectionOptions {
   readonly router: Router;
@@ -89,7 +94,8 @@ export class TcpConnection implements EventLink {
   }
 
   send(event: TrackerEvent): void {
-    this.#write(event).catch(() => this.close());
+    if (this.socket.writableLength > MAX_UNREAD_BYTES) this.close();
+    else this.#write(event).catch(() => this.close());
   }
 
   close(): void {
