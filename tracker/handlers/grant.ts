@@ -46,7 +46,10 @@ export async function isUnchanged(
   { store, otherNodes }: Services,
   { user, generation }: { readonly user: string; readonly generation: number },
 ): Promise<boolean> {
-  const now = await store.findAccount(user);
+  const now = await store.findAccount(user).catch((error: unknown) => {
+    otherNodes.free(user);
+    throw error;
+  });
   if (now?.state === 'active' && now.generation === generation) return true;
   otherNodes.free(user);
   return false;

@@ -133,7 +133,10 @@ export class NodeGroup implements OtherNodes, Part {
   }
 
   async claim(user: string, session: string): Promise<number> {
-    const claimed = await this.store.claim({ user, session, node: this.#node });
+    const claimed = await this.store.claim({ user, session, node: this.#node }).catch((error: unknown) => {
+      this.free(user); // it may have been taken before the connection was lost
+      throw error;
+    });
     if (claimed === undefined) throw new ProtocolError('already-active');
     return claimed;
   }

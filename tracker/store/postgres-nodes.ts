@@ -113,8 +113,18 @@ async function tell(client: PoolClient, node: string, news: OwnNews): Promise<bo
   }
   if (freed.length > 0)
     await client.query('DELETE FROM slots WHERE node = $1 AND user_fold = ANY($2)', [node, freed.map(foldUser)]);
+  if (sessions.length > 0) await keepSlots(client, node, sessions);
   if (purge > 0) await removeOld(client, node, purge);
   return true;
+}
+
+/** Of a session that began while the end of the one before was told, the slot has gone with that one. */
+async function keepSlots(client: PoolClient, node: string, sessions: OwnNews['sessions']): Promise<void> {
+  await client.query(
+    `INSERT INTO slots SELECT lower(f::json ->> 'user') COLLATE "C" AS u, s, $1 FROM unnest($2::text[], $3::text[]) AS news (s, f)
+      WHERE f IS NOT NULL ORDER BY u ON CONFLICT DO NOTHING`,
+    [node, sessions.map(({ session }) => session), sessions.map(({ facts }) => facts)],
+  );
 }
 
 async function removeOld(client: PoolClient, node: string, purge: number): Promise<void> {
