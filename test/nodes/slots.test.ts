@@ -103,4 +103,32 @@ describe('the serving slot of a user of several nodes', () => {
 
     await waitFor(async () => (await logIn(second)).ok, { what: 'the slot to be free', timeoutMs: 3_000 });
   });
+
+  it('does not save a session whose user was disabled while the answer of the store about him was on its way', async () => {
+    const asked = Promise.withResolvers<void>();
+    const { promise: arrival, resolve: arrive } = Promise.withResolvers<void>();
+    let isLate = false;
+    const first = await open((store) => ({
+      ...store,
+      findAccount: async (user) => {
+        const account = await store.findAccount(user);
+        if (isLate) {
+          isLate = false;
+          asked.resolve();
+          await arrival;
+        }
+        return account;
+      },
+    }));
+    const client = await first.tcp();
+    isLate = true;
+    const login = client.ask(first.login(userOf('alice')));
+    await asked.promise;
+    const { epoch } = first.tracker.registry;
+    await first.store.changeAccount('alice', { kind: 'disable' }, Date.now());
+    await waitFor(() => first.tracker.registry.epoch > epoch, { what: 'the node to hear of it' });
+    arrive();
+
+    expect((await login).error?.code).to.equal('login-failed');
+  });
 });

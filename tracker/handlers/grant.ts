@@ -6,6 +6,7 @@ import type { Request } from '../../common/protocol/messages.js';
 import type { Carrier } from '../carrier.js';
 import type { Entry } from '../entry.js';
 import { privateAddresses } from '../registry/addresses.js';
+import type { Registry } from '../registry/registry.js';
 import { type PresenceClaim, Session } from '../registry/session.js';
 import type { Services } from '../services.js';
 
@@ -39,14 +40,26 @@ export async function claimSlot(
 }
 
 /**
+ * The answer of the store, asked again when sessions were ended before it came: on connections of their own a later question may be
+ * answered earlier, and `RevocationWatch` does not look at the same user twice.
+ */
+export async function upToDate<T>(registry: Registry, ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const { revokedCount } = registry;
+    const answer = await ask();
+    if (registry.revokedCount === revokedCount) return answer;
+  }
+}
+
+/**
  * Hashes and slots may have been waited for, and nobody looks again at a session that begins after its user was disabled. Asked
  * directly before the session begins: of a later change `RevocationWatch` learns after it, and ends it.
  */
 export async function isUnchanged(
-  { store, otherNodes }: Services,
+  { store, registry, otherNodes }: Services,
   { user, generation }: { readonly user: string; readonly generation: number },
 ): Promise<boolean> {
-  const now = await store.findAccount(user).catch((error: unknown) => {
+  const now = await upToDate(registry, () => store.findAccount(user)).catch((error: unknown) => {
     otherNodes.free(user);
     throw error;
   });

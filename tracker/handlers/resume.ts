@@ -5,7 +5,7 @@ import type { Request } from '../../common/protocol/messages.js';
 import type { Carrier } from '../carrier.js';
 import type { Entry } from '../entry.js';
 import type { Services } from '../services.js';
-import { admit, claimSlot, isUnchanged } from './grant.js';
+import { admit, claimSlot, isUnchanged, upToDate } from './grant.js';
 
 const SESSION_BYTES = 16;
 
@@ -18,7 +18,7 @@ async function resumeOnce(services: Services, request: Request<'resume'>, carrie
   const { store, tokens, registry } = services;
   const claim = tokens.open(request.token);
   if (claim === undefined || !tokens.isProven(claim, request)) throw new ProtocolError('bad-token');
-  const { account, isEnded, libraryRevision } = await store.resumeFacts(claim);
+  const { account, isEnded, libraryRevision } = await upToDate(registry, () => store.resumeFacts(claim));
   const isCurrent = account?.state === 'active' && account.generation === claim.generation;
   if (account === undefined || !isCurrent || isEnded || registry.find(claim.session)?.isEnded === true)
     throw new ProtocolError('bad-token');

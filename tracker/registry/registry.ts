@@ -22,8 +22,9 @@ const ENDED_SESSION_LIFE_MS = 10_000;
 const PEERS_AT_FULL_PACE = 10_000;
 
 export class Registry {
-  /** Newest revocation that is known. */
+  /** Newest revocation that is known, and how often outdated sessions of a user were ended for one. */
   epoch = 0;
+  revokedCount = 0;
   readonly #presence: Presence;
   readonly #live: LiveIndex;
   readonly #sessions = new Map<string, Session>();
@@ -216,9 +217,8 @@ export class Registry {
 
   /** Whether a depot is a source of it now. */
   isStored(publicationId: string): boolean {
-    for (const session of this.#holdersById.get(publicationId) ?? [])
-      if (session.depotCapacity !== undefined) return true;
-    return false;
+    const holders = this.#holdersById.get(publicationId);
+    return holders?.values().some(({ depotCapacity }) => depotCapacity !== undefined) === true;
   }
 
   noteUnpublished(owner: string, publicationId: string, from?: 'elsewhere'): void {

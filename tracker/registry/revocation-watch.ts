@@ -55,6 +55,7 @@ export class RevocationWatch implements Part {
 
   async #endOutdated(user: string): Promise<void> {
     const account = await this.store.findAccount(user);
+    this.registry.revokedCount += 1;
     for (const session of this.registry.sessionsOf(user)) {
       // One that runs a depot and says nothing would go on as a source of what it has.
       const isDismissed =
