@@ -104,6 +104,36 @@ describe('the serving slot of a user of several nodes', () => {
     await waitFor(async () => (await logIn(second)).ok, { what: 'the slot to be free', timeoutMs: 3_000 });
   });
 
+  it('is claimed for all sessions at once when the server has lost it: the node goes on telling that it lives', async () => {
+    const users = ['alice', 'bob', 'carol'];
+    const all = Promise.withResolvers<void>();
+    let waiting: number | undefined;
+    const first = await open((store) => ({
+      ...store,
+      nodes: {
+        ...store.nodes,
+        claim: async (slot) => {
+          if (waiting !== undefined) {
+            waiting += 1;
+            if (waiting === users.length) all.resolve();
+            await all.promise;
+          }
+          return store.nodes.claim(slot);
+        },
+      },
+    }));
+    for (const user of users) {
+      if (user !== 'alice') await first.addUser(user);
+      await first.enterTcp(user);
+    }
+
+    waiting = 0;
+    cleanUp.defer(all.resolve);
+    await server.run(url, 'TRUNCATE nodes, live_sessions, live_holds, node_messages, slots');
+
+    await waitFor(() => waiting === users.length, { what: 'a claim for each of them', timeoutMs: 5_000 });
+  });
+
   it('does not save a session whose user was disabled while the answer of the store about him was on its way', async () => {
     const asked = Promise.withResolvers<void>();
     const { promise: arrival, resolve: arrive } = Promise.withResolvers<void>();

@@ -13,6 +13,7 @@ import type { Address } from '../carrier.js';
 import { newId } from '../ids.js';
 import type { Matches, NewPublication } from '../registry/matches.js';
 import type { Registry } from '../registry/registry.js';
+import type { Session } from '../registry/session.js';
 import type { Heard, NodeNews, NodeStore, OwnNews } from '../store/node-store.js';
 import { Announcer } from './announcer.js';
 import { CutOff } from './cut-off.js';
@@ -180,14 +181,18 @@ export class NodeGroup implements OtherNodes, Part {
     if (isNew) await this.#claimAnew();
   }
 
-  /** The slots of sessions here were taken under another name, or are lost. Who is somewhere else by now was just heard. */
+  /**
+   * The slots of sessions here were taken under another name, or are lost. Who is somewhere else by now was just heard. All at once: one
+   * after the other thousands would take longer than the lease, as nothing is told meanwhile.
+   */
   async #claimAnew(): Promise<void> {
-    for (const session of this.place.registry.peers()) {
-      if (session.node !== undefined) continue;
+    const here = this.place.registry.peers().filter(({ node }) => node === undefined);
+    const claim = async (session: Session): Promise<void> => {
       const { user, name } = session;
       session.claimed = (await this.store.claim({ user, session: name, node: this.#node })) ?? session.claimed;
       this.place.registry.noteChange(session);
-    }
+    };
+    await Promise.all(here.map(claim));
   }
 
   async #join(): Promise<void> {
