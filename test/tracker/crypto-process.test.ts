@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { systemClock } from '../../common/runtime/clock.js';
 import type { Identity } from '../../common/wire/identity.js';
@@ -41,6 +43,26 @@ describe('password hashes', () => {
 
     expect(await hasher.verify('password', foreign)).to.equal(true);
     expect(await hasher.verify('passwort', foreign)).to.equal(false);
+  });
+
+  it('are asked for again when the process for them could not be started for want of file descriptors', async function () {
+    if (process.platform === 'win32') this.skip();
+    const script = `
+      import { closeSync, openSync } from 'node:fs';
+      import { CryptoProcess } from ${JSON.stringify(new URL('../../tracker/auth/crypto-process.js', import.meta.url).href)};
+      const held = [];
+      try { for (;;) held.push(openSync('/dev/null')); } catch {}
+      const hasher = new CryptoProcess();
+      const refused = [];
+      for (let tries = 0; tries < 3; tries += 1) refused.push(await hasher.hash('x').catch(({ code }) => code));
+      for (const fd of held) closeSync(fd);
+      console.log(refused.join(), (await hasher.hash('x')).slice(0, 9));
+      await hasher.stop();`;
+    const limited = ['-c', 'ulimit -n 128; exec "$0" --input-type=module -e "$1"', process.execPath, script];
+
+    const { stdout } = await promisify(execFile)('sh', limited, { timeout: 20_000 });
+
+    expect(stdout.trim()).to.equal('busy,busy,busy $argon2id');
   });
 
   it('are read back as they were written, and nothing else is read', () => {

@@ -108,7 +108,9 @@ export class CryptoProcess implements PasswordHasher {
     this.#lastId += 1;
     const sent = Promise.withResolvers<CryptoResult>();
     this.#sent.set(this.#lastId, sent);
-    (this.#child ?? this.#start()).send({ id: this.#lastId, ...job } satisfies Numbered<CryptoJob>);
+    const child = this.#child ?? this.#start();
+    // One that could not be started has no channel, nor has one that is ending: its event fails the job.
+    if (child.connected) child.send({ id: this.#lastId, ...job } satisfies Numbered<CryptoJob>);
     return sent.promise;
   }
 
