@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { AuditRow, PolicyChange, Store } from '../../tracker/store/store.js';
-import { addUsers, NOW } from './store-samples.js';
+import { addUsers, deviceOf, entry, fileIdOf, NOW, publish } from './store-samples.js';
 
 const DAY_MS = 86_400_000;
 
@@ -43,6 +43,45 @@ export function describeOperations(name: string, open: () => Promise<{ store: St
       expect(await store.policy(after.revision)).to.equal(undefined);
       await store.changeMembers('team', { kind: 'leave', users: ['bob'], at: NOW });
       expect((await store.policy(after.revision))?.members).to.deep.equal({ team: [] });
+    });
+
+    it('ends tickets of who is shut out also where they are newer than that, or given by a node that has not heard of it', async () => {
+      const { results } = await publish(store, { user: 'alice' }, entry('file'));
+      const publicationId = results[0]!.publicationId!;
+      const give = (at: number) =>
+        store.recordTicket({
+          publicationId,
+          user: 'Bob',
+          device: deviceOf('Bob'),
+          fileId: fileIdOf('file'),
+          size: 4,
+          at,
+        });
+      const revokedAt = async (): Promise<number> => (await store.revocations(0, 100)).revocations.at(-1)?.at ?? 0;
+      const shutOut = {
+        disabled: () => store.changeAccount('bob', { kind: 'disable' }, NOW),
+        banned: () => decide({ do: 'ban', kind: 'user', subject: 'bob' }),
+        'of a banned group': () => decide({ do: 'ban', kind: 'group', subject: 'out' }),
+      };
+      const letIn = async (): Promise<void> => {
+        await store.changeAccount('bob', { kind: 'enable' }, NOW);
+        await decide({ do: 'unban', kind: 'user', subject: 'bob' });
+        await decide({ do: 'unban', kind: 'group', subject: 'out' });
+      };
+      await store.addGroup('out');
+      await store.changeMembers('out', { kind: 'join', users: ['bob'], at: NOW });
+      let at = NOW;
+
+      for (const [what, act] of Object.entries(shutOut)) {
+        await give((at += 1_000));
+        await act();
+        expect(await revokedAt(), `${what}, by a clock that is behind`).to.equal(at);
+        await give((at += 1_000));
+        expect(await revokedAt(), `${what}, not heard of`).to.equal(at);
+        await letIn();
+        await give(at + 500);
+        expect(await revokedAt(), `${what}, and let in again`).to.equal(at);
+      }
     });
 
     it('ends the tickets of who joins a group that is banned, as those of its members', async () => {

@@ -28,13 +28,14 @@ export async function giveTicket(services: Services, wish: TicketWish): Promise<
   const ticket = { publicationId, ...content, user, device, at: Math.floor(clock.now()) };
   if (hasTerms(row) && !isForDepot && !isOwn(row, user)) {
     const provenHash = await provenPasscode(services, { session, request, row });
-    const admission = await services.store.admit({ ...ticket, at: Math.floor(clock.now()) }, { provenHash });
+    ticket.at = Math.floor(clock.now()); // a passcode takes its time
+    const admission = await services.store.admit(ticket, { provenHash });
     if (admission !== 'admitted') throw new ProtocolError(admission);
   } else {
     record(services, ticket);
   }
   session.noteTicket(publicationId);
-  const issuedAt = Math.floor(clock.now());
+  const issuedAt = ticket.at; // as the store knows it, which revokes it by that
   const notAfter = Math.min(issuedAt + TICKET_LIFE_MS, expiresAt ?? Number.MAX_SAFE_INTEGER);
   const address = session.observed.host;
   services.audit.noteOnce('ticket', {

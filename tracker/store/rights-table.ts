@@ -103,11 +103,17 @@ interface LostTicket {
   readonly user_fold: string;
 }
 
-/** Tickets within `scope`, as above, of users who may not fetch any more. */
-export function lostTickets(scope: RawBuilder<unknown>): RawBuilder<LostTicket> {
+/** Of tickets `t` of accounts `a`: the user was shut out before it was written, which the node that gave it may not have heard of. */
+export const IS_SHUT_OUT: RawBuilder<boolean> = sql`(a.state <> 'active'
+  OR EXISTS (SELECT 1 FROM bans AS b WHERE b.kind = 'user' AND b.fold = a.user_fold AND (b.until IS NULL OR b.until > t.at))
+  OR EXISTS (SELECT 1 FROM bans AS b JOIN groups AS g ON g.fold = b.fold JOIN group_members AS m ON m.group_id = g.id
+    WHERE b.kind = 'group' AND m.account_id = a.id AND (b.until IS NULL OR b.until > t.at)))`;
+
+/** Tickets within `scope`, as above, of users who may not fetch any more, or are `out`. */
+export function lostTickets(scope: RawBuilder<unknown>, out: RawBuilder<boolean> = sql`FALSE`): RawBuilder<LostTicket> {
   return sql<LostTicket>`SELECT DISTINCT t.publication_id, a.user, t.user_fold FROM tickets AS t
     JOIN publications AS p ON p.publication_id = t.publication_id JOIN accounts AS a ON a.user_fold = t.user_fold
-    WHERE ${scope} AND NOT ${visibleTo(sql`a.id`)} AND NOT ${isDepotOf(sql`p.publication_id`, sql`a.id`)}`;
+    WHERE ${scope} AND (${out} OR (NOT ${visibleTo(sql`a.id`)} AND NOT ${isDepotOf(sql`p.publication_id`, sql`a.id`)}))`;
 }
 
 export async function revokeAll(db: Db, tickets: readonly LostTicket[], at: number): Promise<void> {

@@ -3,7 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import { FREE_RETRIES_MS } from '../../common/protocol/limits.js';
 import { foldUser } from './fold-user.js';
 import { prepared } from './prepared.js';
-import { lostTickets, mayFetch, revokeAll } from './rights-table.js';
+import { IS_SHUT_OUT, lostTickets, mayFetch, revokeAll } from './rights-table.js';
 import type { Admission, BegunContent, GivenTicket } from './store.js';
 import type { Tables } from './tables.js';
 
@@ -18,7 +18,7 @@ export async function recordTicket(db: Db, ticket: GivenTicket): Promise<void> {
 }
 
 const selectLost = prepared((db, { publicationId, user }: { publicationId: string; user: string }) =>
-  lostTickets(sql`t.publication_id = ${publicationId} AND t.user_fold = ${user}`).compile(db),
+  lostTickets(sql`t.publication_id = ${publicationId} AND t.user_fold = ${user}`, IS_SHUT_OUT).compile(db),
 );
 
 const writeTicket = prepared((db, { publicationId, user, device, fileId, size, at }: GivenTicket) =>
