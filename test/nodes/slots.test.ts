@@ -79,7 +79,7 @@ describe('the serving slot of a user of several nodes', () => {
     }));
     const second = await open();
     fails = true;
-    expect((await logIn(first)).error?.code).to.equal('storage');
+    expect((await logIn(first)).error?.code).to.equal('busy');
 
     await waitFor(async () => (await logIn(second)).ok, { what: 'the slot to be free', timeoutMs: 3_000 });
   });
