@@ -145,11 +145,14 @@ describe('the status pages', () => {
       expect(await get({ ...place, path: '/healthz' }), JSON.stringify(place)).to.have.property('status', 200);
   });
 
-  it('say why a tracker is not ready: a full disk, and again when there is room; a shutdown', async () => {
+  it('say why a tracker is not ready: a full or locked disk, and again when it can be written; a shutdown', async () => {
     const health = new Health({ revocations: async () => ({ revocations: [], epoch: 0 }) }, new VirtualClock());
 
-    health.noteWrite('storage');
-    expect(await health.readinessProblem()).to.match(/cannot be written/);
+    for (const code of ['storage', 'busy'] as const) {
+      health.noteWrite('ok');
+      health.noteWrite(code);
+      expect(await health.readinessProblem()).to.match(/cannot be written/);
+    }
     expect(await health.livenessProblem()).to.equal(undefined);
     health.noteWrite('not-found');
     expect(await health.readinessProblem()).to.match(/cannot be written/);

@@ -5,10 +5,12 @@ import type { Store } from '../store/store.js';
 
 /** The store answers within this, or counts as stuck. */
 const ANSWER_MS = 2_000;
+/** What a change ends with that the store could not take: `busy` of one that is locked. */
+const NOT_WRITTEN: ReadonlySet<ErrorCode | 'ok'> = new Set(['storage', 'internal', 'busy']);
 
 export class Health {
   isClosing = false;
-  #writeProblem: ErrorCode | undefined;
+  #writeProblem: ErrorCode | 'ok' | undefined;
   /** When this node last heard the others, monotonic ms; -Infinity: its last try has failed. Undefined where there are no others. */
   #heardAt: number | undefined;
 
@@ -21,7 +23,7 @@ export class Health {
 
   /** The outcome of a request that changes the store. */
   noteWrite(code: ErrorCode | 'ok'): void {
-    if (code === 'storage' || code === 'internal') this.#writeProblem = code;
+    if (NOT_WRITTEN.has(code)) this.#writeProblem = code;
     else if (code === 'ok') this.#writeProblem = undefined;
   }
 
