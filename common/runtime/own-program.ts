@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
-import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { getEnvironmentData, isMainThread, setEnvironmentData, Worker, type WorkerOptions } from 'node:worker_threads';
 
 /** Tells the executable, started as a thread or process of itself, which module it is to run instead of the command line. */
 const PART = '_SHOAL_PART';
@@ -25,8 +25,16 @@ export function readPackageFile(name: 'package.json' | 'credentials.txt'): strin
   return packageFolder === undefined ? getAsset(name, 'utf8') : readFileSync(join(packageFolder, name), 'utf8');
 }
 
+const WORDS = 'shoal.argv';
+
+/** The command line of the process. In a thread, `process.argv` has nothing of it. */
+export function startedAs(): readonly string[] {
+  return isMainThread ? process.argv : ((getEnvironmentData(WORDS) as string[] | undefined) ?? process.argv);
+}
+
 /** Runs a module of this program in a thread of its own. Options of the main program (an input type, an inspector) are none of it. */
 export function startThread(module: URL, options: Pick<WorkerOptions, 'workerData' | 'name' | 'transferList'>): Worker {
+  setEnvironmentData(WORDS, [...startedAs()]);
   if (!isSingleFile) return new Worker(module, { ...options, execArgv: [] });
   // Set inside: given an environment of its own, a thread would obey the NODE_OPTIONS in it.
   const told = `process.env.${PART} = ${JSON.stringify(module.href)};`;

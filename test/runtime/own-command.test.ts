@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ownCommand, ownProgram } from '../../common/runtime/own-command.js';
+import { ownCommand, ownCommandThere, ownProgram } from '../../common/runtime/own-command.js';
 
 describe('ownCommand', () => {
   const hint = (argv: readonly string[], env: Readonly<Record<string, string>> = {}): string =>
@@ -23,6 +23,24 @@ describe('ownCommand', () => {
     it(`keeps ${given.join(' ')}`, () =>
       expect(hint(['/bin/shoal', 'lap', ...given])).to.equal('shoal trust list --data /srv/x'));
   }
+
+  it('keeps --store, without a password in it', () => {
+    const stored = (url: string) => hint(['/bin/shoal', 'user', 'list', '--store', url]);
+
+    expect(stored('sqlite:/srv/s')).to.equal('shoal trust list --store sqlite:/srv/s');
+    expect(stored('postgres://me:secret@db:5432/x')).to.equal('shoal trust list --store postgres://me@db:5432/x');
+    expect(stored('postgres://me@db/x?password=secret&a=b')).to.equal(
+      `shoal trust list --store 'postgres://me@db/x?a=b'`,
+    );
+  });
+
+  it('keeps tracker and user where the words are for a tracker elsewhere', () => {
+    const argv = ['/bin/node', '/bin/shoal', 'admin', 'ban', '--tracker', 'host:1', '--user=ana', '--data', '/x'];
+
+    expect(ownCommandThere('admin users', { argv, env: {} })).to.equal(
+      'shoal admin users --tracker host:1 --user ana --data /x',
+    );
+  });
 
   it('quotes a folder that a shell would take apart', () =>
     expect(hint(['/bin/shoal', '--data', "it's mine"])).to.equal(`shoal trust list --data 'it'\\''s mine'`));

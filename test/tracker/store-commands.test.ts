@@ -118,7 +118,9 @@ describe('the commands that look after the store', () => {
     const repaired = await onData('check', '--repair');
 
     expect(refused.code).to.equal(1);
-    expect(refused.stderr).to.contain(`${store} is damaged`).and.to.contain('shoal tracker restore FILE');
+    expect(refused.stderr)
+      .to.contain(`${store} is damaged`)
+      .and.to.contain(`shoal tracker restore FILE --data ${dir.join('data')}`);
     expect(checked.code).to.equal(6);
     expect(checked.stdout).to.contain(`byte ${at - (at % 4_096)}`);
     expect(repaired.code, repaired.stderr).to.equal(0);

@@ -10,7 +10,7 @@ import {
 import type { AdminAction, AdminList, AdminRow } from '../../../common/protocol/admin-messages.js';
 import { MAX_PAGE_ROWS } from '../../../common/protocol/limits.js';
 import { checkPassword } from '../../../common/protocol/password-rule.js';
-import { ownCommand } from '../../../common/runtime/own-command.js';
+import { ownCommandThere } from '../../../common/runtime/own-command.js';
 import { hashPassword } from '../../../common/wire/password-hash.js';
 import { type Peer, PeerError, type PeerErrorCode, type PeerProblem } from '../../api.js';
 import { row } from '../../wording/row.js';
@@ -51,13 +51,13 @@ function problemOfAction(code: PeerErrorCode, action: AdminAction): PeerProblem 
   if (code === 'name-taken') {
     const what = action.do === 'account' ? `a user ${action.user}` : 'a group of this name';
     const next =
-      action.do === 'account' ? ` Give a new password with: ${ownCommand(`admin passwd ${action.user}`)}` : '';
+      action.do === 'account' ? ` Give a new password with: ${ownCommandThere(`admin passwd ${action.user}`)}` : '';
     return { code, message: `There is ${what} already.${next}` };
   }
   if (code === 'not-found')
     return {
       code,
-      message: `There is no such user or group, so nothing was changed. See who there is with: ${ownCommand('admin users')}`,
+      message: `There is no such user or group, so nothing was changed. See who there is with: ${ownCommandThere('admin users')}`,
     };
   if (code === 'protocol' && 'kind' in action && action.kind === 'network')
     return {
