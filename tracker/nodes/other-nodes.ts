@@ -90,12 +90,13 @@ export class NodeGroup implements OtherNodes, Part {
   #toldSearches = false;
   readonly #unasked: UnaskedNews;
   #nodesText = '';
+  #isAway = false;
 
   constructor(
     private readonly store: NodeStore,
     private readonly place: NodePlace,
   ) {
-    const { registry, clock, log } = place;
+    const { registry, clock } = place;
     this.#unasked = new UnaskedNews(clock);
     this.#announcer = new Announcer(registry, () => this.hurry());
     this.#mirror = new Mirror(place, (session) => ({
@@ -111,7 +112,7 @@ export class NodeGroup implements OtherNodes, Part {
       intervalMs: ROUND_MS,
       hurriedMs: HURRIED_MS,
       clock,
-      onError: (error) => log.write('warn', 'the other nodes could not be reached through the store', { error }),
+      onError: (error) => this.#noteAway(error),
     });
   }
 
@@ -166,11 +167,19 @@ export class NodeGroup implements OtherNodes, Part {
   async #tryRound({ signal }: AbortOptions): Promise<void> {
     try {
       await this.#round();
+      if (this.#isAway) this.place.log.write('warn', 'the other nodes are reached through the store again');
+      this.#isAway = false;
       this.#cutOff.reached();
     } catch (error) {
       await this.#cutOff.missed(this.#others, { signal });
       throw error;
     }
+  }
+
+  /** Once for each time: five rounds a second would fill the disk with it. */
+  #noteAway(error: unknown): void {
+    if (!this.#isAway) this.place.log.write('warn', 'the other nodes cannot be reached through the store', { error });
+    this.#isAway = true;
   }
 
   async #round(): Promise<void> {
