@@ -133,6 +133,19 @@ describe('shoal tracker', () => {
       });
     }
 
+    it('a status port that is in use, by its own flags', async () => {
+      await using other = createServer().listen(0, '127.0.0.1');
+      await once(other, 'listening');
+      const { port } = other.address() as { port: number };
+
+      const result = await run('tracker', '--port', '0', '--status-port', `${port}`, '--data', dir.join('data'));
+
+      expect(result.code).to.equal(1);
+      expect(result.stderr).to.contain(
+        `port ${port} on 127.0.0.1 is in use by another program. Stop it, or choose another with --status-port.`,
+      );
+    });
+
     it('a second tracker on the same data', async () => {
       const tracker = await start();
 

@@ -14,6 +14,7 @@ import { refuseSampleAccounts } from '../auth/sample-accounts.js';
 import { loadSealKey } from '../auth/seal-key.js';
 import type { Store } from '../store/store.js';
 import { startTracker, type Tracker } from '../tracker.js';
+import { StatusPortError } from '../transport/status-pages.js';
 import { liveSettings, logLevelOf, SettingsReload } from './live-settings.js';
 import { defaultDepotSize, meetingHost, OWN_DEPOT_USER, prepareDepotAccount } from './own-depot.js';
 import { CliError, type CliProcess, EXIT, outputTo } from './process.js';
@@ -173,17 +174,20 @@ async function listen(options: Parameters<typeof startTracker>[0], signal: Abort
   try {
     return await startTracker(options, { signal });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const place = `${options.host}:${options.port}`;
+    const isStatus = error instanceof StatusPortError;
+    const { code } = (isStatus ? error.cause : error) as NodeJS.ErrnoException;
+    const { host, port } = isStatus && options.status !== undefined ? options.status : options;
+    const flag = isStatus ? '--status-' : '--';
+    const place = `${host}:${port}`;
     if (code === 'EADDRINUSE') {
       throw new CliError(
-        `port ${options.port} on ${options.host} is in use by another program. Stop it, or choose another with --port.`,
+        `port ${port} on ${host} is in use by another program. Stop it, or choose another with ${flag}port.`,
         { code: 'port-busy', exitCode: EXIT.failed, cause: error },
       );
     }
     if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
       throw new CliError(
-        `cannot listen on ${place} (${code}). Choose an address of this machine with --host, and a port above 1023.`,
+        `cannot listen on ${place} (${code}). Choose an address of this machine with ${flag}host, and a port above 1023.`,
         { code: 'cannot-listen', exitCode: EXIT.failed, cause: error },
       );
     }

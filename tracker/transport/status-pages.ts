@@ -21,6 +21,11 @@ export interface StatusSources {
   readonly clock: Clock;
 }
 
+/** Their own port cannot be had; `cause` is what the system says. */
+export class StatusPortError extends Error {
+  override readonly name = 'StatusPortError';
+}
+
 export class StatusPages implements Part {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -33,10 +38,12 @@ export class StatusPages implements Part {
     this.#server.on('connection', (socket) => this.#hold(socket));
   }
 
-  /** The port of their own. @throws the system's error, such as EADDRINUSE. */
+  /** The port of their own. @throws {StatusPortError} with the system's error, such as EADDRINUSE. */
   async listen(host: string, port: number, { signal }: AbortOptions): Promise<number> {
     this.#server.listen({ host, port });
-    await once(this.#server, 'listening', { signal });
+    await once(this.#server, 'listening', { signal }).catch((cause: Error) => {
+      throw signal.aborted ? cause : new StatusPortError(cause.message, { cause });
+    });
     return (this.#server.address() as AddressInfo).port;
   }
 
