@@ -1,6 +1,7 @@
 /** What the tracker said, or did not say, as problems that people and scripts understand. Both directions of codes meet only here. */
 
 import { formatDuration } from '../../common/content/format.js';
+import { safeDisplay } from '../../common/content/safe-display.js';
 import { type ErrorCode, ProtocolError } from '../../common/protocol/errors.js';
 import type { ErrorBody } from '../../common/protocol/messages.js';
 import { ownCommand, ownProgram } from '../../common/runtime/own-command.js';
@@ -68,12 +69,20 @@ const TEXT_OF: Partial<Record<ErrorCode, string>> = {
   'no-relay': 'The tracker relays nothing for you. Ask its administrator to raise relayBytes.',
   'relay-quota':
     'What the tracker relays for you in a day is used up. Go on tomorrow, or ask its administrator for more.',
-  storage: 'The tracker could not store this, so nothing was changed. Tell its administrator to look at its disk.',
+  storage:
+    'The tracker cannot use its store now, so nothing was changed. Tell its administrator to look at its disk or database.',
   internal: 'The tracker failed inside. Tell its administrator to look at its log.',
 };
 
-/** The problem behind an error reply. Texts are ours: nothing of the remote text reaches a screen. */
+/** Cells of a screen for what an administrator has to say. */
+const MAX_REASON_CELLS = 400;
+
+/** The problem behind an error reply. Texts are ours: of the remote text only why somebody was banned reaches a screen, made safe. */
 export function problemOf(error: ErrorBody): PeerProblem {
+  if (error.code === 'banned') {
+    const said = error.message === '' ? '' : ` It says: ${safeDisplay(error.message, { maxCells: MAX_REASON_CELLS })}`;
+    return { code: 'not-allowed', message: `${TEXT_OF.banned}${said}` };
+  }
   if (error.code === 'rate-limited') return throttled(error.retryAfterMs);
   const message = TEXT_OF[error.code] ?? `The tracker refused: ${error.code}.`;
   return { code: CODE_OF[error.code] ?? 'protocol', message };

@@ -76,13 +76,11 @@ describe('an administrator', () => {
 
     await act(root, { do: 'ban', kind: 'user', subject: 'BOB', reason: 'Ask Alice.' });
 
-    expect((await bob.event('ended'))['error']).to.include({ code: 'banned' });
+    const banned = { code: 'banned', message: 'This account is banned from the tracker. Ask Alice.' };
+    expect((await bob.event('ended'))['error']).to.include(banned);
     expect(codeOf(await bob.ask(request('heartbeat')))).to.equal('session-ended');
     const login = await (await tracker.tcp()).ask(tracker.login(userOf('bob')));
-    expect(login.error).to.deep.equal({
-      code: 'banned',
-      message: 'This account is banned from the tracker. Ask Alice.',
-    });
+    expect(login.error).to.deep.equal(banned);
     const guesser = await tracker.tcp();
     const wrong = await guesser.ask(tracker.login({ ...userOf('bob'), password: 'wrong' }));
     expect(codeOf(wrong)).to.equal('login-failed');

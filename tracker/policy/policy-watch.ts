@@ -62,8 +62,9 @@ export class PolicyWatch implements Part {
   #endBanned(): void {
     const { policy, registry } = this.options;
     for (const session of registry.sessions()) {
-      if (policy.banOf(session.user) === undefined && !policy.isBannedHost(session.observed.host)) continue;
-      registry.end(session, { event: 'ended', error: { code: 'banned', message: ERROR_TEXTS.banned } });
+      const text = policy.banTextOf(session.user);
+      if (text === undefined && !policy.isBannedHost(session.observed.host)) continue;
+      registry.end(session, { event: 'ended', error: { code: 'banned', message: text ?? ERROR_TEXTS.banned } });
     }
   }
 }

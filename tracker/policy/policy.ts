@@ -4,7 +4,7 @@
  */
 import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net';
 import type { LimitName } from '../../common/protocol/admin-messages.js';
-import { ProtocolError } from '../../common/protocol/errors.js';
+import { ERROR_TEXTS, ProtocolError } from '../../common/protocol/errors.js';
 import type { Clock } from '../../common/runtime/clock.js';
 import { plainHost } from '../registry/addresses.js';
 import type { Ban, PolicyState } from '../store/store.js';
@@ -62,11 +62,17 @@ export class Policy {
 
   /** @throws {ProtocolError} `banned`, with the reason. Only for who has proven to be this user. */
   refuseBanned(user: string): void {
+    const text = this.banTextOf(user);
+    if (text !== undefined) throw new ProtocolError('banned', text);
+  }
+
+  /** Only for who has proven to be this user. */
+  banTextOf(user: string): string | undefined {
     const ban = this.banOf(user);
-    if (ban === undefined) return;
+    if (ban === undefined) return undefined;
     const end = ban.until === undefined ? '' : ` Until ${new Date(ban.until).toISOString()}.`;
     const reason = ban.reason === '' ? '' : ` ${ban.reason}`;
-    throw new ProtocolError('banned', `This account is banned from the tracker.${reason}${end}`);
+    return `${ERROR_TEXTS.banned}${end}${reason}`; // what somebody has typed may end anyhow
   }
 
   /** Asked for every datagram and connection: costs nothing while no network is banned. */
