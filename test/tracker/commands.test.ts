@@ -304,6 +304,27 @@ describe('shoal tracker', () => {
       expect((await user(['list', '--json'])).result?.['users']).to.have.length(1);
     });
 
+    it('leaves a row in the audit for whatever it has changed', async () => {
+      await writeFile(dir.join('more.txt'), 'zoe other\n');
+      for (const words of [
+        ['import', dir.join('more.txt')],
+        ['appoint', 'zoe'],
+        ['dismiss', 'zoe'],
+        ['remove', 'zoe'],
+      ])
+        await user(words);
+
+      const { result } = await run('admin', 'audit', '--json', '--data', dir.join('data'));
+
+      const noted = result?.['rows'] as { subject: string; detail: string }[];
+      expect(noted.map(({ subject, detail }) => `${subject} ${detail}`)).to.deep.equal([
+        'zoe user remove',
+        'zoe dismiss',
+        'zoe appoint',
+        'zoe user add',
+      ]);
+    });
+
     it('takes no password from its arguments, and says where from when there is none', async () => {
       const result = await user(['add', 'zoe']);
 

@@ -65,6 +65,7 @@ export function appoint(
 ): Promise<void> {
   return withStore(flags, process, async ({ store, output }) => {
     if (!(await store.appointDepot(user, isDepot, now(process)))) throw unknown(user);
+    await noteInAudit(store, process, { subject: user, detail: isDepot ? 'appoint' : 'dismiss' });
     const done = isDepot
       ? `may run a depot now: shoal serve --user ${user} --depot SIZE`
       : 'is no depot any more; nothing new is stored there, and what it has is not offered any longer';
@@ -98,6 +99,7 @@ export function importUsers(file: string, flags: UserFlags, process: CliProcess)
     const hasher = new CryptoProcess();
     try {
       const added = await importAccounts(credentials, { store, hasher, clock: process.clock });
+      await noteInAudit(store, process, ...added.map((user) => ({ subject: user, detail: 'user add' })));
       const known = credentials.length - added.length;
       output.say(
         { event: 'result', added, known },

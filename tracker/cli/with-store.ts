@@ -17,9 +17,10 @@ export const LOCAL_ACTOR = '(this computer)';
 export async function noteInAudit(
   store: Store,
   { clock }: Pick<CliProcess, 'clock'>,
-  done: { readonly subject: string; readonly detail: string },
+  ...done: readonly { readonly subject: string; readonly detail: string }[]
 ): Promise<void> {
-  await store.recordAudit([{ at: Math.floor(clock.now()), kind: 'admin', user: LOCAL_ACTOR, ...done }]);
+  const at = Math.floor(clock.now());
+  await store.recordAudit(done.map((row) => ({ at, kind: 'admin', user: LOCAL_ACTOR, ...row })));
 }
 
 type Work = (opened: { readonly store: Store; readonly output: Output }) => Promise<void>;
