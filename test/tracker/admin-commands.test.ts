@@ -57,6 +57,8 @@ describe('shoal admin', () => {
       expect(result.code, words.join(' ')).to.equal(code);
       expect(result.stderr, words.join(' ')).to.contain(text);
     }
+    expect((await admin('log-level', 'debug')).code).to.equal(1);
+    expect((await admin('audit', '--kind', 'admin')).stdout).to.equal('None.\n');
     expect((await admin('grant', 'bob')).stdout).to.equal('bob has admin rights\n');
     expect((await admin('users')).stdout).to.match(/bob +active +true/);
   });

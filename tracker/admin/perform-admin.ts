@@ -50,10 +50,12 @@ export async function performAdmin(place: AdminPlace, asked: Asked): Promise<Adm
   switch (action.do) {
     case 'list':
       return list(place, action, asked.cursor);
-    case 'logLevel':
+    case 'logLevel': {
+      const live = running(place); // what cannot be done here leaves no row that says it was
       await place.store.recordAudit([audit]);
-      await running(place).setLogLevel(action.level);
+      await live.setLogLevel(action.level);
       return DONE;
+    }
     case 'user':
     case 'account':
     case 'depot':
