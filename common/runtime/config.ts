@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { readDotEnvPort } from './dot-env.js';
@@ -30,6 +30,7 @@ export type Flags = Readonly<Record<string, unknown>>;
  */
 export function loadTrackerConfig(flags: Flags, host: Host, projectRoot = packageFolder): TrackerConfig {
   const data = dataFolder(flags, host) ?? join(stateFolder(host), 'tracker');
+  refuseClosedFolder(data);
   const port = readDotEnvPort(projectRoot === undefined ? [data] : [data, projectRoot], host);
   const below = port === undefined ? { data } : { data, port };
   return { ...resolveConfig(TRACKER_SETTINGS, { flags, host, data, below }), data };
@@ -41,6 +42,7 @@ export function loadTrackerConfig(flags: Flags, host: Host, projectRoot = packag
  */
 export function loadPeerConfig(flags: Flags, host: Host = currentHost()): PeerConfig {
   const data = dataFolder(flags, host) ?? stateFolder(host);
+  refuseClosedFolder(data);
   return { ...resolveConfig(PEER_SETTINGS, { flags, host, data, below: { data } }), data };
 }
 
@@ -68,6 +70,20 @@ function dataFolder(flags: Flags, host: Host): string | undefined {
   const table = { data: TRACKER_SETTINGS.data };
   const values = { ...fromEnvironment(table, host), ...fromFlags(table, flags, host) };
   return values['data'] as string | undefined;
+}
+
+/** Said of the folder, not of the first file that is looked for in it. One that is not there is made later. */
+function refuseClosedFolder(data: string): void {
+  try {
+    accessSync(`${data}/.`, constants.R_OK | constants.X_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return;
+    const owner = code === 'EACCES' ? 'Run this as the user to whom it belongs, or choose' : 'Choose';
+    throw new ConfigError(`the data folder ${data} cannot be read (${code}). ${owner} another with --data.`, {
+      cause: error,
+    });
+  }
 }
 
 function fromFlags(table: SettingTable, flags: Flags, host: Host): Record<string, unknown> {

@@ -160,6 +160,14 @@ describe('configuration', () => {
     expect(() => tracker({ exitWhenIdle: 'soon' })).to.throw(ConfigError, '--exit-when-idle is "soon"');
   });
 
+  it('names the data folder when it is none, or closed to this user', () => {
+    const file = `${root}/file`;
+    writeFileSync(file, '');
+
+    expect(() => tracker({ data: file })).to.throw(ConfigError, `the data folder ${file} cannot be read (ENOTDIR). Ch`);
+    expect(() => loadPeerConfig({ data: file }, hostWith())).to.throw(ConfigError, `the data folder ${file} cannot`);
+  });
+
   it('refuses a port in .env that is none', () => {
     writeFileSync(`${root}/.env`, 'PORT=seven\n');
 
