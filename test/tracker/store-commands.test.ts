@@ -1,6 +1,7 @@
 /** `shoal tracker backup|restore|check` and what a damaged store makes the tracker say, with real processes. */
 
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
 import { runCli } from '../support/program.js';
 import { type TempDir, tempDir } from '../support/temp.js';
@@ -84,6 +85,28 @@ describe('the commands that look after the store', () => {
     expect(second.stderr).to.contain('--force');
     expect(refused.stderr).to.contain('there is a store');
     expect((await onData('check')).code).to.equal(0);
+  });
+
+  it('say what cannot be written, and tell a store that they cannot look at from a damaged one', async () => {
+    await (await start()).process.stop();
+    const target = dir.join('missing', 'backup');
+    const folder = dir.join('folder');
+    mkdirSync(folder);
+
+    const noFolder = await onData('backup', target);
+    const onFolder = await onData('backup', folder, '--force');
+    const database = new DatabaseSync(dir.join('data', 'tracker.sqlite'));
+    database.exec('PRAGMA user_version = 99');
+    database.close();
+    rmSync(dir.join('data', 'tracker.sqlite-sums'));
+    const checked = await onData('check');
+
+    expect([noFolder.code, noFolder.stderr]).to.deep.equal([
+      1,
+      `shoal tracker: ${target} cannot be written (ENOENT). Choose a place where you may write, with room.\n`,
+    ]);
+    expect(onFolder.stderr).to.contain(`${folder} cannot be written (EISDIR)`);
+    expect([checked.code, checked.stderr.includes('newer version')]).to.deep.equal([1, true]);
   });
 
   it('refuse a backup that was changed, and a restore under a running tracker', async () => {

@@ -4,7 +4,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
@@ -40,10 +40,10 @@ export async function backUp(
   { files, isBeside }: { readonly files: readonly KeptFile[]; readonly isBeside: boolean },
 ): Promise<string> {
   const temporary = `${target}.unfinished`;
-  await rm(temporary, { force: true });
   try {
+    await rm(temporary, { force: true });
+    await writeFile(temporary, '', { flag: 'wx', mode: 0o600 }); // it will hold hashes and the tracker's key
     copyStore(path, temporary, isBeside);
-    await chmod(temporary, 0o600); // it holds the tracker's key
     addFiles(temporary, files);
     const hash = await sha256Of(temporary);
     await using file = await open(temporary, 'r+');
@@ -53,9 +53,15 @@ export async function backUp(
     await syncDir(dirname(target));
     return hash;
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw fromSqlite(error);
+    await rm(temporary, { force: true }).catch(() => undefined); // the folder may be none
+    throw error instanceof Error && 'syscall' in error ? notWritten(target, error) : fromSqlite(error);
   }
+}
+
+function notWritten(target: string, cause: Error): StoreError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const message = `${target} cannot be written (${code}). Choose a place where you may write, with room.`;
+  return new StoreError('storage', message, { cause });
 }
 
 function copyStore(path: string, target: string, isBeside: boolean): void {

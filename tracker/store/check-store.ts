@@ -21,13 +21,18 @@ export interface CheckReport {
 const COUNTED = ['accounts', 'publications', 'groups', 'devices', 'revocations'];
 const MAX_PROBLEMS = 20;
 
-/** `isBeside`: a tracker runs on the store; its writes wait while the pages are read. `now`: ms since epoch. */
+/**
+ * `isBeside`: a tracker runs on the store; its writes wait while the pages are read. `now`: ms since epoch.
+ * @throws {StoreError} when it cannot be looked at: it may be sound.
+ */
 export function checkStore(path: string, isBeside: boolean, now: number): CheckReport {
   let engine: Engine;
   try {
     engine = openEngine({ path, shouldVerify: !isBeside, now });
   } catch (error) {
-    return { problems: [fromSqlite(error).message], notices: [], isAhead: false, schema: 0, rows: {} };
+    const reason = fromSqlite(error);
+    if (reason.code !== 'corrupt') throw reason;
+    return { problems: [reason.message], notices: [], isAhead: false, schema: 0, rows: {} };
   }
   const fd = openSync(path, 'r'); // closed behind the database: to close it sooner would drop SQLite's locks
   try {
