@@ -32,7 +32,7 @@ export async function verifyReceipts(
   const one = right.length - both;
   outputTo(process, flags).say(
     { event: 'result', receipts: receipts.length, both, one, trackers },
-    `${receipts.length} receipts are right: ${both} signed by both ends, ${one} by one of them.` +
+    `${receipts.length} ${receipts.length === 1 ? 'receipt is' : 'receipts are'} right: ${both} signed by both ends, ${one} by one of them.` +
       trackers.map((tracker) => `\nTheir tickets were given by the tracker ${tracker}`).join(''),
   );
 }
