@@ -17,7 +17,8 @@ describe('shoal admin', () => {
   });
   afterEach(() => cleanUp.disposeAsync());
 
-  const admin = (...words: string[]) => runCli(['admin', ...words, '--data', dir.join('data')], { home: dir.path });
+  const admin = (...words: string[]) =>
+    runCli(['admin', ...words, '--data', dir.join('data')], { home: dir.path, env: { SHOAL_PASSWORD: 'my-own' } });
   const start = async (...args: string[]): Promise<TrackerHandle> =>
     cleanUp.use(await startTrackerProcess({ data: dir.join('data'), users: ['alice', 'bob'], args }));
   const enter = async (tracker: TrackerHandle, user: string): Promise<{ client: RawTcp; reply: RawReply }> => {

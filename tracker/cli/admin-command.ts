@@ -51,7 +51,7 @@ async function newPasswordHash(
   const wish = passwordWish(words);
   if (wish === undefined) return undefined;
   const file = flags['newPasswordFile'] as string | undefined;
-  return hashPassword(await takePassword(wish.user, file, process));
+  return hashPassword(await takePassword(wish.user, file, process, '--new-password-file'));
 }
 
 interface ReadFlags extends AdminFlags {

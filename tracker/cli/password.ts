@@ -4,24 +4,32 @@ import { resolve } from 'node:path';
 import { checkPassword } from '../../common/protocol/password-rule.js';
 import { CliError, type CliProcess, EXIT } from './process.js';
 
-/** @throws {CliError} when there is none, or it cannot be used. */
+/** `flag`: by which the file is given; SHOAL_PASSWORD is meant where that is --password-file. @throws {CliError} when there is none, or it cannot be used. */
 export async function takePassword(
   user: string,
   passwordFile: string | undefined,
   process: CliProcess,
+  flag: '--password-file' | '--new-password-file' = '--password-file',
 ): Promise<string> {
-  const password = await read(user, passwordFile, process);
+  const password = await read(user, passwordFile, { process, flag });
   const problem = checkPassword(password);
   if (problem !== undefined) throw new CliError(problem, { code: 'bad-password', exitCode: EXIT.failed });
   return password;
 }
 
-async function read(user: string, passwordFile: string | undefined, process: CliProcess): Promise<string> {
+async function read(
+  user: string,
+  passwordFile: string | undefined,
+  { process, flag }: { readonly process: CliProcess; readonly flag: string },
+): Promise<string> {
   if (passwordFile !== undefined) return readFirstLine(resolve(process.host.cwd, passwordFile));
-  const fromEnvironment = process.host.env['SHOAL_PASSWORD'];
+  // With --new-password-file it is that of the administrator, who may ask a tracker elsewhere with it.
+  const isOwn = flag === '--new-password-file';
+  const fromEnvironment = isOwn ? undefined : process.host.env['SHOAL_PASSWORD'];
   if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment;
   if (!process.stdin.isTTY) {
-    throw new CliError('no password: give --password-file FILE or SHOAL_PASSWORD, or run this in a terminal.', {
+    const given = isOwn ? `${flag} FILE` : `${flag} FILE or SHOAL_PASSWORD`;
+    throw new CliError(`no password: give ${given}, or run this in a terminal.`, {
       code: 'usage',
       exitCode: EXIT.usage,
     });
