@@ -12,7 +12,7 @@ const NOT_SHOWN = 'proof';
 export function adminTable(rows: readonly AdminRow[]): string {
   if (rows.length === 0) return 'None.';
   const columns = columnsOf(rows).filter((column) => column !== NOT_SHOWN);
-  const lines = [columns, ...rows.map((row) => columns.map((column) => safeDisplay(cell(column, row[column]))))];
+  const lines = [columns, ...rows.map((row) => columns.map((column) => safeDisplay(shown(column, row[column]))))];
   const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index]?.length ?? 0)));
   return lines
     .map((line) =>
@@ -38,6 +38,14 @@ function quoted(text: string): string {
 
 function columnsOf(rows: readonly AdminRow[]): string[] {
   return [...new Set(rows.flatMap((row) => Object.keys(row)))];
+}
+
+/** Of an id so much as on all screens: a line of a terminal has 80 columns. */
+const ID_DIGITS = 16;
+
+function shown(column: string, value: AdminRow[string] | undefined): string {
+  const text = cell(column, value);
+  return column === 'device' ? text.slice(0, ID_DIGITS) : text;
 }
 
 function cell(column: string, value: AdminRow[string] | undefined): string {

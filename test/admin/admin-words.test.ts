@@ -85,6 +85,13 @@ describe('the words of shoal admin', () => {
     expect(adminTable([])).to.equal('None.');
   });
 
+  it('shows of a device what fits a line, and exports all of it', () => {
+    const rows = [{ device: 'a'.repeat(64) }];
+
+    expect(adminTable(rows)).to.equal(`device\n${'a'.repeat(16)}`);
+    expect(adminCsv(rows)).to.contain('a'.repeat(64));
+  });
+
   it('exports rows that a spreadsheet takes as text, whatever others have put in', () => {
     expect(adminCsv([{ user: 'bob', detail: '=cmd|"x"' }, { user: 'a,b' }])).to.equal(
       'user,detail\r\n"bob","\'=cmd|""x"""\r\n"a,b",""',
