@@ -1,6 +1,9 @@
 /** The words behind `shoal admin`: the same on the tracker's computer and, with `--tracker`, over the network. */
+
 import { type AdminAction, type AdminList, LISTS } from '../protocol/admin-messages.js';
+import { AUDIT_KINDS } from '../protocol/admin-names.js';
 import { parseAdminAction } from '../protocol/parse.js';
+import { adminUsage } from './admin-help.js';
 
 /** What cannot be understood, and what would be. */
 export class AdminUsageError extends Error {
@@ -33,9 +36,14 @@ export function readAdminWords(
   const wish = passwordWish(words);
   const action = wish === undefined ? actionOf(words, options, now) : { do: 'account', ...wish, passwordHash };
   const parsed = action === undefined ? undefined : parseAdminAction(action);
-  if (parsed === undefined)
-    throw new AdminUsageError(`"admin ${words.join(' ')}" is not understood. See: shoal admin --help`);
+  if (parsed === undefined) throw new AdminUsageError(notUnderstood(words));
   return parsed;
+}
+
+function notUnderstood(words: readonly string[]): string {
+  const usage = adminUsage(words[0] ?? '');
+  const known = usage === undefined ? '' : ` What there is: ${usage}.`;
+  return `"admin ${words.join(' ')}" is not understood.${known} See: shoal admin --help`;
 }
 
 function actionOf(words: readonly string[], options: AdminOptions, now: number): object | undefined {
@@ -91,6 +99,8 @@ function banOptions(options: AdminOptions, now: number): object {
 }
 
 function listOf(what: string, { kind, of, since, until }: AdminOptions, now: number): object {
+  if (kind !== undefined && !(AUDIT_KINDS as readonly unknown[]).includes(kind))
+    throw new AdminUsageError(`--kind is ${JSON.stringify(kind)}, which is none of: ${AUDIT_KINDS.join(', ')}.`);
   const moments = { since: momentOf('--since', since, now), until: momentOf('--until', until, now) };
   const given = Object.entries({ kind, user: of, ...moments }).filter(([, value]) => value !== undefined);
   return { do: 'list', what, ...Object.fromEntries(given) };
@@ -120,6 +130,29 @@ export function shownAction(action: AdminAction): object {
   if (action.do !== 'account') return action;
   const { passwordHash: _, ...rest } = action;
   return rest;
+}
+
+/** Who or what the tracker does not know; `list` is the command that shows what it does. */
+export function unknownText(action: AdminAction, list: (words: string) => string): string {
+  const isGroup = action.do === 'group' || action.do === 'members' || ('kind' in action && action.kind === 'group');
+  return `${unknownOf(action)}, so nothing was changed. See what there is with: ${list(isGroup ? 'admin groups' : 'admin users')}`;
+}
+
+function unknownOf(action: AdminAction): string {
+  switch (action.do) {
+    case 'ban':
+    case 'unban':
+    case 'limit':
+      return `There is no ${action.kind} ${action.subject}`;
+    case 'group':
+      return `There is no group ${action.group}`;
+    case 'members':
+      return `There is no group ${action.group}, or somebody is no user of: ${action.users.join(', ')}`;
+    default:
+      return 'user' in action && action.user !== undefined
+        ? `There is no user ${action.user}`
+        : 'There is no such user';
+  }
 }
 
 /** What has been done, for a person. The same once more is true again. */

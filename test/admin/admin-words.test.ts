@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { ADMIN_HELP } from '../../common/admin/admin-help.js';
 import { adminCsv, adminTable } from '../../common/admin/admin-rows.js';
 import { AdminUsageError, readAdminWords, rowsWantedOf } from '../../common/admin/admin-words.js';
 
@@ -58,7 +59,12 @@ describe('the words of shoal admin', () => {
     ['group add team bob', {}, 'not understood'],
     ['group join team', {}, 'not understood'],
     ['audit', { since: 'soon' }, '--since is "soon"'],
-    ['audit', { kind: 'gossip' }, 'not understood'],
+    ['audit', { kind: 'gossip' }, '--kind is "gossip", which is none of: login, '],
+    [
+      'limit user bob publications 5K',
+      {},
+      'What there is: admin limit user|group WHOM NAME NUMBER (NAME is publications',
+    ],
     ['constructor', {}, 'not understood'],
   ] as const) {
     it(`refuses "${line}" with ${JSON.stringify(options)} and says what is wrong`, () => {
@@ -90,6 +96,11 @@ describe('the words of shoal admin', () => {
 
     expect(adminTable(rows)).to.equal(`device\n${'a'.repeat(16)}`);
     expect(adminCsv(rows)).to.contain('a'.repeat(64));
+  });
+
+  it('has a help that fits 80 columns', () => {
+    for (const line of ADMIN_HELP.split('\n')) expect(line.length, line).to.be.at.most(80);
+    expect(ADMIN_HELP).to.match(/\n {2}disable\|enable\|remove USER {2,}accounts\n/);
   });
 
   it('exports rows that a spreadsheet takes as text, whatever others have put in', () => {

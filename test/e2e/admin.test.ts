@@ -41,7 +41,7 @@ describe('shoal admin over the network', () => {
     expect([added.code, first.code, changed.code], first.stderr).to.deep.equal([0, 0, 0]);
     expect([again.code, again.stderr.includes('There is a user carol already')]).to.deep.equal([1, true]);
     expect([missing.code, missing.stderr.includes('--new-password-file FILE')]).to.deep.equal([2, true]);
-    expect([nobody.code, nobody.stderr.startsWith('There is no such user or group')]).to.deep.equal([4, true]);
+    expect([nobody.code, nobody.stderr.startsWith('There is no user nobody, so')]).to.deep.equal([4, true]);
     expect([noNetwork.code, noNetwork.stderr.startsWith('300.1.1.1/8 is no address')]).to.deep.equal([2, true]);
     expect((await asCarol('staple correct')).code).to.equal(0);
   });

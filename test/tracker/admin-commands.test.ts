@@ -51,7 +51,8 @@ describe('shoal admin', () => {
     await (await start()).process.stop();
     for (const [words, code, text] of [
       [['ban', 'network', '10.0.0.0/99'], 2, 'from 0 to 32'],
-      [['ban', 'user', 'nobody'], 4, 'no such user or group'],
+      [['ban', 'user', 'nobody'], 4, 'There is no user nobody, so nothing was changed.'],
+      [['add', 'carol'], 2, 'no password: give --new-password-file FILE, or'],
       [['sessions'], 1, '--tracker HOST:PORT'],
     ] as const) {
       const result = await admin(...words);

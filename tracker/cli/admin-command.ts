@@ -8,10 +8,12 @@ import {
   readAdminWords,
   rowsWantedOf,
   shownAction,
+  unknownText,
 } from '../../common/admin/admin-words.js';
 import type { AdminAction, AdminList, AdminRow } from '../../common/protocol/admin-messages.js';
 import { type ErrorCode, ProtocolError } from '../../common/protocol/errors.js';
 import { MAX_PAGE_ROWS } from '../../common/protocol/limits.js';
+import { ownCommand } from '../../common/runtime/own-command.js';
 import { hashPassword } from '../../common/wire/password-hash.js';
 import { performAdmin } from '../admin/perform-admin.js';
 import type { Store } from '../store/store.js';
@@ -38,7 +40,7 @@ export async function runAdmin(words: readonly string[], flags: AdminFlags, proc
       await performAdmin({ store }, { actor: ACTOR, action, at: Math.floor(process.clock.now()) });
       output.say({ event: 'result', done: shownAction(action) }, doneText(action));
     } catch (error) {
-      throw told(error);
+      throw told(error, action);
     }
   });
 }
@@ -84,8 +86,9 @@ async function listAll(store: Store, action: AdminList, flags: AdminFlags, proce
 
 const EXIT_OF: Partial<Record<ErrorCode, number>> = { 'unknown-name': EXIT.notFound, 'bad-message': EXIT.usage };
 
-function told(error: unknown): unknown {
+function told(error: unknown, action: AdminAction): unknown {
   if (!(error instanceof ProtocolError)) return error;
-  const { code, message } = error;
+  const { code } = error;
+  const message = code === 'unknown-name' ? unknownText(action, ownCommand) : error.message;
   return new CliError(message, { code, exitCode: EXIT_OF[code] ?? EXIT.failed, cause: error });
 }

@@ -6,6 +6,7 @@ import {
   readAdminWords,
   rowsWantedOf,
   shownAction,
+  unknownText,
 } from '../../../common/admin/admin-words.js';
 import type { AdminAction, AdminList, AdminRow } from '../../../common/protocol/admin-messages.js';
 import { MAX_PAGE_ROWS } from '../../../common/protocol/limits.js';
@@ -57,7 +58,7 @@ function problemOfAction(code: PeerErrorCode, action: AdminAction): PeerProblem 
   if (code === 'not-found')
     return {
       code,
-      message: `There is no such user or group, so nothing was changed. See who there is with: ${ownCommandThere('admin users')}`,
+      message: unknownText(action, ownCommandThere),
     };
   if (code === 'protocol' && 'kind' in action && action.kind === 'network')
     return {
