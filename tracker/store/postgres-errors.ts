@@ -25,6 +25,7 @@ const PASSING_STATES: ReadonlySet<string> = new Set(['0A000', '25P03', '53300', 
 const CONFLICT_STATES: ReadonlySet<string> = new Set(['40001', '40P01']);
 /** Two that could not see each other made the same row, or one took away what the other builds on. */
 const RACE_STATES: ReadonlySet<string> = new Set(['23503', '23505']);
+const WRONG_PASSWORD = '28P01'; // also none at all
 const IN_FAILED_TRANSACTION = '25P02';
 const CONNECTION_CLASS = '08';
 /** Without an SQLSTATE: the network's own codes, and what `pg` says of a connection that ended. */
@@ -60,7 +61,8 @@ export function fromPostgres(error: unknown, place: string): StoreError {
       { cause: error },
     );
   const code = CODE_BY_STATE.get(stateOf(error)) ?? 'internal';
-  return new StoreError(code, `the database ${place}: ${messageOf(error)}`, { cause: error });
+  const advice = stateOf(error) === WRONG_PASSWORD ? '. Put the right one into PGPASSWORD or ~/.pgpass.' : '';
+  return new StoreError(code, `the database ${place}: ${messageOf(error)}${advice}`, { cause: error });
 }
 
 function stateOf(error: unknown): string {
