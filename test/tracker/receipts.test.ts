@@ -152,8 +152,8 @@ describe('receipts', () => {
   it('are judged without any tracker from the exported audit; what was changed in it is named', async () => {
     await alice.ask(asked(signedByBoth()));
     await alice.ask(asked(receiptOf(terms({ outcome: 'sent' }), { source })));
-    const rows = (await noted()).map(({ id, kind, user, device, subject, proof }) => ({
-      ...{ id, kind, user, device, subject, proof },
+    const rows = (await noted()).map(({ id, kind, user, device, subject, detail, proof }) => ({
+      ...{ id, kind, user, device, subject, detail, proof },
     }));
     const verify = async (some: readonly object[]) => {
       const file = tracker.dir.join('audit.json');
@@ -166,14 +166,16 @@ describe('receipts', () => {
     const wrong = await verify([
       { ...first, user: 'carol' },
       { ...second, proof: second.proof?.replace('1000', '1001') },
+      { ...first, id: 77, detail: first.detail?.replace('1000 of', '5 of') },
     ]);
 
     expect(right.code, right.stderr).to.equal(0);
     expect(right.stdout).to.match(/^2 receipts are right: 1 signed by both ends, 1 by one of them\./);
     expect(right.stdout).to.contain(`the tracker sha256:${tracker.identity.pin}`);
     expect(wrong.code).to.equal(6);
-    expect(wrong.stderr).to.contain('2 of 2 receipts are not right');
+    expect(wrong.stderr).to.contain('3 of 3 receipts are not right');
     expect(wrong.stderr).to.contain(`receipt ${first.id}: its columns are not what was signed`);
     expect(wrong.stderr).to.contain(`receipt ${second.id}: the signature of`);
+    expect(wrong.stderr).to.match(/receipt 77: it says "5 of .*", and signed are 1000 of \d+ bytes/);
   });
 });

@@ -1,6 +1,7 @@
 /** `shoal admin verify FILE`: judges the receipts of an exported audit by their signatures alone, without tracker or store. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { safeDisplay } from '../../common/content/safe-display.js';
 import { fromBase64url } from '../../common/protocol/base64url.js';
 import { parseKeptReceipt } from '../../common/protocol/parse.js';
 import { formatPin, pinOfSpki, spkiOfCompressed } from '../../common/wire/identity.js';
@@ -68,7 +69,13 @@ function rowsOf(content: string, file: string): Row[] {
 }
 
 /** What is wrong with it, or who has signed. What the row says beside the proof is the tracker's word, and must agree with it. */
-function verdictOn({ proof, user, device, subject }: Row): string | (JudgedReceipt & { readonly tracker: string }) {
+function verdictOn({
+  proof,
+  user,
+  device,
+  subject,
+  detail,
+}: Row): string | (JudgedReceipt & { readonly tracker: string }) {
   try {
     const kept = parseKeptReceipt(JSON.parse(String(proof)));
     const spki = kept && spkiOfCompressed(fromBase64url(kept.tracker));
@@ -77,6 +84,8 @@ function verdictOn({ proof, user, device, subject }: Row): string | (JudgedRecei
     const { ticket } = judged;
     if (ticket.user !== user || ticket.device !== device || ticket.publicationId !== subject)
       return 'its columns are not what was signed';
+    if (typeof detail === 'string' && !detail.startsWith(`${kept.bytes} of ${ticket.size} bytes`))
+      return `it says "${safeDisplay(detail)}", and signed are ${kept.bytes} of ${ticket.size} bytes`;
     return { ...judged, tracker: formatPin(pinOfSpki(spki)) };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
