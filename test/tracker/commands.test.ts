@@ -178,6 +178,7 @@ describe('shoal tracker', () => {
       ['--credentials', 'missing.txt'],
       ['--seal-key', 'missing.key'],
     ] as const) {
+      ['--identity', 'missing.pem'],
       it(`${flag} that does not exist`, async () => {
         const result = await run('tracker', '--port', '0', '--data', dir.join('data'), flag, dir.join(name));
 

@@ -1,4 +1,5 @@
 /** `shoal tracker`: from flags and files to a tracker that runs until it is told to stop. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadTrackerConfig, type TrackerConfig } from '../../common/runtime/config.js';
 import { sleep } from '../../common/runtime/deadline.js';
@@ -34,6 +35,7 @@ export async function runTracker(flags: TrackerFlags, process: CliProcess): Prom
   refuseLaterSettings(config);
   await ensurePrivateDir(config.data);
   const identityPath = config.identity ?? join(config.data, 'identity.pem');
+  if (config.identity !== undefined && !existsSync(identityPath)) throw noIdentity(identityPath);
   const identity = await loadOrCreateIdentity(identityPath, { commonName: 'shoal tracker' });
   await writeFileDurably(join(config.data, 'pin'), `${formatPin(identity.pin)}\n`);
   if (flags.printPin === true) {
@@ -46,6 +48,14 @@ export async function runTracker(flags: TrackerFlags, process: CliProcess): Prom
     onProblem: (error) => void process.stderr.write(`shoal tracker: the log: ${error.message}\n`),
   });
   await serve({ config, flags, process, identity, log });
+}
+
+/** One that was named is not made: a slip of the pen would be another tracker, which no peer trusts. */
+function noIdentity(path: string): CliError {
+  return new CliError(
+    `the identity ${path} cannot be read (ENOENT). Check the path, or leave --identity out: then one is made in the data folder.`,
+    { code: 'unreadable', exitCode: EXIT.failed },
+  );
 }
 
 interface Start {
