@@ -39,6 +39,7 @@ describe('shoal tracker', () => {
   it('says what is wrong with a line, in JSON too, and where the help is', async () => {
     for (const [args, said] of [
       [['tracker', '--bogus'], "unknown option '--bogus'. See shoal tracker --help."],
+      [['tracker', '--prot'], "unknown option '--prot' (Did you mean --port?). See shoal tracker --help."],
       [['group', 'add'], "missing required argument 'group'. See shoal group --help."],
     ] as const) {
       const { code, stdout, stderr } = await run(...args, '--json');
@@ -177,8 +178,8 @@ describe('shoal tracker', () => {
     for (const [flag, name] of [
       ['--credentials', 'missing.txt'],
       ['--seal-key', 'missing.key'],
-    ] as const) {
       ['--identity', 'missing.pem'],
+    ] as const) {
       it(`${flag} that does not exist`, async () => {
         const result = await run('tracker', '--port', '0', '--data', dir.join('data'), flag, dir.join(name));
 

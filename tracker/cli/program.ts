@@ -39,7 +39,10 @@ export async function runProgram(argv: readonly string[], process: CliProcess): 
 
 /** The parser's own sentence as one of ours. */
 function usageError({ code, message }: CommanderError, word: string): CliError {
-  const plain = message.replace(/^error: /, '').replace(/[.]?$/, '.');
+  const plain = message
+    .replace(/^error: /, '')
+    .replace('\n', ' ')
+    .replace(/[.]?$/, '.');
   const said = code === 'commander.help' ? 'a word is missing.' : plain;
   return new CliError(`${said} See shoal ${word} --help.`, { code: 'usage', exitCode: EXIT.usage });
 }
