@@ -2,7 +2,7 @@
 
 import { formatDuration } from '../../common/content/format.js';
 import { safeDisplay } from '../../common/content/safe-display.js';
-import { type ErrorCode, ProtocolError } from '../../common/protocol/errors.js';
+import { ERROR_TEXTS, type ErrorCode, ProtocolError } from '../../common/protocol/errors.js';
 import type { ErrorBody } from '../../common/protocol/messages.js';
 import { ownCommand, ownProgram } from '../../common/runtime/own-command.js';
 import { formatPin } from '../../common/wire/identity.js';
@@ -80,7 +80,8 @@ const MAX_REASON_CELLS = 400;
 /** The problem behind an error reply. Texts are ours: of the remote text only why somebody was banned reaches a screen, made safe. */
 export function problemOf(error: ErrorBody): PeerProblem {
   if (error.code === 'banned') {
-    const said = error.message === '' ? '' : ` It says: ${safeDisplay(error.message, { maxCells: MAX_REASON_CELLS })}`;
+    const more = error.message.replace(ERROR_TEXTS.banned, '').trim();
+    const said = more === '' ? '' : ` It says: ${safeDisplay(more, { maxCells: MAX_REASON_CELLS })}`;
     return { code: 'not-allowed', message: `${TEXT_OF.banned}${said}` };
   }
   if (error.code === 'rate-limited') return throttled(error.retryAfterMs);

@@ -17,7 +17,7 @@ describe('shoal admin over the network', () => {
     expect(refused.result).to.include({ event: 'error', code: 'not-allowed' });
     expect(banned.result).to.have.nested.property('done.do', 'ban');
     expect(told.code).to.equal(3);
-    expect(told.stderr).to.contain('does not let your account in').and.to.contain(' Enough.');
+    expect(told.stderr).to.contain('does not let your account in').and.to.contain('administrator. It says: Enough.');
     expect(bans.result?.['rows']).to.have.nested.property('[0].subject', 'bob');
     expect(status.stdout).to.match(/^activeSessions +servingSessions/);
   });
