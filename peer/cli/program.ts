@@ -55,6 +55,7 @@ function buildProgram(version: string, found: Found): Command {
   program
     .version(version, '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show help')
+    .configureHelp({ minWidthToWrap: 30 }) // beside the longest command 80 columns leave less than the usual 40
     .helpCommand('help [command]', 'show help');
   program.usage('[options] [command]');
   addPeerOptions(program);
@@ -82,11 +83,15 @@ Programs of the same command, each with its own --help:
   shoal tracker                 run a tracker
   shoal user add|passwd|…       manage the accounts of a tracker
   shoal group add|join|…        manage groups of them
-  shoal admin …                 bans, limits, audit: of the tracker on this computer, or with --tracker of another
+  shoal admin …                 bans, limits, audit: of the tracker on this
+                                computer, or with --tracker of another
 
-A SELECTOR is NAME, @OWNER/NAME, or id: and 16 or more digits of an id. "shoal help COMMAND" tells more about one command.
-Exit codes: 0 done, 1 failed, 2 usage, 3 not authenticated or not allowed, 4 not found, 5 no source reachable, 6 integrity,
-7 tracker unreachable, 130 interrupted. Settings also come from SHOAL_* variables and from config.json in the data folder.`;
+A SELECTOR is NAME, @OWNER/NAME, or id: and 16 or more digits of an id.
+"shoal help COMMAND" tells more about one command.
+Exit codes: 0 done, 1 failed, 2 usage, 3 not authenticated or not allowed,
+4 not found, 5 no source reachable, 6 integrity, 7 tracker unreachable,
+130 interrupted. Settings also come from SHOAL_* variables and from config.json
+in the data folder.`;
 
 /** Options that say whose peer it is and where; they may stand before or after the word. */
 function addPeerOptions(command: Command): Command {
@@ -131,7 +136,7 @@ function add(
   const command = parent.command(nameAndArguments).description(does).helpOption('-h, --help', 'show help');
   // Known here too, so that they may stand after the word; the help lists them once.
   for (const option of addPeerOptions(new Command()).options) command.addOption(option.hideHelp());
-  command.addHelpText('after', '\nThe options of "shoal --help" (tracker, user, folders, --json) may stand here too.');
+  command.addHelpText('after', '\nThe options of "shoal --help" (tracker, user, folders, --json) may stand here\ntoo.');
   command.action(() => {
     found({ kind: 'run', word: run, args: command.args, options: command.optsWithGlobals() });
   });

@@ -131,6 +131,7 @@ describe('shoal, the command line', () => {
 
         expect(code).to.equal(0);
         expect(stdout).to.match(/^Usage: shoal get /);
+        for (const line of stdout.split('\n')) expect(line.length, line).to.be.at.most(80);
       });
     }
 
@@ -139,6 +140,7 @@ describe('shoal, the command line', () => {
         const { code, stdout } = await runCli(args, { command: FAKE_COMMAND });
 
         expect(code).to.equal(0);
+        for (const line of stdout.split('\n')) expect(line.length, line).to.be.at.most(80);
         for (const word of [
           'lap',
           'lpf',
