@@ -1,16 +1,9 @@
 /** Commands in hints: as they can be typed where this program was started, for the data it works with. */
 import { basename } from 'node:path';
-import { isSingleFile, startedAs } from './own-program.js';
-
-interface Started {
-  readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-const here = (): Started => ({ argv: startedAs(), env: process.env });
+import { isSingleFile, type Started, startedAs } from './own-program.js';
 
 /** `shoal`, or `npx shoal` where the shell does not know that word: after npm start, npm run and npx. A single file: as it was typed. */
-export function ownProgram({ argv, env }: Started = here(), isSingle = isSingleFile): string {
+export function ownProgram({ argv, env }: Started = startedAs(), isSingle = isSingleFile): string {
   if (isSingle) return quoted(argv[1] ?? 'shoal');
   return basename(argv[1] ?? '') === 'shoal' && env['npm_command'] === undefined ? 'shoal' : 'npx shoal';
 }
@@ -18,7 +11,7 @@ export function ownProgram({ argv, env }: Started = here(), isSingle = isSingleF
 /** `npx shoal WORDS`, with those of `flags` that this program was given: what the words are about. */
 export function ownCommand(
   words: string,
-  started: Started = here(),
+  started: Started = startedAs(),
   flags: readonly string[] = ['--data', '--store'],
 ): string {
   const given = flags.flatMap((flag) => {

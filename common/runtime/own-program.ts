@@ -27,14 +27,20 @@ export function readPackageFile(name: 'package.json' | 'credentials.txt'): strin
 
 const WORDS = 'shoal.argv';
 
-/** The command line of the process. In a thread, `process.argv` has nothing of it. */
-export function startedAs(): readonly string[] {
-  return isMainThread ? process.argv : ((getEnvironmentData(WORDS) as string[] | undefined) ?? process.argv);
+export interface Started {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** How the process was started. In a thread, `process.argv` has nothing of its command line. */
+export function startedAs(): Started {
+  const { argv, env } = process;
+  return { argv: isMainThread ? argv : ((getEnvironmentData(WORDS) as string[] | undefined) ?? argv), env };
 }
 
 /** Runs a module of this program in a thread of its own. Options of the main program (an input type, an inspector) are none of it. */
 export function startThread(module: URL, options: Pick<WorkerOptions, 'workerData' | 'name' | 'transferList'>): Worker {
-  setEnvironmentData(WORDS, [...startedAs()]);
+  setEnvironmentData(WORDS, [...startedAs().argv]);
   if (!isSingleFile) return new Worker(module, { ...options, execArgv: [] });
   // Set inside: given an environment of its own, a thread would obey the NODE_OPTIONS in it.
   const told = `process.env.${PART} = ${JSON.stringify(module.href)};`;
