@@ -1,7 +1,9 @@
+import { mkdir, readdir } from 'node:fs/promises';
 import { expect } from 'chai';
 import { backUp, restoreTo } from '../../tracker/store/backup.js';
 import { openSqliteStore } from '../../tracker/store/sqlite-store.js';
 import type { Store } from '../../tracker/store/store.js';
+import { StoreError } from '../../tracker/store/store-error.js';
 import { type TempDir, tempDir } from '../support/temp.js';
 import { addUsers, NOW } from './store-samples.js';
 
@@ -69,5 +71,30 @@ describe('a store that was put back to an older day', () => {
     }
 
     expect(generations).to.deep.equal([...new Set(generations)].toSorted((a, b) => a - b));
+  });
+});
+
+describe('a backup in the place of another', () => {
+  let dir: TempDir;
+  beforeEach(async () => {
+    dir = await tempDir();
+  });
+  afterEach(() => dir[Symbol.asyncDispose]());
+
+  it('is never beside a sum of other bytes: where it cannot be put, nothing of it stays', async () => {
+    const store = await openSqliteStore({ path: dir.join('store'), isTracker: true });
+    await addUsers(store, 'alice');
+    await mkdir(dir.join('taken')); // as if a rename failed on the way
+    const make = (name: string) => backUp(dir.join('store'), dir.join(name), { files: [], isBeside: true });
+
+    await make('backup');
+    await make('backup');
+    const failure = await make('taken').catch((error: unknown) => error);
+    await store.close();
+
+    expect(failure).to.be.instanceOf(StoreError).with.property('message').that.contains('taken cannot be written');
+    expect((await readdir(dir.path)).filter((name) => name.startsWith('taken'))).to.deep.equal(['taken']);
+    await restoreTo(dir.join('again'), dir.join('backup'), { at: NOW });
+    expect(await readdir(dir.path)).to.include.members(['again', 'backup', 'backup.sha256']);
   });
 });

@@ -48,9 +48,11 @@ export async function backUp(
     const hash = await sha256Of(temporary);
     await using file = await open(temporary, 'r+');
     await file.sync();
-    await writeFileDurably(sumFileOf(target), `${hash}  ${basename(target)}\n`);
-    await rename(temporary, target);
+    // Wherever this ends, no backup lies beside the sum of another, which would keep it from being restored.
+    await rm(sumFileOf(target), { force: true });
     await syncDir(dirname(target));
+    await rename(temporary, target);
+    await writeFileDurably(sumFileOf(target), `${hash}  ${basename(target)}\n`);
     return hash;
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined); // the folder may be none
