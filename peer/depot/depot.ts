@@ -61,6 +61,8 @@ export class Depot implements Part {
   readonly #rests = new Map<string, Rest>();
   /** Stored copies that have to be looked at: the tracker names them at logins only. */
   readonly #doubtful = new Map<string, WorkRow>();
+  /** What is on its way into the trash. */
+  #leaving: string | undefined;
   #running: Promise<unknown> | undefined;
   #mustLook = true;
   #logins = 0;
@@ -91,15 +93,20 @@ export class Depot implements Part {
 
   /** Somebody says that a copy is not what it should be: it is read again, and fetched again when it is not. */
   suspect(publicationId: string): void {
-    const row = this.#keeper.doubt(publicationId);
+    const row = this.#doubt(publicationId);
     if (row === undefined) return;
     this.#doubtful.set(publicationId, row);
     this.#look();
   }
 
+  /** Undefined for what is not here, or leaves just now: it would be taken back from the trash. */
+  #doubt(publicationId: string): WorkRow | undefined {
+    return publicationId === this.#leaving ? undefined : this.#keeper.doubt(publicationId);
+  }
+
   /** Reads a copy whatever it looks like, and deals with what is found; resolves when it was read, or cannot be now. */
   async #recheck(publicationId: string): Promise<void> {
-    const row = this.#keeper.doubt(publicationId);
+    const row = this.#doubt(publicationId);
     if (row === undefined) return;
     this.#doubtful.set(publicationId, row);
     this.#begin(row);
@@ -183,7 +190,10 @@ export class Depot implements Part {
     if (unlisted.size === 0) return;
     for (const publicationId of unlisted) {
       await this.#cancel(publicationId);
-      await copies.throwAway(publicationId);
+      this.#leaving = publicationId;
+      await copies.throwAway(publicationId).finally(() => {
+        this.#leaving = undefined;
+      });
     }
     const text =
       `The tracker knows nothing of ${unlisted.size} of the ${held} copies stored here. They are kept for 30 days in ${copies.trash.dir}, ` +

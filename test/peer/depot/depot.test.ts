@@ -219,6 +219,33 @@ describe('Depot', () => {
       expect(file.publicationId).not.to.equal(big.publicationId);
     });
 
+    it('leaves in the trash what is to be read again while it is thrown away', async () => {
+      const file = await storedCopy();
+      const { copies } = world;
+      const { trash } = copies;
+      const takenBack: string[] = [];
+      const takeBack = copies.takeBack.bind(copies);
+      copies.takeBack = (key) => {
+        takenBack.push(key.publicationId);
+        return takeBack(key);
+      };
+      const put = trash.put.bind(trash);
+      trash.put = async (...args) => {
+        await put(...args);
+        world.depot.suspect(file.publicationId); // as the look after a month does, or a download that it failed
+      };
+      world.tracker.rows.clear();
+
+      world.depot.loggedIn();
+      await told('knows nothing of 1 of the 1 copies');
+      const { looks } = world.tracker;
+      world.depot.loggedIn();
+      await waitFor(() => world.tracker.looks > looks, { what: 'another round' });
+
+      expect(takenBack).to.deep.equal([]);
+      expect(await bytesAt(world.pathOf(file))).to.equal(undefined);
+    });
+
     it('gives up what was in the trash long enough on a full disk too, and then has room for what comes next', async function () {
       await mkdir(world.dir);
       if (!(await mountTmpfs(world.dir, 'size=32m,mode=700'))) return this.skip(); // only root may mount
