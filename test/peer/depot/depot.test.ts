@@ -221,14 +221,9 @@ describe('Depot', () => {
 
     it('leaves in the trash what is to be read again while it is thrown away', async () => {
       const file = await storedCopy();
-      const { copies } = world;
-      const { trash } = copies;
+      const { trash } = world.copies;
       const takenBack: string[] = [];
-      const takeBack = copies.takeBack.bind(copies);
-      copies.takeBack = (key) => {
-        takenBack.push(key.publicationId);
-        return takeBack(key);
-      };
+      world.copies.takeBack = async ({ publicationId }) => void takenBack.push(publicationId);
       const put = trash.put.bind(trash);
       trash.put = async (...args) => {
         await put(...args);
